@@ -1,0 +1,30 @@
+// What ran when: of a real run (measured) or of the simulator (predicted). One type, so that one
+// timeline draws, compares and exports both. A trace names instructions of a plan and is read
+// beside it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "compiler/plan/ids.h"
+#include "compiler/plan/plan.h"
+
+namespace pprun {
+
+struct TraceEvent {
+  int64_t rank = 0;
+  ProgramKind program = ProgramKind::kStep;
+  int64_t repeat = 0;       // which run of the program: the step
+  int32_t instruction = 0;  // in the program of the rank's position
+  // Seconds (or the simulator's units) since the trace began. An instruction begins when it reaches
+  // the head of its stream; waiting for its partner is part of it.
+  double begin = 0;
+  double end = 0;
+};
+
+struct Trace {
+  enum class Kind : uint8_t { kPredicted, kMeasured } kind = Kind::kPredicted;
+  std::vector<TraceEvent> events;  // by rank, then begin
+};
+
+}  // namespace pprun
