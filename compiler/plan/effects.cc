@@ -1,0 +1,121 @@
+#include "compiler/plan/effects.h"
+
+#include <algorithm>
+#include <span>
+
+#include "compiler/plan/base/check.h"
+
+namespace pprun {
+namespace {
+
+struct AppendEffectsOf {
+  const Plan& plan;
+  const Position& position;
+  std::vector<Effect>& effects;
+
+  void Touch(BufferId id, Access access) const {
+    const Buffer& buffer = position.buffers[id.index()];
+    Touch(id, buffer.type.Bytes(), access);
+  }
+  void Touch(BufferId id, int64_t bytes, Access access) const {
+    if (bytes == 0) return;
+    const Buffer& buffer = position.buffers[id.index()];
+    effects.push_back({buffer.arena, buffer.offset, buffer.offset + bytes, access});
+  }
+
+  // Whether the root of a collective is (also) at this position. A group within one position has
+  // its root there: its replicas run one program.
+  enum class RootPlace : uint8_t { kHere, kElsewhere };
+  RootPlace RootOf(const Collective& collective) const {
+    const Group& group = plan.groups[collective.group.index()];
+    if (group.positions.size() <= 1) return RootPlace::kHere;
+    const PositionId own(&position - plan.positions.data());
+    std::vector<int32_t> axes(plan.mesh.size(), 0);
+    const auto pipeline = std::ranges::find(plan.mesh, "pp", &Axis::name);
+    CHECK(pipeline != plan.mesh.end());
+    axes[static_cast<size_t>(pipeline - plan.mesh.begin())] = own.value;
+    const std::vector<int64_t> members = MembersOf(plan, group, RankAt(plan, axes));
+    const int64_t root = members[static_cast<size_t>(collective.root)];
+    return CoordinatesOf(plan, root).position == own ? RootPlace::kHere : RootPlace::kElsewhere;
+  }
+
+  void operator()(const Run& run) const {
+    const Function& function = plan.functions[run.function.index()];
+    size_t binding = static_cast<size_t>(run.first_binding);
+    for (const Argument& argument : function.arguments) {
+      const Access access = argument.role == Role::kWorkspace ? Access::kWrite : argument.access;
+      Touch(position.bindings[binding++], argument.bytes, access);
+    }
+  }
+  void operator()(const Send& send) const { Touch(send.source, Access::kRead); }
+  void operator()(const Recv& recv) const { Touch(recv.target, Access::kWrite); }
+  void operator()(const Collective& collective) const {
+    switch (collective.kind) {
+      case CollectiveKind::kAllReduce:
+        Touch(collective.target, Access::kAccumulate);
+        return;
+      case CollectiveKind::kBroadcast:
+        Touch(collective.target,
+              RootOf(collective) == RootPlace::kHere ? Access::kAccumulate : Access::kWrite);
+        return;
+      case CollectiveKind::kReduce:
+        if (RootOf(collective) == RootPlace::kHere) {
+          Touch(collective.target, Access::kAccumulate);
+        } else {
+          Touch(collective.source, Access::kRead);
+        }
+        return;
+      case CollectiveKind::kAllGather:
+      case CollectiveKind::kReduceScatter:
+      case CollectiveKind::kAllToAll:
+        Touch(collective.source, Access::kRead);
+        Touch(collective.target, Access::kWrite);
+        return;
+    }
+    CHECK(false);
+  }
+  void operator()(const Load& load) const { Touch(load.target, Access::kWrite); }
+  void operator()(const Initialise& initialise) const { Touch(initialise.target, Access::kWrite); }
+  void operator()(const Zero& zero) const { Touch(zero.target, Access::kWrite); }
+  void operator()(const Cast& cast) const {
+    Touch(cast.source, Access::kRead);
+    Touch(cast.target, Access::kWrite);
+  }
+  void operator()(const Add& add) const {
+    Touch(add.source, Access::kRead);
+    Touch(add.target, Access::kAccumulate);
+  }
+  void operator()(const Scale& scale) const {
+    Touch(scale.factor, Access::kRead);
+    Touch(scale.target, Access::kAccumulate);
+  }
+  void operator()(const SquareSum& square_sum) const {
+    Touch(square_sum.gradient, Access::kRead);
+    Touch(square_sum.partials, Access::kWrite);
+  }
+  void operator()(const ClipFactor& clip) const {
+    Touch(clip.partials, Access::kRead);
+    Touch(clip.target, Access::kWrite);
+  }
+  void operator()(const Update& update) const {
+    Touch(update.gradient, Access::kRead);
+    Touch(update.value, Access::kAccumulate);
+    if (update.first_moment.valid()) Touch(update.first_moment, Access::kAccumulate);
+    if (update.second_moment.valid()) Touch(update.second_moment, Access::kAccumulate);
+  }
+  void operator()(const Permute& permute) const {
+    Touch(permute.source, Access::kRead);
+    Touch(permute.target, Access::kWrite);
+  }
+  void operator()(const Record&) const {}
+  void operator()(const Wait&) const {}
+};
+
+}  // namespace
+
+void AppendEffects(const Plan& plan, const Position& position, const Instruction& instruction,
+                   std::vector<Effect>& effects) {
+  std::visit(AppendEffectsOf{plan, position, effects}, instruction.operands);
+}
+
+}  // namespace pprun
