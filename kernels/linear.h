@@ -1,0 +1,20 @@
+// linear: y = x W^T + bias, with x f32[..., d], W f32[n, d], bias f32[n] (optional), y f32[..., n];
+// and its gradients dx = dy W, dW += dy^T x, dbias += the sum of dy's rows in ascending order.
+// Everything before the last dimension counts as rows. No output overlaps an input. Tests:
+// linear_test.cc.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace pprun::kernels {
+
+struct CpuQueue;
+
+void LaunchLinear(const CpuQueue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const Tensor& y);
+void LaunchLinearInputGrad(const CpuQueue& queue, const Tensor& dy, const Tensor& weight,
+                           const Tensor& dx);
+void LaunchLinearWeightGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
+                            const Tensor& dweight, const Tensor& dbias);
+
+}  // namespace pprun::kernels

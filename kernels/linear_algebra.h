@@ -1,0 +1,56 @@
+// Matrix products behind a wall: oneDNN where it is built in, plain loops elsewhere and as the
+// reference everywhere. One object belongs to one worker thread, which alone calls it. Tests:
+// linear_algebra_test.cc.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+
+namespace pprun::kernels {
+
+enum class MatrixForm : uint8_t { kPlain, kTransposed };
+enum class Result : uint8_t { kOverwrite, kAccumulate };
+
+// C[m, n] (= | +=) op(A)[m, k] op(B)[k, n], row-major fp32. A transposed operand is stored as [k,
+// m] or [n, k].
+struct Product {
+  int64_t m = 0;
+  int64_t n = 0;
+  int64_t k = 0;
+  MatrixForm a_form = MatrixForm::kPlain;
+  MatrixForm b_form = MatrixForm::kPlain;
+  // Elements from the start of one stored row to the next.
+  int64_t a_stride = 0;
+  int64_t b_stride = 0;
+  int64_t c_stride = 0;
+  Result result = Result::kOverwrite;
+
+  auto operator<=>(const Product&) const = default;
+};
+
+// A product of dense matrices: the strides follow from the sizes.
+Product DenseProduct(int64_t m, int64_t n, int64_t k, MatrixForm a_form, MatrixForm b_form,
+                     Result result);
+
+class LinearAlgebra {
+ public:
+  virtual ~LinearAlgebra() = default;
+
+  // `bias`, of n elements, is added to every row; it may be null. For one product the bits of an
+  // element of C depend on neither the number of threads nor m, if m is at least 8.
+  virtual void Multiply(const Product& product, const float* a, const float* b, const float* bias,
+                        float* c) = 0;
+};
+
+// One thread; every element is a sum in ascending k, which starts from the bias or, accumulating,
+// from C.
+std::unique_ptr<LinearAlgebra> MakePlainLinearAlgebra();
+
+// Compiled only with PPRUN_ONEDNN.
+std::unique_ptr<LinearAlgebra> MakeOneDnnLinearAlgebra(int threads);
+
+// The best that is built in.
+std::unique_ptr<LinearAlgebra> MakeLinearAlgebra(int threads);
+
+}  // namespace pprun::kernels

@@ -1,0 +1,16 @@
+// swiglu: y = silu(gate) * up (Shazeer 2020), and its gradient: dup = dy silu(gate), dgate = dy up
+// silu'(gate). All tensors are f32 of one shape; y may be gate or up, and a gradient may be dy,
+// gate or up of its own place. Tests: swiglu_test.cc.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace pprun::kernels {
+
+struct CpuQueue;
+
+void LaunchSwiglu(const CpuQueue& queue, const Tensor& gate, const Tensor& up, const Tensor& y);
+void LaunchSwigluGrad(const CpuQueue& queue, const Tensor& gate, const Tensor& up, const Tensor& dy,
+                      const Tensor& dgate, const Tensor& dup);
+
+}  // namespace pprun::kernels
