@@ -24,6 +24,10 @@ struct PlanFileError : std::runtime_error {
 std::vector<std::byte> Serialise(const Plan& plan);
 Plan Deserialise(std::span<const std::byte> bytes);
 
+// Computes the content hash of a file's bytes anew, so that tests can damage what it protects. At
+// least a header long.
+void SealPlanFile(std::span<std::byte> file);
+
 // Written under a temporary name and renamed when complete. Throw std::runtime_error naming the
 // path.
 void WritePlanFile(const std::string& path, const Plan& plan);
