@@ -1,0 +1,197 @@
+// Wording of the mistakes a schedule makes on one rank. Tests: schedule_errors_test.cc.
+#include "compiler/schedule/schedule_findings.h"
+
+#include <string>
+#include <utility>
+
+#include "compiler/schedule/resolved_schedule.h"
+
+namespace pprun {
+
+namespace {
+
+using Kind = ScheduleProblem::Kind;
+
+// Beyond these, a count.
+constexpr size_t kMostRanksListed = 4;
+// Evaluation errors are one kind of mistake beside the ledger's.
+constexpr int kEvaluation = -1;
+
+std::string TaskText(const RankLedger& ledger, TaskKind kind, int64_t chunk, int64_t microbatch) {
+  std::string text = "`" + std::string(TaskName(kind)) + "(" + std::to_string(microbatch);
+  if (ledger.chunk_count() > 1) text += ", chunk = " + std::to_string(chunk);
+  return text + ")`";
+}
+
+std::string Ranks(const std::vector<int32_t>& ranks) {
+  if (ranks.size() == 1) return "rank " + std::to_string(ranks[0]);
+  std::string text = "ranks ";
+  const size_t listed = ranks.size() <= kMostRanksListed ? ranks.size() : kMostRanksListed - 1;
+  for (size_t i = 0; i < listed; ++i) {
+    if (i > 0) text += i + 1 == ranks.size() ? " and " : ", ";
+    text += std::to_string(ranks[i]);
+  }
+  if (listed < ranks.size()) text += " and " + std::to_string(ranks.size() - listed) + " more";
+  return text;
+}
+
+std::string Count(int64_t count, std::string_view what) {
+  return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
+}
+
+// Writes one problem of one rank as an error with its notes.
+struct Wording {
+  const RankLedger& ledger;
+  const ScheduleProblem& problem;
+  ast::Location order;
+  Diagnostic diagnostic{};
+
+  std::string Rank() const { return "rank " + std::to_string(ledger.rank()); }
+  std::string Task(TaskKind kind) const {
+    return TaskText(ledger, kind, problem.chunk, problem.microbatch);
+  }
+  std::string Task() const { return Task(problem.task); }
+  std::string Name() const { return "`" + std::string(TaskName(problem.task)) + "`"; }
+
+  // Shows where the same microbatch ran as `kind`, if it did.
+  bool NoteOther(TaskKind kind, std::string_view words) {
+    const OrderedTask* task = ledger.Find(kind, problem.chunk, problem.microbatch);
+    if (task == nullptr) return false;
+    diagnostic.Note(task->location, std::string(words));
+    return true;
+  }
+  void NoteRange() {
+    const PlacedChunk& chunk = ledger.chunk(problem.chunk);
+    diagnostic.Note(problem.location,
+                    "microbatches go from " + std::to_string(chunk.first_microbatch) + " to " +
+                        std::to_string(chunk.first_microbatch + chunk.microbatches - 1));
+  }
+  void NoteNeed(TaskKind kind) {
+    const std::string needed = Task(kind);
+    if (!NoteOther(kind, needed + " runs only here")) {
+      diagnostic.Note(order, Rank() + " never runs " + needed);
+    }
+  }
+
+  // The last call of the kind that is missing, or else the order's head.
+  ast::Location MissingPlace() const {
+    const std::vector<OrderedTask>& tasks = ledger.tasks();
+    for (size_t i = tasks.size(); i-- > 0;) {
+      if (tasks[i].kind == problem.task && tasks[i].chunk == problem.chunk) {
+        return tasks[i].location;
+      }
+    }
+    return order;
+  }
+
+  void Missing() {
+    diagnostic.location = MissingPlace();
+    diagnostic.message = Rank() + " never runs " + Task();
+    if (problem.task == TaskKind::kWeightGrad) {
+      NoteOther(TaskKind::kInputGrad, "its `input_grad` runs here");
+    } else if (problem.task != TaskKind::kForward) {
+      NoteOther(TaskKind::kForward, "its `forward` runs here");
+    }
+    if (ledger.problem_count() > 1) {
+      diagnostic.Note(diagnostic.location, Count(ledger.problem_count(), "task") +
+                                               " are missing on " + Rank() + " in all");
+    }
+  }
+
+  void Write() {
+    diagnostic.location = problem.location;
+    switch (problem.kind) {
+      case Kind::kMicrobatchOutOfRange:
+        diagnostic.message = Rank() + " runs " + Task() + ", and there is no microbatch " +
+                             std::to_string(problem.microbatch);
+        NoteRange();
+        break;
+      case Kind::kNoSuchChunk:
+        diagnostic.message = Rank() + " has no chunk " + std::to_string(problem.chunk) +
+                             ": it holds " + Count(ledger.chunk_count(), "chunk");
+        break;
+      case Kind::kNothingLeft:
+        diagnostic.message = Rank() + " has no " + Name() + " left here: all " +
+                             std::to_string(ledger.chunk(problem.chunk).microbatches) +
+                             " microbatches have had theirs";
+        break;
+      case Kind::kNothingOwed:
+        diagnostic.message = Rank() + " owes no weight gradient here";
+        diagnostic.Note(problem.location, "ask `if pending > 0` first");
+        break;
+      case Kind::kTwice:
+        diagnostic.message = Rank() + " runs " + Task() + " twice";
+        NoteOther(problem.task, "first here");
+        break;
+      case Kind::kBeforeForward:
+        diagnostic.message = Rank() + " runs " + Task() + " before " + Task(TaskKind::kForward);
+        NoteNeed(TaskKind::kForward);
+        break;
+      case Kind::kBeforeInputGrad:
+        diagnostic.message = Rank() + " runs " + Task() + " before " + Task(TaskKind::kInputGrad);
+        NoteNeed(TaskKind::kInputGrad);
+        break;
+      case Kind::kMixed:
+        diagnostic.message = Rank() + " runs " + Task() + " beside ";
+        for (TaskKind other : {TaskKind::kBackward, TaskKind::kInputGrad, TaskKind::kWeightGrad}) {
+          if (other == problem.task || !NoteOther(other, Task(other) + " runs here")) continue;
+          diagnostic.message += Task(other);
+          break;
+        }
+        diagnostic.Note(problem.location,
+                        "`backward` is `input_grad` and `weight_grad` in one task");
+        break;
+      case Kind::kMissing:
+        Missing();
+        return;
+    }
+    if (ledger.problem_count() > 1) {
+      diagnostic.Note(problem.location,
+                      Count(ledger.problem_count() - 1, "more task") + " of " + Rank() +
+                          (ledger.problem_count() == 2 ? " is" : " are") + " wrong");
+    }
+  }
+};
+
+}  // namespace
+
+void ScheduleFindings::Add(Key key, int32_t rank, Diagnostic diagnostic) {
+  auto [place, added] = places_.emplace(key, findings_.size());
+  if (added) findings_.push_back({std::move(diagnostic), {}});
+  findings_[place->second].ranks.push_back(rank);
+}
+
+void ScheduleFindings::AddProblem(const RankLedger& ledger) {
+  if (!ledger.first_problem()) return;
+  const ScheduleProblem& problem = *ledger.first_problem();
+  Key key{static_cast<int>(problem.kind), problem.location.file, problem.location.begin};
+  // What is missing has no place: the ranks that miss something miss it for one reason.
+  Wording wording{ledger, problem, order_};
+  wording.Write();
+  Add(key, ledger.rank(), std::move(wording.diagnostic));
+}
+
+void ScheduleFindings::AddErrors(int32_t rank, const Diagnostics& errors) {
+  for (const Diagnostic& error : errors.all()) {
+    Add({kEvaluation, error.location.file, error.location.begin}, rank, error);
+  }
+}
+
+void ScheduleFindings::Report(Diagnostics& diagnostics) const {
+  for (const Finding& finding : findings_) {
+    Diagnostic& error = diagnostics.Error(finding.diagnostic.location, finding.diagnostic.message);
+    for (const DiagnosticNote& note : finding.diagnostic.notes) {
+      error.Note(note.location, note.message);
+    }
+    const bool names_rank = finding.diagnostic.message.starts_with("rank ");
+    if (!names_rank) {
+      error.Note(order_, "on " + Ranks(finding.ranks));
+    } else if (finding.ranks.size() > 1) {
+      std::vector<int32_t> others(finding.ranks.begin() + 1, finding.ranks.end());
+      error.Note(order_,
+                 Ranks(others) + (others.size() == 1 ? " makes" : " make") + " the same mistake");
+    }
+  }
+}
+
+}  // namespace pprun
