@@ -111,6 +111,7 @@ struct Operation {
   std::optional<Name> label;    // as "attn"
   std::optional<Name> split;    // split column | row | heads | vocab
   std::vector<Operation> body;  // of a residual
+  bool has_body = false;        // written with braces
   Location location;
 };
 
@@ -197,10 +198,12 @@ struct ScheduleDefinition {
   std::vector<Function> functions;
   Name rank;  // r of `order on rank r`
   Block order;
+  std::vector<Name> unsupported;  // `place` and `greedy`, which are skipped
   Location location;
 };
 
-// `schedule one_f_one_b;`, `gradients ddp(bucket = 25 MiB);`, `recompute none;`
+// `schedule one_f_one_b;`, `model gpt(depth = 4);`, `gradients ddp(bucket = 25 MiB);`, `recompute
+// none;`
 struct Choice {
   Call call;
   Location location;
@@ -214,12 +217,15 @@ struct Import {
 struct Program {
   std::vector<Expression> expressions;
   std::vector<Statement> statements;
+  std::string
+      directory;  // of the main file, with a slash at its end; data files are relative to it
 
   std::vector<Import> imports;
   std::vector<Setting> lets;  // at file level
   std::vector<Setting> mesh;
   Location mesh_location;
   std::vector<Model> models;
+  std::optional<Choice> model;  // which of the models, where there are several
   std::optional<Stages> stages;
   std::vector<Setting> train;
   Location train_location;

@@ -1,17 +1,25 @@
 // What is wrong with a program and where: collected, never thrown, so that one run reports every
 // mistake.
 //
-// Wording: lower case, no full stop, code in `backticks`, what was found; then notes that help. One
-// mistake gives one error. Printing is in source_files.h, which knows the text. Tests:
-// diagnostics_test.cc and golden/errors/.
+// Reporting stops at kMostDiagnostics: a file with more mistakes than that is not a plan. Wording:
+// lower case, no full stop, code in `backticks`, what was found; then notes that help. One mistake
+// gives one error. Printing is in source_files.h, which knows the text. Tests: diagnostics_test.cc
+// and golden/errors/.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "dsl/ast.h"
 
 namespace pprun {
+
+inline constexpr size_t kMostDiagnostics = 100;
+
+// The place of what came from the command line (`--set`), in no file.
+inline constexpr ast::Location kCommandLine{.file = UINT32_MAX};
 
 struct DiagnosticNote {
   ast::Location location;
@@ -34,10 +42,16 @@ class Diagnostics {
   Diagnostic& Warning(ast::Location location, std::string message);
 
   bool HasErrors() const { return errors_ > 0; }
+  // No more are kept; work that only serves a message may be skipped.
+  bool Full() const { return all_.size() >= kMostDiagnostics; }
+  int errors() const { return errors_; }
   const std::vector<Diagnostic>& all() const { return all_; }
 
  private:
+  Diagnostic& Add(Diagnostic diagnostic);
+
   std::vector<Diagnostic> all_;
+  Diagnostic dropped_;
   int errors_ = 0;
 };
 

@@ -1,0 +1,166 @@
+// Words the parser's errors. Tests: parser_test.cc and golden/errors/.
+#include "dsl/syntax_errors.h"
+
+#include <vector>
+
+#include "SchedParser.h"
+
+namespace pprun {
+namespace {
+
+using grammar::SchedParser;
+
+// Longer texts are cut: the place shows them.
+std::string Quoted(const antlr4::Token& token) {
+  std::string text = token.getText();
+  if (text.size() > 40) text = text.substr(0, 37) + "...";
+  return "`" + text + "`";
+}
+
+std::string Literal(antlr4::Parser& parser, size_t type) {
+  const std::string& quoted = parser.getVocabulary().getLiteralName(type);  // `'let'`
+  return quoted.size() > 2 ? quoted.substr(1, quoted.size() - 2) : "";
+}
+
+bool IsBinaryOperator(size_t type) {
+  return (type >= SchedParser::PLUS && type <= SchedParser::NOT_EQUAL) ||
+         type == SchedParser::AND || type == SchedParser::OR;
+}
+
+// Words that are names wherever a name is expected (rule `name`).
+bool IsSoftKeyword(size_t type) {
+  switch (type) {
+    case SchedParser::OVERLAP:
+    case SchedParser::RECOMPUTE:
+    case SchedParser::ORDER:
+    case SchedParser::ON:
+    case SchedParser::RANK:
+    case SchedParser::LAYER:
+    case SchedParser::MODEL:
+    case SchedParser::SPLIT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool BeginsExpressionOnly(size_t type) {
+  switch (type) {
+    case SchedParser::OPEN_PARENTHESIS:
+    case SchedParser::MINUS:
+    case SchedParser::INTEGER:
+    case SchedParser::FLOAT:
+    case SchedParser::TRUE:
+    case SchedParser::FALSE:
+    case SchedParser::NOT:
+    case SchedParser::IF:
+    case SchedParser::STRING:
+      return true;
+    default:
+      return false;
+  }
+}
+
+struct Expectation {
+  std::vector<std::string> items;     // "an expression", "`;`"
+  std::vector<std::string> keywords;  // for "did you mean"
+  bool only_semicolon = false;
+};
+
+Expectation Expected(antlr4::Parser& parser) {
+  const auto set = parser.getExpectedTokens();
+  Expectation expected;
+  const bool expression = set.contains(static_cast<size_t>(SchedParser::FLOAT));
+  const bool name = set.contains(static_cast<size_t>(SchedParser::NAME));
+  if (expression) {
+    expected.items.push_back("an expression");
+  } else if (name) {
+    expected.items.push_back("a name");
+  }
+  for (const auto type : set.toList()) {
+    const auto kind = static_cast<size_t>(type);
+    if (kind == SchedParser::NAME || (name && IsSoftKeyword(kind))) continue;
+    if (expression && BeginsExpressionOnly(kind)) continue;
+    if (!expression && IsBinaryOperator(kind)) continue;
+    if (kind == SchedParser::STRING) {
+      expected.items.push_back("a string");
+    } else if (kind == SchedParser::UNIT) {
+      continue;
+    } else if (const std::string literal = Literal(parser, kind); !literal.empty()) {
+      expected.items.push_back("`" + literal + "`");
+      if (literal.front() >= 'a' && literal.front() <= 'z') expected.keywords.push_back(literal);
+    } else if (type == static_cast<ssize_t>(antlr4::Token::EOF)) {
+      expected.items.push_back("the end of the file");
+    }
+  }
+  expected.only_semicolon = expected.items.size() == 1 && expected.items[0] == "`;`";
+  return expected;
+}
+
+std::string Join(const std::vector<std::string>& items) {
+  std::string text;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (i > 0) text += i + 1 == items.size() ? " or " : ", ";
+    text += items[i];
+  }
+  return text;
+}
+
+// What stands where; beyond a handful of tokens a word for the construct says more than a list.
+std::string Describe(const Expectation& expected, antlr4::Parser& parser) {
+  constexpr size_t kHandful = 4;
+  const antlr4::ParserRuleContext* context = parser.getContext();
+  const size_t rule = context == nullptr ? size_t{SchedParser::RuleFile} : context->getRuleIndex();
+  if (rule == SchedParser::RuleFile || rule == SchedParser::RuleItem) {
+    return "a declaration (`mesh`, `model`, `stages`, `train`, `schedule`, ...)";
+  }
+  if (rule == SchedParser::RuleBlock || rule == SchedParser::RuleStatement) {
+    return "a statement or `}`";
+  }
+  if (expected.items.empty() || expected.items.size() > kHandful) return "";
+  return Join(expected.items);
+}
+
+// The last token that the parser sees before this one.
+const antlr4::Token* Before(antlr4::Parser& parser, const antlr4::Token& token) {
+  antlr4::TokenStream& tokens = *parser.getTokenStream();
+  for (size_t i = token.getTokenIndex(); i-- > 0;) {
+    if (tokens.get(i)->getChannel() == antlr4::Token::DEFAULT_CHANNEL) return tokens.get(i);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void SyntaxErrors::syntaxError(antlr4::Recognizer* recognizer, antlr4::Token* offending, size_t,
+                               size_t, const std::string&, std::exception_ptr) {
+  auto& parser = dynamic_cast<antlr4::Parser&>(*recognizer);
+  if (quiet_.Contains(offending->getTokenIndex())) return;
+  quiet_.Add(offending->getTokenIndex());
+  if (diagnostics_.Full()) {
+    diagnostics_.Error(places_.Of(*offending), "syntax error");
+    return;
+  }
+
+  const Expectation expected = Expected(parser);
+  const antlr4::Token* before = Before(parser, *offending);
+  if (expected.only_semicolon && before != nullptr) {
+    // The mistake is where the statement should have ended, not where the next one begins.
+    ast::Location after = places_.Of(*before);
+    after.begin = after.end;
+    diagnostics_.Error(after, "expected `;` after " + Quoted(*before));
+    return;
+  }
+
+  const bool at_end = offending->getType() == antlr4::Token::EOF;
+  const std::string found = at_end ? "the end of the file" : Quoted(*offending);
+  const std::string wanted = Describe(expected, parser);
+  const std::string message =
+      wanted.empty() ? found + " does not fit here" : "expected " + wanted + ", found " + found;
+  Diagnostic& diagnostic = diagnostics_.Error(places_.Of(*offending), message);
+  if (offending->getType() != SchedParser::NAME) return;
+  const std::string meant = DidYouMean(offending->getText(), expected.keywords);
+  if (!meant.empty()) diagnostic.Note(diagnostic.location, "did you mean `" + meant + "`?");
+}
+
+}  // namespace pprun

@@ -1,0 +1,224 @@
+// Checks on bytes and tokens before the parser runs. Tests: parser_test.cc.
+#include "dsl/token_checks.h"
+
+#include <string>
+
+#include "SchedParser.h"
+
+namespace pprun {
+namespace {
+
+using grammar::SchedParser;
+
+// Length of the well-formed sequence at text[at], 0 if there is none (RFC 3629, table of section
+// 4).
+size_t SequenceLength(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) {
+    return at + i < text.size() ? static_cast<uint8_t>(text[at + i]) : uint8_t{0};
+  };
+  const auto continues = [&](size_t i) { return (byte(i) & 0xC0) == 0x80; };
+  const uint8_t lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return continues(1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    const bool overlong = lead == 0xE0 && byte(1) < 0xA0;
+    const bool surrogate = lead == 0xED && byte(1) > 0x9F;
+    return continues(1) && continues(2) && !overlong && !surrogate ? 3 : 0;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    const bool overlong = lead == 0xF0 && byte(1) < 0x90;
+    const bool beyond = lead == 0xF4 && byte(1) > 0x8F;
+    return continues(1) && continues(2) && continues(3) && !overlong && !beyond ? 4 : 0;
+  }
+  return 0;
+}
+
+bool IsOperator(size_t type) {
+  return (type >= SchedParser::PLUS && type <= SchedParser::NOT_EQUAL) ||
+         type == SchedParser::NOT || type == SchedParser::AND || type == SchedParser::OR ||
+         type == SchedParser::IF;
+}
+
+// How deep the parser would recurse at each token: open brackets, and the operators and `else`s
+// since the last separator beside each of them.
+class NestingDepth {
+ public:
+  void Next(size_t type, size_t following) {
+    if (IsOperator(type)) {
+      ++levels_.back().operators, ++depth_;
+    } else if (type == SchedParser::ELSE) {
+      ++levels_.back().elses, ++depth_;
+    } else if (type == SchedParser::OPEN_BRACE) {
+      ForgetOperators();
+      Open(Bracket::kBrace);
+    } else if (type == SchedParser::OPEN_PARENTHESIS || type == SchedParser::OPEN_BRACKET) {
+      Open(Bracket::kOther);
+    } else if (type == SchedParser::CLOSE_PARENTHESIS || type == SchedParser::CLOSE_BRACKET) {
+      if (levels_.back().bracket == Bracket::kOther) Close();
+    } else if (type == SchedParser::CLOSE_BRACE) {
+      CloseUnfinished();
+      if (levels_.back().bracket == Bracket::kBrace) Close();
+      if (following != SchedParser::ELSE) Forget();
+    } else if (type == SchedParser::SEMICOLON) {
+      CloseUnfinished();
+      Forget();
+    } else if (type == SchedParser::COMMA) {
+      Forget();
+    }
+  }
+  int depth() const { return depth_; }
+
+ private:
+  enum class Bracket : uint8_t { kFile, kBrace, kOther };
+  struct Level {
+    Bracket bracket = Bracket::kFile;
+    int operators = 0;
+    int elses = 0;
+  };
+
+  void Open(Bracket bracket) {
+    levels_.push_back({.bracket = bracket});
+    ++depth_;
+  }
+  void Close() {
+    Forget();
+    levels_.pop_back();
+    --depth_;
+  }
+  // Parentheses that the end of a statement leaves open.
+  void CloseUnfinished() {
+    while (levels_.back().bracket == Bracket::kOther) Close();
+  }
+  void ForgetOperators() {
+    depth_ -= levels_.back().operators;
+    levels_.back().operators = 0;
+  }
+  void Forget() {
+    ForgetOperators();
+    depth_ -= levels_.back().elses;
+    levels_.back().elses = 0;
+  }
+
+  std::vector<Level> levels_{Level{}};
+  int depth_ = 0;
+};
+
+bool CheckNesting(const std::vector<antlr4::Token*>& tokens, const TokenPlaces& places,
+                  const Limits& limits, Diagnostics& diagnostics) {
+  NestingDepth nesting;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    nesting.Next(tokens[i]->getType(), i + 1 < tokens.size() ? tokens[i + 1]->getType() : 0);
+    if (nesting.depth() > limits.nesting) {
+      diagnostics.Error(places.Of(*tokens[i]),
+                        "brackets and operators nest too deeply here: the limit `nesting` is " +
+                            std::to_string(limits.nesting));
+      return false;
+    }
+  }
+  return true;
+}
+
+bool CheckBraces(const std::vector<antlr4::Token*>& tokens, const TokenPlaces& places,
+                 Diagnostics& diagnostics) {
+  std::vector<const antlr4::Token*> open;
+  for (const antlr4::Token* token : tokens) {
+    if (token->getType() == SchedParser::OPEN_BRACE) open.push_back(token);
+    if (token->getType() != SchedParser::CLOSE_BRACE) continue;
+    if (open.empty()) {
+      diagnostics.Error(places.Of(*token), "this `}` closes nothing");
+      return false;
+    }
+    open.pop_back();
+  }
+  if (open.empty()) return true;
+  diagnostics.Error(places.Of(*open.back()), "this `{` is never closed");
+  return false;
+}
+
+}  // namespace
+
+std::optional<size_t> FindInvalidUtf8(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = SequenceLength(text, at);
+    if (length == 0) return at;
+    at += length;
+  }
+  return std::nullopt;
+}
+
+TokenPlaces::TokenPlaces(std::string_view text, uint32_t file)
+    : file_(file), size_(static_cast<uint32_t>(text.size())) {
+  bool ascii = true;
+  for (char c : text) ascii = ascii && static_cast<uint8_t>(c) < 0x80;
+  if (ascii) return;
+  for (size_t at = 0; at < text.size(); ++at) {
+    if ((static_cast<uint8_t>(text[at]) & 0xC0) != 0x80) {
+      bytes_.push_back(static_cast<uint32_t>(at));
+    }
+  }
+}
+
+uint32_t TokenPlaces::Byte(size_t code_point) const {
+  if (bytes_.empty()) return code_point < size_ ? static_cast<uint32_t>(code_point) : size_;
+  return code_point < bytes_.size() ? bytes_[code_point] : size_;
+}
+
+ast::Location TokenPlaces::Of(const antlr4::Token& token) const { return Of(token, token); }
+
+ast::Location TokenPlaces::Of(const antlr4::Token& first, const antlr4::Token& last) const {
+  if (file_ == kCommandLine.file) return kCommandLine;
+  ast::Location location{.file = file_, .begin = Byte(first.getStartIndex())};
+  location.end = last.getType() == antlr4::Token::EOF ? size_ : Byte(last.getStopIndex() + 1);
+  return location;
+}
+
+QuietRegions::QuietRegions(const std::vector<antlr4::Token*>& tokens)
+    : statement_end_(tokens.size()), quiet_(tokens.size(), false) {
+  // Walking back: the end of the statement that a token is in, for each open brace.
+  std::vector<size_t> ends{tokens.empty() ? 0 : tokens.size() - 1};
+  for (size_t i = tokens.size(); i-- > 0;) {
+    const size_t type = tokens[i]->getType();
+    if (type == SchedParser::CLOSE_BRACE) {
+      // Ends the last statement inside it, and the one outside that it is a part of.
+      ends.back() = i;
+      ends.push_back(i);
+    } else if (type == SchedParser::OPEN_BRACE) {
+      if (ends.size() > 1) ends.pop_back();
+    } else if (type == SchedParser::SEMICOLON) {
+      ends.back() = i;
+    }
+    statement_end_[i] = ends.back();
+  }
+}
+
+void QuietRegions::Add(size_t token) {
+  if (token >= quiet_.size()) return;
+  for (size_t i = token; i <= statement_end_[token]; ++i) quiet_[i] = true;
+}
+
+bool QuietRegions::Contains(size_t token) const { return token < quiet_.size() && quiet_[token]; }
+
+bool CheckTokens(const std::vector<antlr4::Token*>& tokens, const TokenPlaces& places,
+                 const Limits& limits, QuietRegions& quiet, Diagnostics& diagnostics) {
+  const antlr4::Token* last_unknown = nullptr;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i]->getType() == SchedParser::UNTERMINATED) {
+      diagnostics.Error(places.Of(*tokens[i]), "this string has no closing `\"` on its line");
+      if (!quiet.Contains(i)) quiet.Add(i);
+    } else if (tokens[i]->getType() == SchedParser::UNKNOWN) {
+      // A run of them is one mistake.
+      const bool continues =
+          last_unknown != nullptr && last_unknown->getStopIndex() + 1 == tokens[i]->getStartIndex();
+      if (!continues) {
+        diagnostics.Error(places.Of(*tokens[i]), "this character is not part of the language");
+      }
+      last_unknown = tokens[i];
+      if (!quiet.Contains(i)) quiet.Add(i);
+      dynamic_cast<antlr4::WritableToken&>(*tokens[i]).setChannel(antlr4::Token::HIDDEN_CHANNEL);
+    }
+  }
+  return CheckBraces(tokens, places, diagnostics) &&
+         CheckNesting(tokens, places, limits, diagnostics);
+}
+
+}  // namespace pprun
