@@ -5,7 +5,8 @@
 namespace pprun {
 
 TaskOrder ForwardOrder(const TaskOrder& training, ast::Location location) {
-  TaskOrder order{.chunks = training.chunks, .stages = training.stages, .microbatches = training.microbatches};
+  TaskOrder order{
+      .chunks = training.chunks, .stages = training.stages, .microbatches = training.microbatches};
   for (const std::vector<OrderedTask>& tasks : training.positions) {
     std::map<int32_t, int32_t> chunk_of_stage;
     for (const OrderedTask& task : tasks) chunk_of_stage.emplace(task.stage, task.chunk);

@@ -251,6 +251,10 @@ void Resolver::ReportUnknownName(ast::ExpressionId expression) {
 }
 
 void Resolver::ReportUnknownFunction(const ast::Name& name) {
+  if (diagnostics_.Full()) {
+    diagnostics_.Error(name.location, "unknown function");
+    return;
+  }
   std::vector<std::string> known = {"min", "max", "ceil", "floor", "left"};
   for (const ast::Function& function : definition_.functions) known.push_back(function.name.text);
   for (int kind = 0; kind < kTaskKindCount; ++kind) {

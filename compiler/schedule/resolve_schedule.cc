@@ -50,7 +50,7 @@ Resolver::Resolver(const CheckedProgram& program, int64_t microbatches, Diagnost
 }
 
 std::optional<ResolvedSchedule> Resolver::Run() {
-  size_t errors_before = diagnostics_.all().size();
+  const int errors_before = diagnostics_.errors();
   for (const ast::Function& function : definition_.functions) {
     FunctionId id{static_cast<int32_t>(functions_.size())};
     if (ReportIfBuiltIn(function.name)) return std::nullopt;
@@ -82,7 +82,7 @@ std::optional<ResolvedSchedule> Resolver::Run() {
                       .body = definition_.order,
                       .location = definition_.rank.location};
   ResolveFunction(order, result_.order());
-  if (diagnostics_.all().size() != errors_before) return std::nullopt;
+  if (diagnostics_.errors() != errors_before) return std::nullopt;
   return std::move(result_);
 }
 
