@@ -1,0 +1,62 @@
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "compiler/simulate/simulate.h"
+
+namespace pprun {
+namespace {
+
+std::string ErrorOf(std::string_view text) {
+  try {
+    ParseCosts(text);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(ParseCosts, ReadsEveryLetter) {
+  const CostTable costs = ParseCosts("F=2, I=3,W=0.5 ,T=0.25,C=1e-3");
+  EXPECT_EQ(costs.forward, 2);
+  EXPECT_EQ(costs.input_grad, 3);
+  EXPECT_EQ(costs.weight_grad, 0.5);
+  EXPECT_EQ(costs.transfer, 0.25);
+  EXPECT_EQ(costs.collective, 1e-3);
+}
+
+TEST(ParseCosts, DividesABackwardEvenly) {
+  const CostTable costs = ParseCosts("B=3");
+  EXPECT_EQ(costs.input_grad, 1.5);
+  EXPECT_EQ(costs.weight_grad, 1.5);
+}
+
+TEST(ParseCosts, LeavesWhatIsNotNamed) {
+  const CostTable costs = ParseCosts("T=1");
+  EXPECT_EQ(costs.forward, 1);
+  EXPECT_EQ(costs.input_grad, 1);
+  EXPECT_EQ(costs.weight_grad, 1);
+  EXPECT_EQ(costs.collective, 0);
+}
+
+TEST(ParseCosts, SaysWhatIsWrong) {
+  EXPECT_EQ(ErrorOf(""), "cost ``: `NAME=NUMBER` expected, as in `F=1,B=2`");
+  EXPECT_EQ(ErrorOf("F=1,"), "cost ``: `NAME=NUMBER` expected, as in `F=1,B=2`");
+  EXPECT_EQ(ErrorOf("F:1"), "cost `F:1`: `NAME=NUMBER` expected, as in `F=1,B=2`");
+  EXPECT_EQ(ErrorOf("F=1,G=2"),
+            "cost `G=2`: no cost is named `G`; there are F (forward), B (backward), I (input "
+            "gradient), W (weight gradient), T (transfer) and C (collective)");
+  EXPECT_EQ(ErrorOf("F=1,F=2"), "cost `F=2`: `F` is given twice");
+  EXPECT_EQ(ErrorOf("F=fast"), "cost `F=fast`: a number expected, found `fast`");
+  EXPECT_EQ(ErrorOf("F=1ms"), "cost `F=1ms`: a number expected, found `1ms`");
+  EXPECT_EQ(ErrorOf("F="), "cost `F=`: a number expected, found ``");
+  EXPECT_EQ(ErrorOf("F=-1"), "cost `F=-1`: a cost is a finite number, zero or more");
+  EXPECT_EQ(ErrorOf("F=inf"), "cost `F=inf`: a cost is a finite number, zero or more");
+  EXPECT_EQ(ErrorOf("F=nan"), "cost `F=nan`: a cost is a finite number, zero or more");
+  EXPECT_EQ(ErrorOf("B=2,W=1"),
+            "cost `B=2,W=1`: `B` is the sum of `I` and `W`; give either `B` or its halves");
+}
+
+}  // namespace
+}  // namespace pprun

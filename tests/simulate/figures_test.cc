@@ -1,0 +1,73 @@
+#include <gtest/gtest.h>
+
+#include "compiler/simulate/simulate.h"
+#include "tests/simulate/pipeline_plan.h"
+
+namespace pprun {
+namespace {
+
+using testing::GPipe;
+using testing::OneForwardOneBackward;
+using testing::PipelinePlan;
+
+TEST(Summarise, GivesTheTextbookFigures) {
+  for (const testing::Orders& orders : {GPipe(4, 8), OneForwardOneBackward(4, 8)}) {
+    const Plan plan = PipelinePlan(orders);
+    const Figures figures =
+        Summarise(plan, Simulate(plan, ProgramKind::kStep, ParseCosts("F=2,B=4")));
+    EXPECT_EQ(figures.makespan, 66);
+    EXPECT_EQ(figures.work, 48);
+    EXPECT_NEAR(figures.bubble_of_makespan, 0.2727, 1e-4);
+    EXPECT_EQ(figures.busy, (std::vector<double>{48, 48, 48, 48}));
+  }
+}
+
+TEST(Summarise, TakesOneRunOfTheStep) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 4));
+  const Trace trace = Simulate(plan, ProgramKind::kStep, {}, 3);
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    EXPECT_EQ(Summarise(plan, trace, repeat).work, 12);
+  }
+  EXPECT_EQ(Summarise(plan, trace, 0).makespan, 15);
+  const Figures none = Summarise(plan, trace, 3);
+  EXPECT_EQ(none.makespan, 0);
+  EXPECT_EQ(none.bubble_of_makespan, 0);
+}
+
+// Two replicas of one position; the second is late and slower. Only runs count, and only those of
+// the step.
+TEST(Summarise, ReadsAMeasuredTraceOfReplicas) {
+  const Plan plan = PipelinePlan(
+      GPipe(1, 1), {.data_parallel = 2, .reduce = testing::PipelineOptions::Reduce::kAtEnd});
+  const auto& instructions = plan.positions[0].programs[1].instructions;
+  ASSERT_EQ(instructions.size(), 5u);  // forward, backward, record, wait, all_reduce
+  Trace trace;
+  trace.kind = Trace::Kind::kMeasured;
+  trace.events = {
+      {0, ProgramKind::kInitialise, 0, 0, 0, 9}, {0, ProgramKind::kStep, 7, 0, 10, 12},
+      {0, ProgramKind::kStep, 7, 1, 12, 15},     {0, ProgramKind::kStep, 7, 4, 15, 40},
+      {1, ProgramKind::kStep, 7, 0, 11, 14},     {1, ProgramKind::kStep, 7, 1, 16, 20},
+  };
+  const Figures figures = Summarise(plan, trace, 7);
+  EXPECT_EQ(figures.makespan, 10);
+  EXPECT_EQ(figures.busy, (std::vector<double>{5, 7}));
+  EXPECT_EQ(figures.work, 6);
+  EXPECT_DOUBLE_EQ(figures.bubble_of_makespan, 0.4);
+}
+
+TEST(Summarise, CountsOverlappingRunsOnce) {
+  const Plan plan = PipelinePlan(GPipe(1, 2));
+  Trace trace;
+  trace.events = {
+      {0, ProgramKind::kStep, 0, 0, 0, 4},
+      {0, ProgramKind::kStep, 0, 1, 1, 3},
+      {0, ProgramKind::kStep, 0, 2, 3, 6},
+      {0, ProgramKind::kStep, 0, 3, 8, 10},
+  };
+  const Figures figures = Summarise(plan, trace);
+  EXPECT_EQ(figures.busy, (std::vector<double>{8}));
+  EXPECT_DOUBLE_EQ(figures.bubble_of_makespan, 0.2);
+}
+
+}  // namespace
+}  // namespace pprun
