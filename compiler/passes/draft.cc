@@ -1,0 +1,164 @@
+#include "compiler/passes/draft.h"
+
+#include <algorithm>
+
+#include "compiler/plan/base/check.h"
+#include "compiler/plan/text.h"
+#include "dsl/source_files.h"
+
+namespace pprun {
+namespace {
+
+// Every operand that names a buffer, one call each.
+struct MentionBuffers {
+  const Plan& plan;
+  const Position& position;
+  std::vector<BufferId>& buffers;
+
+  void Add(BufferId buffer) const {
+    if (buffer.valid()) buffers.push_back(buffer);
+  }
+  void operator()(const Run& run) const {
+    const size_t count = plan.functions[run.function.index()].arguments.size();
+    for (size_t i = 0; i < count; ++i) {
+      Add(position.bindings[static_cast<size_t>(run.first_binding) + i]);
+    }
+  }
+  void operator()(const Send& send) const { Add(send.source); }
+  void operator()(const Recv& recv) const { Add(recv.target); }
+  void operator()(const Collective& collective) const {
+    Add(collective.source);
+    if (collective.target != collective.source) Add(collective.target);
+  }
+  void operator()(const Load& load) const { Add(load.target); }
+  void operator()(const Initialise& initialise) const { Add(initialise.target); }
+  void operator()(const Zero& zero) const { Add(zero.target); }
+  void operator()(const Cast& cast) const { Add(cast.source), Add(cast.target); }
+  void operator()(const pprun::Add& add) const { Add(add.source), Add(add.target); }
+  void operator()(const Scale& scale) const { Add(scale.target), Add(scale.factor); }
+  void operator()(const SquareSum& sum) const { Add(sum.gradient), Add(sum.partials); }
+  void operator()(const ClipFactor& clip) const { Add(clip.partials), Add(clip.target); }
+  void operator()(const Update& update) const {
+    Add(update.value), Add(update.gradient), Add(update.first_moment), Add(update.second_moment);
+  }
+  void operator()(const Permute& permute) const { Add(permute.source), Add(permute.target); }
+  void operator()(const Record&) const {}
+  void operator()(const Wait&) const {}
+};
+
+}  // namespace
+
+PoolId AddPool(Draft& draft, PositionId position, Pool pool) {
+  std::vector<Pool>& pools = draft.positions[position.index()].pools;
+  pools.push_back(std::move(pool));
+  return PoolId(static_cast<int64_t>(pools.size()) - 1);
+}
+
+BufferId AddBuffer(Draft& draft, PositionId position, PoolId pool_id) {
+  DraftPosition& place = draft.positions[position.index()];
+  const Pool& pool = place.pools[pool_id.index()];
+  std::vector<Buffer>& buffers = draft.plan.positions[position.index()].buffers;
+  std::string name = pool.name;
+  if (pool.kind != Pool::Kind::kFixed) name += "[?]" + pool.suffix;
+  buffers.push_back(
+      {.name = std::move(name), .arena = pool.arena, .offset = -1, .type = pool.type});
+  place.pool_of.push_back(pool_id);
+  CHECK(place.pool_of.size() == buffers.size());
+  return BufferId(static_cast<int64_t>(buffers.size()) - 1);
+}
+
+BufferId AddFixedBuffer(Draft& draft, PositionId position, ArenaKind arena, std::string name,
+                        TensorType type) {
+  const PoolId pool =
+      AddPool(draft, position,
+              {.kind = Pool::Kind::kFixed, .name = std::move(name), .arena = arena, .type = type});
+  return AddBuffer(draft, position, pool);
+}
+
+StreamId StreamNamed(Draft& draft, PositionId position, const Stream& stream) {
+  std::vector<Stream>& streams = draft.plan.positions[position.index()].streams;
+  for (size_t i = 0; i < streams.size(); ++i) {
+    if (streams[i].name == stream.name) return StreamId(static_cast<int64_t>(i));
+  }
+  streams.push_back(stream);
+  return StreamId(static_cast<int64_t>(streams.size()) - 1);
+}
+
+GroupId GroupNamed(Draft& draft, const Group& group) {
+  std::vector<Group>& groups = draft.plan.groups;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    if (groups[i].name == group.name) return GroupId(static_cast<int64_t>(i));
+  }
+  groups.push_back(group);
+  return GroupId(static_cast<int64_t>(groups.size()) - 1);
+}
+
+SourceId SourceAt(Draft& draft, ast::Location location, std::string_view reason) {
+  const auto key = std::make_tuple(location.file, location.begin, std::string(reason));
+  if (const auto found = draft.source_ids.find(key); found != draft.source_ids.end())
+    return found->second;
+  const LineColumn place = draft.files->Position(location);
+  draft.plan.sources.push_back({.file = static_cast<int32_t>(location.file),
+                                .line = place.line,
+                                .column = place.column,
+                                .reason = std::string(reason)});
+  const SourceId id(static_cast<int64_t>(draft.plan.sources.size()) - 1);
+  draft.source_ids.emplace(key, id);
+  return id;
+}
+
+std::vector<AxisId> Draft::ReplicaAxes() const {
+  std::vector<AxisId> axes;
+  for (size_t i = 0; i < plan.mesh.size(); ++i) {
+    if (plan.mesh[i].name != "pp" && plan.mesh[i].size > 1)
+      axes.emplace_back(static_cast<int64_t>(i));
+  }
+  return axes;
+}
+
+TensorType RegionType(int64_t bytes) {
+  CHECK(bytes > 0);
+  return {.dtype = DType::kF32, .shape = {(bytes + 3) / 4}};
+}
+
+std::vector<BufferId> BuffersOf(const Plan& plan, const Position& position,
+                                const Instruction& instruction) {
+  std::vector<BufferId> buffers;
+  std::visit(MentionBuffers{plan, position, buffers}, instruction.operands);
+  return buffers;
+}
+
+void CheckDraft(const Draft& draft) {
+  for (const Position& position : draft.plan.positions) {
+    for (const Program& program : position.programs) {
+      for (const Instruction& instruction : program.instructions) {
+        CHECK(instruction.stream.valid() && instruction.stream.index() < position.streams.size());
+        CHECK(instruction.source.valid() && instruction.source.index() < draft.plan.sources.size());
+        for (BufferId buffer : BuffersOf(draft.plan, position, instruction)) {
+          CHECK(buffer.index() < position.buffers.size());
+        }
+      }
+    }
+  }
+}
+
+std::string ToText(const Draft& draft) {
+  std::string text;
+  for (size_t p = 0; p < draft.plan.positions.size(); ++p) {
+    const Position& position = draft.plan.positions[p];
+    text += "position " + std::to_string(p) + "\n";
+    for (int kind = 0; kind < kProgramCount; ++kind) {
+      const Program& program = position.programs[static_cast<size_t>(kind)];
+      if (program.instructions.empty()) continue;
+      text += "  program " + std::string(Name(static_cast<ProgramKind>(kind))) + "\n";
+      for (const Instruction& instruction : program.instructions) {
+        std::string stream = position.streams[instruction.stream.index()].name;
+        stream.resize(std::max<size_t>(stream.size(), 12), ' ');
+        text += "    " + stream + " " + ToText(draft.plan, position, instruction) + "\n";
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace pprun

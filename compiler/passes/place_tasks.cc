@@ -1,0 +1,394 @@
+// Every task of the schedule becomes one run per layer of its stage, bound to buffers, on the
+// position that holds the stage.
+//
+// After it: parameters, gradients and optimizer state have fixed buffers; what a run saves is in
+// frames, what two layers hand over is in a frame where a backward needs it and transient
+// otherwise, what crosses a stage boundary is in a transfer slot and listed in Draft::boundaries;
+// the step, validate and initialise programs hold everything that needs no other rank. Tests:
+// place_tasks_test.cc.
+#include <algorithm>
+
+#include "compiler/passes/passes.h"
+#include "compiler/plan/base/check.h"
+
+namespace pprun {
+namespace {
+
+// Buffers of one role, made on first use: by instance (or 0) and microbatch.
+class BufferTable {
+ public:
+  BufferTable(size_t rows, size_t microbatches)
+      : microbatches_(microbatches), ids_(rows * microbatches) {}
+  BufferId& At(size_t row, size_t microbatch) { return ids_[row * microbatches_ + microbatch]; }
+
+ private:
+  size_t microbatches_;
+  std::vector<BufferId> ids_;
+};
+
+// Builds the programs of one position.
+class PositionPlacer {
+ public:
+  PositionPlacer(Draft& draft, PositionId position)
+      : draft_(draft),
+        model_(*draft.model),
+        position_(position),
+        place_(draft.positions[position.index()]),
+        microbatches_(static_cast<size_t>(draft.microbatches)) {}
+
+  void MakeState();
+  void PlaceInitialise();
+  void PlaceProgram(ProgramKind program);
+  void ListBoundaries(ProgramKind program, std::vector<Boundary>& boundaries);
+  void FillTargets(ProgramKind program, std::vector<Boundary>& boundaries);
+
+ private:
+  // What the runs of one program hand to each other.
+  struct Values {
+    Values(size_t instances, size_t microbatches)
+        : activation(instances, microbatches),
+          gradient(instances, microbatches),
+          frame_input(instances, microbatches),
+          frame_weight(instances, microbatches),
+          stash(instances, microbatches) {}
+    BufferTable activation;  // output of the instance
+    BufferTable gradient;    // of its output
+    BufferTable frame_input;
+    BufferTable frame_weight;
+    BufferTable stash;
+  };
+
+  bool IsHere(int32_t instance) const {
+    return instance >= 0 && instance < static_cast<int32_t>(model_.instances.size()) &&
+           std::binary_search(place_.instances.begin(), place_.instances.end(), instance);
+  }
+  const CompiledLayer& LayerOf(int32_t instance) const {
+    return model_
+        .layers[static_cast<size_t>(model_.instances[static_cast<size_t>(instance)].layer)];
+  }
+  bool KeepsInput(int32_t instance) const;
+  BufferId FromPool(BufferId& buffer, const Pool& pool);
+  BufferId Activation(Values& values, ProgramKind program, int32_t instance, size_t microbatch);
+  BufferId Gradient(Values& values, int32_t instance, size_t microbatch);
+  BufferId Workspace(StreamId stream);
+  BufferId Bind(Values& values, ProgramKind program, const Argument& argument, int32_t instance,
+                size_t microbatch, StreamId stream);
+  void PlaceRun(Values& values, ProgramKind program, const OrderedTask& task, int32_t instance,
+                StreamId stream);
+  FunctionId FunctionOf(ProgramKind program, TaskKind kind, const CompiledLayer& layer) const;
+
+  Draft& draft_;
+  const CompiledModel& model_;
+  PositionId position_;
+  DraftPosition& place_;
+  size_t microbatches_;
+  std::vector<std::pair<std::string, PoolId>> pools_;
+  std::vector<BufferId> tokens_, targets_, losses_;
+  std::vector<BufferId> workspaces_;  // by StreamId
+  std::vector<Values> values_;        // by ProgramKind, as far as made
+};
+
+void PositionPlacer::MakeState() {
+  const std::vector<Parameter>& parameters = draft_.plan.parameters;
+  place_.parameter.resize(parameters.size());
+  place_.gradient.resize(parameters.size());
+  for (int32_t instance : place_.instances) {
+    for (const ParameterUse& use : model_.instances[static_cast<size_t>(instance)].parameters) {
+      const size_t index = use.parameter.index();
+      const Parameter& parameter = parameters[index];
+      if (!place_.parameter[index].valid()) {
+        place_.parameter[index] = AddFixedBuffer(draft_, position_, ArenaKind::kParameters,
+                                                 parameter.name, parameter.type);
+      }
+      std::vector<BufferId>& uses = place_.gradient[index];
+      const size_t ordinal = static_cast<size_t>(use.use);
+      if (uses.size() <= ordinal) uses.resize(ordinal + 1);
+      const std::string suffix = ordinal == 0 ? "" : ", use " + std::to_string(ordinal);
+      uses[ordinal] = AddFixedBuffer(
+          draft_, position_, ordinal == 0 ? ArenaKind::kGradients : ArenaKind::kTransientGradients,
+          "gradient of " + parameter.name + suffix, parameter.type);
+    }
+  }
+  tokens_.resize(microbatches_);
+  targets_.resize(microbatches_);
+  losses_.resize(microbatches_);
+}
+
+void PositionPlacer::PlaceInitialise() {
+  const StreamId stream =
+      StreamNamed(draft_, position_, {.name = "compute.0", .kind = StreamKind::kCompute});
+  const SourceId source = SourceAt(draft_, draft_.program->train->location, "initialise");
+  for (size_t i = 0; i < place_.parameter.size(); ++i) {
+    if (!place_.parameter[i].valid()) continue;
+    const Initialise initialise{.parameter = ParameterId(static_cast<int64_t>(i)),
+                                .target = place_.parameter[i]};
+    draft_.Instructions(position_, ProgramKind::kInitialise)
+        .push_back({stream, source, initialise});
+  }
+}
+
+// Whether a backward function of the instance reads the layer's input again.
+bool PositionPlacer::KeepsInput(int32_t instance) const {
+  const CompiledLayer& layer = LayerOf(instance);
+  for (FunctionId id : {layer.backward, layer.input_grad, layer.weight_grad}) {
+    if (!id.valid()) continue;
+    for (const Argument& argument : model_.functions[id.index()].arguments) {
+      if (argument.role == Role::kInput) return true;
+    }
+  }
+  return false;
+}
+
+BufferId PositionPlacer::FromPool(BufferId& buffer, const Pool& pool) {
+  if (buffer.valid()) return buffer;
+  const std::string key = pool.name + pool.suffix + ToString(pool.type);
+  const auto found = std::find_if(pools_.begin(), pools_.end(),
+                                  [&](const auto& entry) { return entry.first == key; });
+  PoolId id;
+  if (found == pools_.end()) {
+    id = AddPool(draft_, position_, pool);
+    pools_.emplace_back(key, id);
+  } else {
+    id = found->second;
+  }
+  return buffer = AddBuffer(draft_, position_, id);
+}
+
+BufferId PositionPlacer::Activation(Values& values, ProgramKind program, int32_t instance,
+                                    size_t microbatch) {
+  const TensorType type = *LayerOf(instance).output;
+  Pool pool{.kind = Pool::Kind::kTransfer, .arena = ArenaKind::kTransferSlots, .type = type};
+  if (!IsHere(instance)) {
+    pool.name = "received activation";
+  } else if (!IsHere(instance + 1)) {
+    pool.name = "sent activation";
+  } else if (program == ProgramKind::kStep && KeepsInput(instance + 1)) {
+    pool.kind = Pool::Kind::kFrame;
+    pool.name = "frame";
+    pool.suffix = "." + model_.instances[static_cast<size_t>(instance) + 1].name + ".input";
+    pool.arena = ArenaKind::kFrames;
+  } else {
+    pool.kind = Pool::Kind::kFrame;
+    pool.name = "activation";
+    pool.arena = ArenaKind::kWorkspace;
+  }
+  return FromPool(values.activation.At(static_cast<size_t>(instance), microbatch), pool);
+}
+
+BufferId PositionPlacer::Gradient(Values& values, int32_t instance, size_t microbatch) {
+  Pool pool{.kind = Pool::Kind::kTransfer,
+            .arena = ArenaKind::kTransferSlots,
+            .type = *LayerOf(instance).output};
+  if (!IsHere(instance)) {
+    pool.name = "sent gradient";
+  } else if (!IsHere(instance + 1)) {
+    pool.name = "received gradient";
+  } else {
+    pool.kind = Pool::Kind::kFrame;
+    pool.name = "gradient";
+    pool.arena = ArenaKind::kWorkspace;
+  }
+  return FromPool(values.gradient.At(static_cast<size_t>(instance), microbatch), pool);
+}
+
+// Each compute stream has one, as large as the largest that a function here wants.
+BufferId PositionPlacer::Workspace(StreamId stream) {
+  if (workspaces_.size() <= stream.index()) workspaces_.resize(stream.index() + 1);
+  BufferId& workspace = workspaces_[stream.index()];
+  if (workspace.valid()) return workspace;
+  int64_t bytes = 0;
+  for (int32_t instance : place_.instances) {
+    const CompiledLayer& layer = LayerOf(instance);
+    for (FunctionId id :
+         {layer.forward, layer.evaluate, layer.backward, layer.input_grad, layer.weight_grad}) {
+      if (!id.valid()) continue;
+      for (const Argument& argument : model_.functions[id.index()].arguments) {
+        if (argument.role == Role::kWorkspace) bytes = std::max(bytes, argument.bytes);
+      }
+    }
+  }
+  const std::string& name = draft_.plan.positions[position_.index()].streams[stream.index()].name;
+  return workspace = AddFixedBuffer(draft_, position_, ArenaKind::kWorkspace,
+                                    "workspace of " + name, RegionType(bytes));
+}
+
+BufferId PositionPlacer::Bind(Values& values, ProgramKind program, const Argument& argument,
+                              int32_t instance, size_t microbatch, StreamId stream) {
+  const CompiledInstance& layer = model_.instances[static_cast<size_t>(instance)];
+  const size_t row = static_cast<size_t>(instance);
+  const std::string number = "[" + std::to_string(microbatch) + "]";
+  const TensorType ids{.dtype = DType::kI32, .shape = {draft_.samples, draft_.plan.train.sequence}};
+  const auto saved = [&](BufferTable& table, const char* name, const char* what) {
+    return FromPool(table.At(row, microbatch), {.kind = Pool::Kind::kFrame,
+                                                .name = name,
+                                                .suffix = "." + layer.name + what,
+                                                .arena = ArenaKind::kFrames,
+                                                .type = RegionType(argument.bytes)});
+  };
+  const auto fixed = [&](std::vector<BufferId>& made, ArenaKind arena, const char* name,
+                         const TensorType& type) {
+    if (!made[microbatch].valid())
+      made[microbatch] = AddFixedBuffer(draft_, position_, arena, name + number, type);
+    return made[microbatch];
+  };
+  switch (argument.role) {
+    case Role::kParameter:
+      return place_
+          .parameter[layer.parameters[static_cast<size_t>(argument.ordinal)].parameter.index()];
+    case Role::kGradient: {
+      const ParameterUse& use = layer.parameters[static_cast<size_t>(argument.ordinal)];
+      return place_.gradient[use.parameter.index()][static_cast<size_t>(use.use)];
+    }
+    case Role::kInput:
+      return Activation(values, program, instance - 1, microbatch);
+    case Role::kOutput:
+      return Activation(values, program, instance, microbatch);
+    case Role::kOutputGradient:
+      return Gradient(values, instance, microbatch);
+    case Role::kInputGradient:
+      return Gradient(values, instance - 1, microbatch);
+    case Role::kTokens:
+      return fixed(tokens_, ArenaKind::kBatch, "tokens", ids);
+    case Role::kTargets:
+      return fixed(targets_, ArenaKind::kBatch, "targets", ids);
+    case Role::kLoss:
+      return fixed(losses_, ArenaKind::kScalars, "loss", {.dtype = DType::kF64, .shape = {}});
+    case Role::kFrameInput:
+      return saved(values.frame_input, "frame", ".until_input_grad");
+    case Role::kFrameWeight:
+      return saved(values.frame_weight, "frame", ".until_weight_grad");
+    case Role::kStash:
+      return saved(values.stash, "stash", "");
+    case Role::kWorkspace:
+      return Workspace(stream);
+  }
+  CHECK(false);
+}
+
+FunctionId PositionPlacer::FunctionOf(ProgramKind program, TaskKind kind,
+                                      const CompiledLayer& layer) const {
+  if (program == ProgramKind::kValidate) return layer.evaluate;
+  switch (kind) {
+    case TaskKind::kForward:
+      return layer.forward;
+    case TaskKind::kBackward:
+      return layer.backward;
+    case TaskKind::kInputGrad:
+      return layer.input_grad;
+    case TaskKind::kWeightGrad:
+      return layer.weight_grad;
+    case TaskKind::kRecompute:
+      break;
+  }
+  CHECK(false);
+}
+
+void PositionPlacer::PlaceRun(Values& values, ProgramKind program, const OrderedTask& task,
+                              int32_t instance, StreamId stream) {
+  const FunctionId function = FunctionOf(program, task.kind, LayerOf(instance));
+  // A layer without weights has no weight gradient; one that only embeds tokens has no input
+  // gradient.
+  if (!function.valid()) return;
+  std::vector<BufferId> bindings;
+  for (const Argument& argument : model_.functions[function.index()].arguments) {
+    bindings.push_back(
+        Bind(values, program, argument, instance, static_cast<size_t>(task.microbatch), stream));
+  }
+  Position& position = draft_.plan.positions[position_.index()];
+  const Run run{.function = function,
+                .layer = LayerId(instance),
+                .stage = StageId(task.stage),
+                .chunk = ChunkId(task.chunk),
+                .microbatch = MicrobatchId(task.microbatch),
+                .kind = task.kind,
+                .first_binding = static_cast<int32_t>(position.bindings.size())};
+  position.bindings.insert(position.bindings.end(), bindings.begin(), bindings.end());
+  draft_.Instructions(position_, program)
+      .push_back({stream, SourceAt(draft_, task.location, ""), run});
+}
+
+void PositionPlacer::PlaceProgram(ProgramKind program) {
+  std::vector<PlacedTask>& tasks = place_.tasks[static_cast<size_t>(program)];
+  while (values_.size() <= static_cast<size_t>(program)) {
+    values_.emplace_back(model_.instances.size(), microbatches_);
+  }
+  Values& values = values_[static_cast<size_t>(program)];
+  const std::vector<Instruction>& instructions = draft_.Instructions(position_, program);
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    PlacedTask& placed = tasks[i];
+    // The second of an overlapped pair runs beside the first, on a stream and a workspace of its
+    // own.
+    const bool second = placed.task.overlap_pair >= 0 && i > 0 &&
+                        tasks[i - 1].task.overlap_pair == placed.task.overlap_pair;
+    const StreamId stream =
+        StreamNamed(draft_, position_,
+                    {.name = second ? "compute.1" : "compute.0", .kind = StreamKind::kCompute});
+    placed.first = static_cast<int32_t>(instructions.size());
+    std::vector<int32_t> layers = draft_.instances_of[static_cast<size_t>(placed.task.stage)];
+    if (placed.task.kind != TaskKind::kForward) std::reverse(layers.begin(), layers.end());
+    for (int32_t instance : layers) PlaceRun(values, program, placed.task, instance, stream);
+    placed.count = static_cast<int32_t>(instructions.size()) - placed.first;
+  }
+  std::vector<BufferId>& losses = draft_.plan.positions[position_.index()].losses;
+  if (losses_.front().valid() && losses.empty()) losses = losses_;
+}
+
+// Boundaries after a stage of this position; those before it are the other end's to list.
+void PositionPlacer::ListBoundaries(ProgramKind program, std::vector<Boundary>& boundaries) {
+  if (place_.tasks[static_cast<size_t>(program)].empty()) return;
+  Values& values = values_[static_cast<size_t>(program)];
+  for (StageId stage : place_.stages) {
+    const auto list = [&](Boundary::Kind kind, StageId other, int32_t instance,
+                          BufferTable& table) {
+      for (size_t i = 0; i < microbatches_; ++i) {
+        boundaries.push_back({.kind = kind,
+                              .from = stage,
+                              .to = other,
+                              .microbatch = MicrobatchId(static_cast<int64_t>(i)),
+                              .source = table.At(static_cast<size_t>(instance), i)});
+      }
+    };
+    const std::vector<int32_t>& instances = draft_.instances_of[stage.index()];
+    const StageId next(stage.value + 1), previous(stage.value - 1);
+    if (next.value < draft_.plan.stages && draft_.position_of[next.index()] != position_) {
+      list(Boundary::Kind::kActivation, next, instances.back(), values.activation);
+    }
+    if (program == ProgramKind::kStep && previous.valid() &&
+        draft_.position_of[previous.index()] != position_) {
+      list(Boundary::Kind::kGradient, previous, instances.front() - 1, values.gradient);
+    }
+  }
+}
+
+// The buffers in which this position receives.
+void PositionPlacer::FillTargets(ProgramKind program, std::vector<Boundary>& boundaries) {
+  Values& values = values_[static_cast<size_t>(program)];
+  for (Boundary& boundary : boundaries) {
+    if (draft_.position_of[boundary.to.index()] != position_) continue;
+    const std::vector<int32_t>& instances = draft_.instances_of[boundary.to.index()];
+    const bool activation = boundary.kind == Boundary::Kind::kActivation;
+    BufferTable& table = activation ? values.activation : values.gradient;
+    const int32_t instance = activation ? instances.front() - 1 : instances.back();
+    boundary.target = table.At(static_cast<size_t>(instance), boundary.microbatch.index());
+  }
+}
+
+}  // namespace
+
+void PlaceTasks(Draft& draft) {
+  std::vector<PositionPlacer> placers;
+  for (size_t p = 0; p < draft.positions.size(); ++p) {
+    PositionPlacer& placer = placers.emplace_back(draft, PositionId(static_cast<int64_t>(p)));
+    placer.MakeState();
+    placer.PlaceInitialise();
+    for (ProgramKind program : {ProgramKind::kStep, ProgramKind::kValidate})
+      placer.PlaceProgram(program);
+  }
+  for (ProgramKind program : {ProgramKind::kStep, ProgramKind::kValidate}) {
+    std::vector<Boundary>& boundaries = draft.boundaries[static_cast<size_t>(program)];
+    for (PositionPlacer& placer : placers) placer.ListBoundaries(program, boundaries);
+    for (PositionPlacer& placer : placers) placer.FillTargets(program, boundaries);
+  }
+}
+
+}  // namespace pprun
