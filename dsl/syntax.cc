@@ -32,20 +32,34 @@ struct Session {
   antlr4::CommonTokenStream tokens;
 };
 
-// Checks the tokens and, if the parser may run, hands it on.
-template <typename Visit>
-void Run(std::string_view text, uint32_t file, const Limits& limits, Diagnostics& diagnostics,
-         const Visit& visit) {
-  Session session(text, file);
-  const std::vector<antlr4::Token*> tokens = session.tokens.getTokens();
-  QuietRegions quiet(tokens);
-  if (!CheckTokens(tokens, session.places, limits, quiet, diagnostics)) return;
+// Every mistake costs one more pass over the file; a large file shows its first mistakes only.
+constexpr size_t kTokensParsed = 2'000'000;
 
+// Calls `parse` until it gets through without an error that was not there before, hiding what was
+// wrong from one pass to the next; then `build` on its tree if there was no error at all.
+template <typename ParseRule, typename Build>
+void Run(std::string_view text, uint32_t file, const Limits& limits, Diagnostics& diagnostics,
+         ParseRule parse, const Build& build) {
+  const int errors = diagnostics.errors();
+  Session session(text, file);
+  VisibleTokens tokens(session.tokens.getTokens());
+  if (!CheckTokens(tokens, session.places, limits, diagnostics)) return;
+
+  SyntaxErrors listener(session.places, tokens, diagnostics);
   grammar::SchedParser parser(&session.tokens);
-  SyntaxErrors listener(session.places, quiet, diagnostics);
   parser.removeErrorListeners();
   parser.addErrorListener(&listener);
-  visit(parser, session.places);
+  for (size_t parsed = 0; parsed <= kTokensParsed && listener.progress() && !diagnostics.Full();
+       parsed += tokens.all().size()) {
+    try {
+      parser.reset();
+      auto* tree = (parser.*parse)();
+      if (diagnostics.errors() == errors) build(session.places, *tree);
+      return;
+    } catch (const antlr4::ParseCancellationException&) {
+      // Reported by the listener; the next pass does not see it.
+    }
+  }
 }
 
 bool CheckText(std::string_view text, uint32_t file, const Limits& limits,
@@ -72,29 +86,25 @@ bool CheckText(std::string_view text, uint32_t file, const Limits& limits,
 
 bool ParseFile(std::string_view text, uint32_t file, const Limits& limits, ast::Program& program,
                Diagnostics& diagnostics) {
-  if (!CheckText(text, file, limits, diagnostics)) return false;
   const int errors = diagnostics.errors();
-  Run(text, file, limits, diagnostics,
-      [&](grammar::SchedParser& parser, const TokenPlaces& places) {
-        auto* tree = parser.file();
-        if (diagnostics.errors() == errors) AstBuilder(places, program, diagnostics).Build(*tree);
+  if (!CheckText(text, file, limits, diagnostics)) return false;
+  Run(text, file, limits, diagnostics, &grammar::SchedParser::file,
+      [&](const TokenPlaces& places, grammar::SchedParser::FileContext& tree) {
+        AstBuilder(places, program, diagnostics).Build(tree);
       });
   return diagnostics.errors() == errors;
 }
 
 std::optional<ast::ExpressionId> ParseValue(std::string_view text, const Limits& limits,
                                             ast::Program& program, Diagnostics& diagnostics) {
-  if (!CheckText(text, kCommandLine.file, limits, diagnostics)) return std::nullopt;
   const int errors = diagnostics.errors();
+  if (!CheckText(text, kCommandLine.file, limits, diagnostics)) return std::nullopt;
   std::optional<ast::ExpressionId> value;
-  Run(text, kCommandLine.file, limits, diagnostics,
-      [&](grammar::SchedParser& parser, const TokenPlaces& places) {
-        auto* tree = parser.value();
-        if (diagnostics.errors() > errors) return;
-        value = AstBuilder(places, program, diagnostics).Build(*tree->expression());
+  Run(text, kCommandLine.file, limits, diagnostics, &grammar::SchedParser::value,
+      [&](const TokenPlaces& places, grammar::SchedParser::ValueContext& tree) {
+        value = AstBuilder(places, program, diagnostics).Build(*tree.expression());
       });
-  if (diagnostics.errors() > errors) return std::nullopt;
-  return value;
+  return diagnostics.errors() == errors ? value : std::nullopt;
 }
 
 }  // namespace pprun

@@ -64,6 +64,7 @@ bool BeginsExpressionOnly(size_t type) {
 struct Expectation {
   std::vector<std::string> items;     // "an expression", "`;`"
   std::vector<std::string> keywords;  // for "did you mean"
+  bool semicolon = false;
   bool only_semicolon = false;
 };
 
@@ -93,7 +94,8 @@ Expectation Expected(antlr4::Parser& parser) {
       expected.items.push_back("the end of the file");
     }
   }
-  expected.only_semicolon = expected.items.size() == 1 && expected.items[0] == "`;`";
+  expected.semicolon = set.contains(static_cast<size_t>(SchedParser::SEMICOLON));
+  expected.only_semicolon = expected.semicolon && expected.items.size() == 1;
   return expected;
 }
 
@@ -134,17 +136,21 @@ const antlr4::Token* Before(antlr4::Parser& parser, const antlr4::Token& token) 
 
 void SyntaxErrors::syntaxError(antlr4::Recognizer* recognizer, antlr4::Token* offending, size_t,
                                size_t, const std::string&, std::exception_ptr) {
-  auto& parser = dynamic_cast<antlr4::Parser&>(*recognizer);
-  if (quiet_.Contains(offending->getTokenIndex())) return;
-  quiet_.Add(offending->getTokenIndex());
-  if (diagnostics_.Full()) {
-    diagnostics_.Error(places_.Of(*offending), "syntax error");
-    return;
+  const size_t index = offending->getTokenIndex();
+  // What is missing before a hidden statement's successor is missing because it was hidden.
+  if (!tokens_.FollowsHidden(index)) {
+    Report(dynamic_cast<antlr4::Parser&>(*recognizer), *offending);
   }
+  progress_ = tokens_.HideStatement(index) > 0;
+  throw antlr4::ParseCancellationException();
+}
 
+void SyntaxErrors::Report(antlr4::Parser& parser, const antlr4::Token& offending) {
   const Expectation expected = Expected(parser);
-  const antlr4::Token* before = Before(parser, *offending);
-  if (expected.only_semicolon && before != nullptr) {
+  const antlr4::Token* before = Before(parser, offending);
+  const bool ends_here = before != nullptr && (offending.getType() == SchedParser::CLOSE_BRACE ||
+                                               offending.getLine() > before->getLine());
+  if (before != nullptr && (expected.only_semicolon || (expected.semicolon && ends_here))) {
     // The mistake is where the statement should have ended, not where the next one begins.
     ast::Location after = places_.Of(*before);
     after.begin = after.end;
@@ -152,14 +158,14 @@ void SyntaxErrors::syntaxError(antlr4::Recognizer* recognizer, antlr4::Token* of
     return;
   }
 
-  const bool at_end = offending->getType() == antlr4::Token::EOF;
-  const std::string found = at_end ? "the end of the file" : Quoted(*offending);
+  const bool at_end = offending.getType() == antlr4::Token::EOF;
+  const std::string found = at_end ? "the end of the file" : Quoted(offending);
   const std::string wanted = Describe(expected, parser);
   const std::string message =
       wanted.empty() ? found + " does not fit here" : "expected " + wanted + ", found " + found;
-  Diagnostic& diagnostic = diagnostics_.Error(places_.Of(*offending), message);
-  if (offending->getType() != SchedParser::NAME) return;
-  const std::string meant = DidYouMean(offending->getText(), expected.keywords);
+  Diagnostic& diagnostic = diagnostics_.Error(places_.Of(offending), message);
+  if (offending.getType() != SchedParser::NAME) return;
+  const std::string meant = DidYouMean(offending.getText(), expected.keywords);
   if (!meant.empty()) diagnostic.Note(diagnostic.location, "did you mean `" + meant + "`?");
 }
 

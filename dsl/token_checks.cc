@@ -2,6 +2,7 @@
 #include "dsl/token_checks.h"
 
 #include <string>
+#include <utility>
 
 #include "SchedParser.h"
 
@@ -172,53 +173,72 @@ ast::Location TokenPlaces::Of(const antlr4::Token& first, const antlr4::Token& l
   return location;
 }
 
-QuietRegions::QuietRegions(const std::vector<antlr4::Token*>& tokens)
-    : statement_end_(tokens.size()), quiet_(tokens.size(), false) {
-  // Walking back: the end of the statement that a token is in, for each open brace.
-  std::vector<size_t> ends{tokens.empty() ? 0 : tokens.size() - 1};
-  for (size_t i = tokens.size(); i-- > 0;) {
-    const size_t type = tokens[i]->getType();
-    if (type == SchedParser::CLOSE_BRACE) {
-      // Ends the last statement inside it, and the one outside that it is a part of.
-      ends.back() = i;
-      ends.push_back(i);
-    } else if (type == SchedParser::OPEN_BRACE) {
-      if (ends.size() > 1) ends.pop_back();
-    } else if (type == SchedParser::SEMICOLON) {
-      ends.back() = i;
-    }
-    statement_end_[i] = ends.back();
+VisibleTokens::VisibleTokens(std::vector<antlr4::Token*> tokens)
+    : tokens_(std::move(tokens)), begin_(tokens_.size()), end_(tokens_.size()) {
+  // Walking on: where the statement at each level of braces began.
+  std::vector<size_t> begins{0};
+  for (size_t i = 0; i < tokens_.size(); ++i) {
+    const size_t type = tokens_[i]->getType();
+    if (type == SchedParser::CLOSE_BRACE && begins.size() > 1) begins.pop_back();
+    begin_[i] = begins.back();
+    if (type == SchedParser::OPEN_BRACE) begins.push_back(i + 1);
+    if (type == SchedParser::SEMICOLON || EndsStatement(i)) begins.back() = i + 1;
+  }
+  // Walking back: where it ends.
+  std::vector<size_t> ends{tokens_.empty() ? 0 : tokens_.size() - 1};
+  for (size_t i = tokens_.size(); i-- > 0;) {
+    const size_t type = tokens_[i]->getType();
+    if (type == SchedParser::OPEN_BRACE && ends.size() > 1) ends.pop_back();
+    if (type == SchedParser::SEMICOLON || EndsStatement(i)) ends.back() = i;
+    end_[i] = ends.back();
+    // The last statement inside, if it has no end of its own, stops before the brace.
+    if (type == SchedParser::CLOSE_BRACE) ends.push_back(i - 1);
   }
 }
 
-void QuietRegions::Add(size_t token) {
-  if (token >= quiet_.size()) return;
-  for (size_t i = token; i <= statement_end_[token]; ++i) quiet_[i] = true;
+bool VisibleTokens::EndsStatement(size_t token) const {
+  if (tokens_[token]->getType() != SchedParser::CLOSE_BRACE) return false;
+  return token + 1 == tokens_.size() || tokens_[token + 1]->getType() != SchedParser::ELSE;
 }
 
-bool QuietRegions::Contains(size_t token) const { return token < quiet_.size() && quiet_[token]; }
+int VisibleTokens::HideStatement(size_t token) {
+  // A closing brace where more was expected: the mistake is before it, in the block that it closes.
+  const bool closes = tokens_[token]->getType() == SchedParser::CLOSE_BRACE;
+  if (closes && !FollowsHidden(token) && token > 0) --token;
+  int hidden = 0;
+  for (size_t i = begin_[token]; i <= end_[token]; ++i) {
+    // The end of the file stays: the parser stops there.
+    if (tokens_[i]->getType() == antlr4::Token::EOF || IsHidden(i)) continue;
+    dynamic_cast<antlr4::WritableToken&>(*tokens_[i]).setChannel(antlr4::Token::HIDDEN_CHANNEL);
+    ++hidden;
+  }
+  return hidden;
+}
 
-bool CheckTokens(const std::vector<antlr4::Token*>& tokens, const TokenPlaces& places,
-                 const Limits& limits, QuietRegions& quiet, Diagnostics& diagnostics) {
-  const antlr4::Token* last_unknown = nullptr;
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i]->getType() == SchedParser::UNTERMINATED) {
-      diagnostics.Error(places.Of(*tokens[i]), "this string has no closing `\"` on its line");
-      if (!quiet.Contains(i)) quiet.Add(i);
-    } else if (tokens[i]->getType() == SchedParser::UNKNOWN) {
-      // A run of them is one mistake.
-      const bool continues =
-          last_unknown != nullptr && last_unknown->getStopIndex() + 1 == tokens[i]->getStartIndex();
-      if (!continues) {
-        diagnostics.Error(places.Of(*tokens[i]), "this character is not part of the language");
-      }
-      last_unknown = tokens[i];
-      if (!quiet.Contains(i)) quiet.Add(i);
-      dynamic_cast<antlr4::WritableToken&>(*tokens[i]).setChannel(antlr4::Token::HIDDEN_CHANNEL);
+bool VisibleTokens::IsHidden(size_t token) const {
+  return tokens_[token]->getChannel() != antlr4::Token::DEFAULT_CHANNEL;
+}
+
+bool VisibleTokens::FollowsHidden(size_t token) const { return token > 0 && IsHidden(token - 1); }
+
+bool CheckTokens(VisibleTokens& tokens, const TokenPlaces& places, const Limits& limits,
+                 Diagnostics& diagnostics) {
+  const std::vector<antlr4::Token*>& all = tokens.all();
+  if (!CheckBraces(all, places, diagnostics) || !CheckNesting(all, places, limits, diagnostics)) {
+    return false;
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    const size_t type = all[i]->getType();
+    if (tokens.IsHidden(i)) continue;
+    if (type == SchedParser::UNTERMINATED) {
+      diagnostics.Error(places.Of(*all[i]), "this string has no closing `\"` on its line");
+      tokens.HideStatement(i);
+    } else if (type == SchedParser::UNKNOWN) {
+      diagnostics.Error(places.Of(*all[i]), "this character is not part of the language");
+      tokens.HideStatement(i);
     }
   }
-  return CheckBraces(tokens, places, diagnostics) &&
-         CheckNesting(tokens, places, limits, diagnostics);
+  return true;
 }
 
 }  // namespace pprun

@@ -37,24 +37,33 @@ class TokenPlaces {
   std::vector<uint32_t> bytes_;  // of each code point; empty where all are single bytes
 };
 
-// Stretches of tokens in which a mistake has been reported: what the parser says about them is
-// a consequence.
-class QuietRegions {
+// Which tokens the parser sees. A statement in which a mistake was found is hidden, so that the
+// parser meets the rest of the file as if that statement had not been written: one mistake, one
+// error.
+class VisibleTokens {
  public:
-  // Tokens of the file, to find where the statement around a token ends.
-  explicit QuietRegions(const std::vector<antlr4::Token*>& tokens);
-  // From the token to the end of its statement or block.
-  void Add(size_t token);
-  bool Contains(size_t token) const;
+  explicit VisibleTokens(std::vector<antlr4::Token*> tokens);
+
+  // Hides the statement around a token: from its first word to its `;` or `}`. Returns how many
+  // tokens were visible.
+  int HideStatement(size_t token);
+  bool IsHidden(size_t token) const;
+  // The token follows a hidden statement directly, so that what is missing before it was hidden.
+  bool FollowsHidden(size_t token) const;
+
+  const std::vector<antlr4::Token*>& all() const { return tokens_; }
 
  private:
-  std::vector<size_t> statement_end_;  // of each token
-  std::vector<bool> quiet_;
+  // `}`, unless an `else` goes on.
+  bool EndsStatement(size_t token) const;
+
+  std::vector<antlr4::Token*> tokens_;
+  std::vector<size_t> begin_;  // of the statement that each token is in
+  std::vector<size_t> end_;    // its last token
 };
 
-// Reports what is wrong and hides characters that are no token from the parser. False if the parser
-// must not run.
-bool CheckTokens(const std::vector<antlr4::Token*>& tokens, const TokenPlaces& places,
-                 const Limits& limits, QuietRegions& quiet, Diagnostics& diagnostics);
+// Reports what is wrong and hides it from the parser. False if the parser must not run.
+bool CheckTokens(VisibleTokens& tokens, const TokenPlaces& places, const Limits& limits,
+                 Diagnostics& diagnostics);
 
 }  // namespace pprun
