@@ -22,6 +22,7 @@ enum class Branch : uint8_t { kInside, kEnd };
 struct Builder {
   GraphSizes sizes;
   LayerGraph graph;
+  std::set<std::string> names = {};  // of parameters
   uint32_t random_operations = 0;
 
   ValueId AddValue(Value::Kind kind, std::string name, TensorType type, int32_t ordinal = 0) {
@@ -49,6 +50,8 @@ struct Builder {
   }
 
   ValueId AddParameter(LayerParameter parameter) {
+    // Labels are unique within a layer, and names with them.
+    CHECK(names.insert(parameter.name).second);
     const int32_t ordinal = static_cast<int32_t>(graph.parameters.size());
     const ValueId value =
         AddValue(Value::Kind::kParameter, parameter.name, parameter.type, ordinal);
