@@ -141,11 +141,13 @@ ArgumentsResult Arguments::Parse(int argc, const char* const* argv) const {
       continue;
     }
     if (word == "-h" || word == "--help") return {ArgumentsResult::Kind::kHelp, Help()};
-    if (!word.starts_with("--")) {
-      return Wrong("unknown flag `" + std::string(word) + "`; flags have two dashes");
-    }
+    const size_t dashes = word.starts_with("--") ? 2 : 1;
     const size_t equals = word.find('=');
-    const std::string name(word.substr(2, equals == word.npos ? equals : equals - 2));
+    const std::string name(word.substr(dashes, equals == word.npos ? equals : equals - dashes));
+    if (dashes != (name.size() == 1 ? 1 : 2)) {
+      return Wrong("unknown flag `" + std::string(word) +
+                   "`; flags have two dashes, those of one letter one");
+    }
     const Declared* flag = Find(name);
     if (flag == nullptr) return Wrong(Unknown(name));
     if (!IsList(flag->target) && std::ranges::find(seen, flag) != seen.end()) {
@@ -188,7 +190,9 @@ std::string Arguments::Help() const {
   for (const Declared& positional : positionals_)
     rows.emplace_back(positional.name, positional.help);
   for (const Declared& flag : flags_) {
-    rows.emplace_back("--" + flag.name + (flag.value.empty() ? "" : "=" + flag.value), flag.help);
+    const bool letter = flag.name.size() == 1;
+    const std::string value = flag.value.empty() ? "" : (letter ? " " : "=") + flag.value;
+    rows.emplace_back((letter ? "-" : "--") + flag.name + value, flag.help);
   }
   rows.emplace_back("--help", "print this");
   size_t width = 0;

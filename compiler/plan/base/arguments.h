@@ -8,8 +8,9 @@
 //   arguments.Flag("set", "NAME=VALUE", "override a setting; may be repeated", &settings);
 //   const ArgumentsResult result = arguments.Parse(argc, argv);
 //
-// `--name=value` and `--name value` are the same; `--` ends the flags. A value is checked against
-// its type, a flag that is not a list may occur once. Tests: arguments_test.cc.
+// `--name=value` and `--name value` are the same; a flag of one letter has one dash; `--` ends the
+// flags. A value is checked against its type, a flag that is not a list may occur once. Tests:
+// arguments_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,244 @@
+#include "compiler/compile.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <utility>
+
+#include "compiler/passes/passes.h"
+#include "compiler/plan/base/hash.h"
+#include "compiler/schedule/forward_order.h"
+#include "compiler/schedule/predict_times.h"
+
+namespace pprun {
+namespace {
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error("cannot read `" + path + "`");
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+DataSpec ToSpec(const DataSource& source) {
+  DataSpec spec{.path = source.path, .seed = static_cast<uint64_t>(source.seed)};
+  switch (source.kind) {
+    case DataSource::Kind::kBytes:
+      spec.kind = DataSpec::Kind::kBytes;
+      break;
+    case DataSource::Kind::kTokensU16:
+      spec.kind = DataSpec::Kind::kTokensU16;
+      break;
+    case DataSource::Kind::kTokensU32:
+      spec.kind = DataSpec::Kind::kTokensU32;
+      break;
+    case DataSource::Kind::kSynthetic:
+      spec.kind = DataSpec::Kind::kSynthetic;
+      break;
+  }
+  return spec;
+}
+
+OptimizerSpec ToSpec(const CheckedOptimizer& optimizer) {
+  OptimizerSpec spec{.learning_rate = optimizer.lr,
+                     .momentum = optimizer.momentum,
+                     .beta1 = optimizer.beta1,
+                     .beta2 = optimizer.beta2,
+                     .epsilon = optimizer.epsilon,
+                     .weight_decay = optimizer.weight_decay,
+                     .warmup = optimizer.warmup,
+                     .final_learning_rate = optimizer.final_lr,
+                     .clip = optimizer.clip};
+  switch (optimizer.kind) {
+    case CheckedOptimizer::Kind::kSgd:
+      spec.kind = OptimizerSpec::Kind::kSgd;
+      break;
+    case CheckedOptimizer::Kind::kAdam:
+      spec.kind = OptimizerSpec::Kind::kAdam;
+      break;
+    case CheckedOptimizer::Kind::kAdamW:
+      spec.kind = OptimizerSpec::Kind::kAdamW;
+      break;
+  }
+  const bool cosine = optimizer.decay == CheckedOptimizer::Decay::kCosine;
+  spec.decay = cosine ? OptimizerSpec::Decay::kCosine : OptimizerSpec::Decay::kConstant;
+  return spec;
+}
+
+TrainSpec ToSpec(const CheckedProgram& program) {
+  const CheckedTrain& train = *program.train;
+  TrainSpec spec{.data = ToSpec(train.data),
+                 .vocabulary = program.model->vocabulary,
+                 .sequence = train.sequence,
+                 .batch = train.batch,
+                 .microbatches = static_cast<int32_t>(train.microbatches),
+                 .steps = train.steps,
+                 .seed = train.seed,
+                 .validate_every = train.validate_every,
+                 .validate_batches = train.validate_batches,
+                 .optimizer = ToSpec(train.optimizer)};
+  if (train.validation) spec.validation = ToSpec(*train.validation);
+  return spec;
+}
+
+// The plan's tables, before there is any instruction.
+Plan MakeTables(const std::string& path, const CheckedProgram& program, const CompiledModel& model,
+                const TaskOrder& order, const SourceFiles& files) {
+  Plan plan{.name = path,
+            .schedule = program.schedule.name,
+            .train = ToSpec(program),
+            .stages = order.stages};
+  for (const CheckedAxis& axis : program.mesh) {
+    plan.mesh.push_back({.name = axis.name, .size = static_cast<int32_t>(axis.size)});
+  }
+  plan.parameters = model.parameters;
+  plan.functions = model.functions;
+  for (const CompiledInstance& instance : model.instances) {
+    plan.layers.push_back({.name = instance.name, .key = HashText(instance.name)});
+  }
+  for (uint32_t i = 0; i < files.Count(); ++i) {
+    plan.files.push_back({.path = files.Path(i), .text = std::string(files.Text(i))});
+  }
+  plan.positions.resize(order.positions.size());
+  return plan;
+}
+
+std::vector<PlacedTask> WithTimes(const std::vector<OrderedTask>& tasks,
+                                  const std::vector<TaskTime>& times) {
+  std::vector<PlacedTask> placed;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    placed.push_back({.task = tasks[i], .start = times[i].start, .end = times[i].end});
+  }
+  return placed;
+}
+
+// A parameter's gradient is summed where it is used, so all its uses have to be in one place.
+void CheckTiedUses(const CheckedProgram& program, const CompiledModel& model,
+                   const std::vector<std::vector<int32_t>>& stages, Diagnostics& diagnostics) {
+  std::vector<int32_t> first_stage(model.parameters.size(), -1);
+  for (size_t stage = 0; stage < stages.size(); ++stage) {
+    for (int32_t id : stages[stage]) {
+      const CompiledInstance& instance = model.instances[static_cast<size_t>(id)];
+      for (const ParameterUse& use : instance.parameters) {
+        int32_t& first = first_stage[use.parameter.index()];
+        if (first < 0) first = static_cast<int32_t>(stage);
+        if (first == static_cast<int32_t>(stage)) continue;
+        const ast::Location place =
+            program.model->layers[static_cast<size_t>(instance.layer)].location;
+        diagnostics
+            .Error(place,
+                   "`" + model.parameters[use.parameter.index()].name +
+                       "` is tied across stages, which is not supported: it is used in stage " +
+                       std::to_string(first) + " and in stage " + std::to_string(stage))
+            .Note(place, "keep both layers in one stage, or give this one weights of its own");
+        return;
+      }
+    }
+  }
+}
+
+// Everything the passes start from.
+Draft MakeDraft(Plan plan, const Compilation& result,
+                const std::vector<std::vector<int32_t>>& stages, const TaskTimes& times,
+                Diagnostics& diagnostics) {
+  const TaskOrder& order = *result.order;
+  Draft draft{.plan = std::move(plan),
+              .program = &*result.checked,
+              .model = &*result.model,
+              .microbatches = order.microbatches,
+              .files = &result.files,
+              .instances_of = stages,
+              .samples = MicrobatchSamples(*result.checked)};
+  draft.positions.resize(order.positions.size());
+  draft.position_of.resize(static_cast<size_t>(order.stages));
+  const bool validates = draft.plan.train.validation.kind != DataSpec::Kind::kNone;
+  const TaskOrder forward = ForwardOrder(order, result.checked->schedule.location);
+  const std::optional<TaskTimes> forward_times = PredictTimes(forward, diagnostics);
+  for (size_t p = 0; p < order.positions.size(); ++p) {
+    DraftPosition& place = draft.positions[p];
+    place.stages.resize(static_cast<size_t>(order.chunks));
+    for (const OrderedTask& task : order.positions[p]) {
+      place.stages[static_cast<size_t>(task.chunk)] = StageId(task.stage);
+      draft.position_of[static_cast<size_t>(task.stage)] = PositionId(static_cast<int64_t>(p));
+    }
+    place.tasks[static_cast<size_t>(ProgramKind::kStep)] = WithTimes(order.positions[p], times[p]);
+    if (validates) {
+      place.tasks[static_cast<size_t>(ProgramKind::kValidate)] =
+          WithTimes(forward.positions[p], (*forward_times)[p]);
+    }
+  }
+  for (size_t stage = 0; stage < stages.size(); ++stage) {
+    const PositionId position = draft.position_of[stage];
+    std::vector<int32_t>& here = draft.positions[position.index()].instances;
+    here.insert(here.end(), stages[stage].begin(), stages[stage].end());
+    std::sort(here.begin(), here.end());
+    for (int32_t id : stages[stage]) {
+      draft.plan.layers[static_cast<size_t>(id)].stage = StageId(static_cast<int64_t>(stage));
+      for (const ParameterUse& use : result.model->instances[static_cast<size_t>(id)].parameters) {
+        Parameter& parameter = draft.plan.parameters[use.parameter.index()];
+        parameter.sum_over = draft.ReplicaAxes();
+        std::vector<PositionId>& holders = parameter.holders;
+        if (std::find(holders.begin(), holders.end(), position) == holders.end())
+          holders.push_back(position);
+      }
+    }
+  }
+  return draft;
+}
+
+// From a checked program with a model to a plan; stops at the first stage that finds something
+// wrong.
+void Lower(const std::string& path, const CompileOptions& options, Compilation& result) {
+  const CheckedProgram& checked = *result.checked;
+  const std::optional<TaskTimes> times = PredictTimes(*result.order, result.diagnostics);
+  if (!times) return;
+  result.model = CompileModel(checked, MicrobatchSamples(checked));
+  const std::optional<std::vector<std::vector<int32_t>>> stages =
+      SplitStages(checked, *result.model, result.order->stages, result.diagnostics);
+  if (!stages) return;
+  CheckTiedUses(checked, *result.model, *stages, result.diagnostics);
+  if (result.diagnostics.HasErrors()) return;
+
+  Plan tables = MakeTables(path, checked, *result.model, *result.order, result.files);
+  Draft draft = MakeDraft(std::move(tables), result, *stages, *times, result.diagnostics);
+  RunPasses(draft, options.after_pass);
+  result.findings = Verify(draft.plan, options.verify);
+  result.plan = std::move(draft.plan);
+}
+
+}  // namespace
+
+int64_t MicrobatchSamples(const CheckedProgram& program) {
+  int64_t replicas = 1;
+  for (const CheckedAxis& axis : program.mesh) {
+    if (axis.name != "pp") replicas *= axis.size;
+  }
+  return program.train->batch / (program.train->microbatches * replicas);
+}
+
+Compilation Compile(const std::string& path, const CompileOptions& options) {
+  Compilation result;
+  const uint32_t file = result.files.Add(path, ReadFile(path));
+  result.program = Parse(result.files, file, options.limits, result.diagnostics);
+  if (result.diagnostics.HasErrors()) return result;
+  result.checked = Check(*result.program, options.overrides, options.limits, result.diagnostics);
+  if (!result.checked) return result;
+  if (!result.checked->train || !result.checked->model) {
+    const char* missing = result.checked->train ? "model" : "train";
+    result.diagnostics.Error(
+        {.file = file}, std::string("there is no `") + missing + "`, so there is nothing to train");
+    return result;
+  }
+  result.order = EvaluateSchedule(*result.checked, result.checked->train->microbatches,
+                                  options.limits, result.diagnostics);
+  if (result.order) Lower(path, options, result);
+  return result;
+}
+
+std::string Compilation::Messages() const {
+  std::string text = files.Render(diagnostics);
+  for (const Finding& finding : findings) text += Render(*plan, finding);
+  return text;
+}
+
+}  // namespace pprun

@@ -1,0 +1,53 @@
+// The compiler as one function: a `.sched` file in, a proven plan out, and every value between for
+// whoever wants to see it. A value is there if all before it was right; `plan` only if the verifier
+// found nothing. Tests: compile_test.cc and golden/.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/model/model.h"
+#include "compiler/passes/draft.h"
+#include "compiler/plan/plan.h"
+#include "compiler/schedule/task_order.h"
+#include "compiler/verify/verify.h"
+#include "dsl/frontend.h"
+
+namespace pprun {
+
+struct CompileOptions {
+  std::vector<Override> overrides;
+  Limits limits;
+  VerifyOptions verify;
+  // Called after each pass, for --emit=after:<pass>.
+  std::function<void(std::string_view pass, const Draft&)> after_pass;
+};
+
+struct Compilation {
+  SourceFiles files;
+  Diagnostics diagnostics;
+  std::vector<Finding> findings;  // of the verifier: a bug of the compiler, or a plan too large
+
+  std::optional<ast::Program> program;
+  std::optional<CheckedProgram> checked;
+  std::optional<TaskOrder> order;
+  std::optional<CompiledModel> model;
+  std::optional<Plan> plan;
+
+  // Nothing is wrong: there is a plan, and it is proven.
+  bool Ok() const { return plan && findings.empty() && !diagnostics.HasErrors(); }
+
+  // Errors and warnings as they are printed; empty if there are none.
+  std::string Messages() const;
+};
+
+// Samples of a microbatch on one replica.
+int64_t MicrobatchSamples(const CheckedProgram& program);
+
+// Throws std::runtime_error if the file cannot be read.
+Compilation Compile(const std::string& path, const CompileOptions& options);
+
+}  // namespace pprun
