@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stdexcept>
+#include <string>
 
 #include "compiler/plan/instruction.h"
 #include "compiler/plan/plan.h"
@@ -17,6 +19,11 @@
 #include "runtime/device.h"
 
 namespace pprun {
+
+// What a meeting fails with after an abort; says why it was aborted.
+struct AbortedError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 // A prepared send, recv or collective of this rank.
 class PreparedMeeting {
@@ -39,8 +46,16 @@ class Communicator {
                                                              kernels::Tensor source,
                                                              kernels::Tensor target,
                                                              int32_t root) = 0;
+  // A ring shift: the target receives the source of the member `shift` places before, modulo the
+  // number of members.
+  virtual std::unique_ptr<PreparedMeeting> PreparePermute(GroupId group,
+                                                          std::span<const int64_t> members,
+                                                          kernels::Tensor source,
+                                                          kernels::Tensor target,
+                                                          int32_t shift) = 0;
 
-  // Makes all ranks' meetings fail; callable from any thread.
+  // Makes all ranks' meetings fail with AbortedError; callable from any thread. The first call's
+  // reason stays.
   virtual void Abort(const std::string& why) = 0;
 };
 

@@ -1,0 +1,100 @@
+#include "runtime/cpu/cpu_calls.h"
+
+#include <cstring>
+
+#include "compiler/plan/base/check.h"
+#include "kernels/dispatch.h"
+#include "kernels/elementwise.h"
+#include "kernels/initialise.h"
+#include "kernels/optimizer.h"
+
+namespace pprun {
+namespace {
+
+using kernels::Tensor;
+
+kernels::Distribution DistributionOf(const Initialisation& initialisation) {
+  switch (initialisation.kind) {
+    case Initialisation::Kind::kZeros:
+      return {kernels::Distribution::Kind::kZeros};
+    case Initialisation::Kind::kOnes:
+      return {kernels::Distribution::Kind::kOnes};
+    case Initialisation::Kind::kNormal:
+      return {kernels::Distribution::Kind::kNormal, static_cast<float>(initialisation.deviation)};
+  }
+  CHECK(false);
+}
+
+kernels::AdamSettings AdamOf(const OptimizerSpec& optimizer, float weight_decay) {
+  return {.decay = optimizer.kind == OptimizerSpec::Kind::kAdamW
+                       ? kernels::AdamSettings::Decay::kDecoupled
+                       : kernels::AdamSettings::Decay::kL2,
+          .beta1 = static_cast<float>(optimizer.beta1),
+          .beta2 = static_cast<float>(optimizer.beta2),
+          .epsilon = static_cast<float>(optimizer.epsilon),
+          .weight_decay = weight_decay};
+}
+
+struct Runner {
+  const kernels::CpuQueue& queue;
+
+  void operator()(const OperationCall& call) const {
+    kernels::LaunchOnCpu(queue, call.kind, call.attributes, call.operands, call.random);
+  }
+  void operator()(const ZeroCall& call) const { kernels::LaunchZero(queue, call.target); }
+  void operator()(const CastCall& call) const {
+    kernels::LaunchCast(queue, call.source, call.target);
+  }
+  void operator()(const AddCall& call) const {
+    kernels::LaunchAddInto(queue, call.target, call.source);
+  }
+  void operator()(const ScaleCall& call) const {
+    kernels::LaunchScale(queue, call.target, call.factor);
+  }
+  void operator()(const CopyCall& call) const {
+    const TensorType type = {call.target.dtype, call.target.shape};
+    std::memcpy(call.target.data, call.source, static_cast<size_t>(type.Bytes()));
+  }
+  void operator()(const InitialiseCall& call) const {
+    kernels::LaunchInitialise(queue, call.target, DistributionOf(call.initialisation),
+                              {.seed = call.seed, .name = call.name_hash});
+  }
+  void operator()(const SquareSumCall& call) const {
+    kernels::LaunchSquareSum(queue, call.gradient, call.partials);
+  }
+  void operator()(const ClipFactorCall& call) const {
+    const Tensor order = {const_cast<int32_t*>(call.order.data()), DType::kI32,
+                          Shape{static_cast<int64_t>(call.order.size())}};
+    const Tensor factor = {call.target.f32(), DType::kF32, Shape{}};
+    const Tensor norm = {call.target.f32() + 1, DType::kF32, Shape{}};
+    kernels::LaunchClipFactor(queue, call.partials, order, static_cast<float>(call.max_norm),
+                              factor, norm);
+  }
+  void operator()(const UpdateCall& call) const {
+    const OptimizerSpec& optimizer = *call.optimizer;
+    const float weight_decay = call.decay == Parameter::Decay::kYes
+                                   ? static_cast<float>(optimizer.weight_decay)
+                                   : 0.0F;
+    switch (optimizer.kind) {
+      case OptimizerSpec::Kind::kSgd:
+        kernels::LaunchSgdUpdate(queue, call.value, call.gradient, call.first_moment,
+                                 {static_cast<float>(optimizer.momentum), weight_decay},
+                                 *call.state);
+        return;
+      case OptimizerSpec::Kind::kAdam:
+      case OptimizerSpec::Kind::kAdamW:
+        kernels::LaunchAdamUpdate(queue, call.value, call.gradient, call.first_moment,
+                                  call.second_moment, AdamOf(optimizer, weight_decay), *call.state);
+        return;
+    }
+    CHECK(false);
+  }
+};
+
+}  // namespace
+
+void RunOnCpu(const kernels::CpuQueue& queue, const DeviceCall& call) {
+  std::visit(Runner{queue}, call);
+}
+
+}  // namespace pprun
