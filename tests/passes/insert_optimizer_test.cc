@@ -1,0 +1,55 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/passes/compile_text.h"
+
+namespace pprun {
+namespace {
+
+TEST(InsertOptimizerTest, EveryParameterIsUpdatedOnceByItsHolder) {
+  const Plan plan = CompilePlan({.pp = 3});
+  std::vector<int> updates(plan.parameters.size(), 0);
+  for (size_t p = 0; p < 3; ++p) {
+    for (const Update& update : Select<Update>(Step(plan, p))) {
+      ++updates[update.parameter.index()];
+      EXPECT_TRUE(update.first_moment.valid() && update.second_moment.valid());
+    }
+  }
+  EXPECT_TRUE(std::all_of(updates.begin(), updates.end(), [](int count) { return count == 1; }));
+}
+
+TEST(InsertOptimizerTest, MomentsFollowTheOptimizer) {
+  const Plan plain = CompilePlan({.optimizer = "sgd(lr = 0.1)"});
+  EXPECT_EQ(plain.positions[0].arena_bytes[static_cast<size_t>(ArenaKind::kOptimizer)], 0);
+  const Plan momentum = CompilePlan({.optimizer = "sgd(lr = 0.1, momentum = 0.9)"});
+  EXPECT_EQ(momentum.positions[0].arena_bytes[static_cast<size_t>(ArenaKind::kOptimizer)],
+            momentum.positions[0].arena_bytes[static_cast<size_t>(ArenaKind::kParameters)]);
+}
+
+TEST(InsertOptimizerTest, ClippingReadsEveryBlockInParameterOrder) {
+  const Plan plan = CompilePlan({.pp = 3, .optimizer = "adamw(lr = 1e-3, clip = 1.0)"});
+  for (const Position& position : plan.positions) {
+    EXPECT_EQ(position.norm_order, plan.positions[0].norm_order);
+    EXPECT_EQ(position.norm_order.size(), plan.parameters.size())
+        << "every parameter here is one block";
+    EXPECT_TRUE(std::is_sorted(position.norm_order.begin(), position.norm_order.end()))
+        << "positions hold parameters in order";
+    const std::vector<Collective> gathers =
+        Select<Collective>(position.programs[static_cast<size_t>(ProgramKind::kStep)]);
+    ASSERT_EQ(gathers.size(), 1u);
+    EXPECT_EQ(gathers[0].kind, CollectiveKind::kAllGather);
+    EXPECT_EQ(3 * position.buffers[gathers[0].source.index()].type.Bytes(),
+              position.buffers[gathers[0].target.index()].type.Bytes());
+  }
+}
+
+TEST(InsertOptimizerTest, OneRankClipsWithoutAGather) {
+  const Plan plan = CompilePlan({.pp = 1, .optimizer = "sgd(lr = 0.1, clip = 1.0)"});
+  EXPECT_TRUE(Select<Collective>(Step(plan, 0)).empty());
+  EXPECT_EQ(Select<ClipFactor>(Step(plan, 0)).size(), 1u);
+  EXPECT_EQ(Select<Scale>(Step(plan, 0)).size(), 1u);
+}
+
+}  // namespace
+}  // namespace pprun
