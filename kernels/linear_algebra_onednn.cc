@@ -1,11 +1,17 @@
 // oneDNN's matrix product (API v2). A primitive is compiled for its shape once and kept: the shapes
 // of a plan are few, so after the first microbatch nothing is built.
+//
+// Threads are ours, not the library's: it would split k among them where m and n are small, which
+// changes bits. C is cut into bands of rows or columns, and each worker computes its band as one
+// thread, with primitives, a stream and scratch memory of its own.
 #include <omp.h>
 
+#include <algorithm>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "kernels/linear_algebra.h"
 
@@ -14,34 +20,33 @@ namespace {
 
 using dnnl::memory;
 
-memory::desc Matrix(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
-  return {memory::dims{rows, columns}, memory::data_type::f32,
-          memory::dims{row_stride, column_stride}};
-}
+// Bands begin at multiples of it and have at least as many rows: whole tiles of the library's
+// kernels.
+constexpr int64_t kBandUnit = 64;
 
 memory::desc Stored(int64_t rows, int64_t columns, MatrixForm form, int64_t stride) {
-  return form == MatrixForm::kPlain ? Matrix(rows, columns, stride, 1)
-                                    : Matrix(rows, columns, 1, stride);
+  const memory::dims strides =
+      form == MatrixForm::kPlain ? memory::dims{stride, 1} : memory::dims{1, stride};
+  return {memory::dims{rows, columns}, memory::data_type::f32, strides};
 }
 
-// A primitive and the memory objects that it is run on; only their pointers change from call to
-// call.
+// A primitive and the memory objects that it runs on; only their pointers change from call to call.
 struct Prepared {
   dnnl::matmul primitive;
   memory a, b, bias, c;
   std::unordered_map<int, memory> arguments;
 };
 
-class OneDnnLinearAlgebra : public LinearAlgebra {
+// One thread's part of the library.
+class Worker {
  public:
-  explicit OneDnnLinearAlgebra(int threads)
-      : threads_(threads), engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
+  Worker() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
 
   void Multiply(const Product& product, const float* a, const float* b, const float* bias,
-                float* c) override {
-    // oneDNN uses the calling thread's OpenMP setting, when it compiles a primitive and when it
-    // runs one.
-    omp_set_num_threads(threads_);
+                float* c) {
+    // The setting is the calling thread's own; oneDNN reads it when it compiles a primitive and
+    // when it runs one.
+    omp_set_num_threads(1);
     Prepared& prepared = Prepare(product, bias);
     prepared.a.set_data_handle(const_cast<float*>(a));
     prepared.b.set_data_handle(const_cast<float*>(b));
@@ -60,8 +65,11 @@ class OneDnnLinearAlgebra : public LinearAlgebra {
     const memory::desc a = Stored(product.m, product.k, product.a_form, product.a_stride);
     const memory::desc b = Stored(product.k, product.n, product.b_form, product.b_stride);
     const memory::desc c = Stored(product.m, product.n, MatrixForm::kPlain, product.c_stride);
-    const memory::desc bias = Matrix(1, product.n, product.n, 1);
+    const memory::desc bias = Stored(1, product.n, MatrixForm::kPlain, product.n);
     dnnl::primitive_attr attributes;
+    // The library's own scratch memory belongs to the thread that compiled the primitive and is
+    // shared among them.
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     if (product.result == Result::kAccumulate) {
       dnnl::post_ops sum;
       sum.append_sum(1.0F);
@@ -69,12 +77,15 @@ class OneDnnLinearAlgebra : public LinearAlgebra {
     }
     const dnnl::matmul::desc operation =
         has_bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-    prepared.primitive = dnnl::matmul(dnnl::matmul::primitive_desc(operation, attributes, engine_));
+    const dnnl::matmul::primitive_desc description(operation, attributes, engine_);
+    prepared.primitive = dnnl::matmul(description);
     prepared.a = memory(a, engine_, nullptr);
     prepared.b = memory(b, engine_, nullptr);
     prepared.c = memory(c, engine_, nullptr);
-    prepared.arguments = {
-        {DNNL_ARG_SRC, prepared.a}, {DNNL_ARG_WEIGHTS, prepared.b}, {DNNL_ARG_DST, prepared.c}};
+    prepared.arguments = {{DNNL_ARG_SRC, prepared.a},
+                          {DNNL_ARG_WEIGHTS, prepared.b},
+                          {DNNL_ARG_DST, prepared.c},
+                          {DNNL_ARG_SCRATCHPAD, memory(description.scratchpad_desc(), engine_)}};
     if (has_bias) {
       prepared.bias = memory(bias, engine_, nullptr);
       prepared.arguments.emplace(DNNL_ARG_BIAS, prepared.bias);
@@ -82,10 +93,59 @@ class OneDnnLinearAlgebra : public LinearAlgebra {
     return prepared;
   }
 
-  int threads_;
   dnnl::engine engine_;
   dnnl::stream stream_;
   std::map<std::pair<Product, bool>, Prepared> prepared_;
+};
+
+// How many bands of rows the sizes give, whoever computes them.
+int64_t Bands(const Product& product) {
+  constexpr int64_t kMostBands = 16;
+  // Multiplications below which a band costs more to hand out than it saves.
+  constexpr int64_t kGrain = int64_t{1} << 19;
+  const int64_t worth = product.m * product.n * product.k / kGrain;
+  return std::clamp<int64_t>(std::min(product.m / kBandUnit, worth), 1, kMostBands);
+}
+
+class OneDnnLinearAlgebra : public LinearAlgebra {
+ public:
+  explicit OneDnnLinearAlgebra(int threads) : workers_(static_cast<size_t>(threads)) {}
+
+  void Multiply(const Product& product, const float* a, const float* b, const float* bias,
+                float* c) override {
+    const int64_t bands = Bands(product);
+    const int threads = static_cast<int>(std::min(static_cast<int64_t>(workers_.size()), bands));
+    if (threads == 1) return MultiplyBands({0, bands, bands}, product, a, b, bias, c, workers_[0]);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int worker = 0; worker < threads; ++worker) {
+      MultiplyBands({bands * worker / threads, bands * (worker + 1) / threads, bands}, product, a,
+                    b, bias, c, workers_[static_cast<size_t>(worker)]);
+    }
+  }
+
+ private:
+  // Bands [begin, end) of `all`.
+  struct BandRange {
+    int64_t begin;
+    int64_t end;
+    int64_t all;
+  };
+
+  static void MultiplyBands(const BandRange& range, const Product& product, const float* a,
+                            const float* b, const float* bias, float* c, Worker& worker) {
+    const int64_t units = product.m / kBandUnit;
+    const int64_t a_step = product.a_form == MatrixForm::kPlain ? product.a_stride : 1;
+    for (int64_t band = range.begin; band < range.end; ++band) {
+      const int64_t first = units * band / range.all * kBandUnit;
+      const int64_t end =
+          band + 1 == range.all ? product.m : units * (band + 1) / range.all * kBandUnit;
+      Product part = product;
+      part.m = end - first;
+      worker.Multiply(part, a + first * a_step, b, bias, c + first * product.c_stride);
+    }
+  }
+
+  std::vector<Worker> workers_;
 };
 
 }  // namespace

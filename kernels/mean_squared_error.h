@@ -4,7 +4,7 @@
 //   loss = loss_scale * sum over tokens t, in ascending order, of the sum over v of (x[t, v] - [v =
 //   target[t]])^2, dx = 2 loss_scale (x - [v = target]),
 // with x f32[b, s, V], targets i32[b, s] in [0, V), loss f64[]. dx may be x. Tests:
-// mean_squared_error_test.cc.
+// cross_entropy_test.cc.
 #pragma once
 
 #include "kernels/kernel.h"

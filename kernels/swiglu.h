@@ -1,6 +1,6 @@
 // swiglu: y = silu(gate) * up (Shazeer 2020), and its gradient: dup = dy silu(gate), dgate = dy up
 // silu'(gate). All tensors are f32 of one shape; y may be gate or up, and a gradient may be dy,
-// gate or up of its own place. Tests: swiglu_test.cc.
+// gate or up of its own place. Tests: activation_test.cc.
 #pragma once
 
 #include "kernels/kernel.h"

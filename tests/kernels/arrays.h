@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <limits>
+#include <ostream>
 #include <random>
 #include <span>
 #include <string>
@@ -39,8 +39,17 @@ struct Array {
   std::span<int32_t> Integers() {
     return {reinterpret_cast<int32_t*>(memory.data()), static_cast<size_t>(shape.Elements())};
   }
-  bool operator==(const Array&) const = default;
+  // The bits of the elements; NaNs are equal to themselves.
+  bool operator==(const Array& other) const {
+    return dtype == other.dtype && shape == other.shape &&
+           std::memcmp(memory.data(), other.memory.data(),
+                       static_cast<size_t>(shape.Elements() * SizeOf(dtype))) == 0;
+  }
 };
+
+inline void PrintTo(const Array& array, std::ostream* out) {
+  *out << ToString(TensorType{array.dtype, array.shape});
+}
 
 // Uniform in [low, high).
 inline Array RandomFloats(const Shape& shape, uint32_t seed, float low = -1, float high = 1) {

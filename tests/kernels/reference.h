@@ -22,8 +22,9 @@ inline Values Map(const Values& x, double (*function)(double)) {
 }
 
 inline double Gelu(double x) { return x * 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+// x/2 (1 + tanh u), as x / (1 + exp(-2u)), which keeps the tail.
 inline double GeluTanh(double x) {
-  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+  return x / (1 + std::exp(-2 * std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
 }
 inline double Silu(double x) { return x / (1 + std::exp(-x)); }
 inline double Relu(double x) { return x > 0 ? x : 0; }
