@@ -1,0 +1,38 @@
+#include "compiler/report/numbers.h"
+
+#include <cmath>
+#include <cstdio>
+
+namespace pprun {
+
+std::string WithThousands(int64_t number) {
+  std::string digits = std::to_string(number);
+  const size_t first = number < 0 ? 1 : 0;
+  for (size_t at = digits.size(); at > first + 3;) {
+    at -= 3;
+    digits.insert(at, 1, ',');
+  }
+  return digits;
+}
+
+std::string Percent(double fraction) {
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.1f %%", fraction * 100);
+  return text;
+}
+
+std::string Compact(double number) {
+  // What four digits would round up to 1,000 has none after the point either.
+  if (std::abs(number) >= 999.95 && std::abs(number) < 1e18) {
+    return WithThousands(std::llround(number));
+  }
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.4g", number);
+  return text;
+}
+
+std::string Counted(int64_t count, const std::string& noun) {
+  return WithThousands(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+}  // namespace pprun

@@ -1,0 +1,21 @@
+// Numbers as people read them, the same in every report. Tests: numbers_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace pprun {
+
+// "1,049,600".
+std::string WithThousands(int64_t number);
+
+// A fraction as "27.3 %".
+std::string Percent(double fraction);
+
+// At most four significant digits, none after the point from 1,000 on: "33", "0.125", "12,346".
+std::string Compact(double number);
+
+// "1 stage", "4 stages".
+std::string Counted(int64_t count, const std::string& noun);
+
+}  // namespace pprun

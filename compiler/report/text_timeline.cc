@@ -1,0 +1,350 @@
+// Draws a trace as text. The scale makes the boxes as wide as the picture allows, up to what their
+// numbers need; where the times are multiples of one unit, so are the columns. Boxes too narrow to
+// be told apart give way to one letter a column. Tests: text_timeline_test.cc.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "compiler/plan/base/check.h"
+#include "compiler/report/numbers.h"
+#include "compiler/report/rows.h"
+#include "compiler/report/timeline.h"
+#include "compiler/simulate/simulate.h"
+
+namespace pprun {
+namespace {
+
+using Colour = TimelineOptions::Colour;
+
+constexpr std::string_view kEdge = "│";
+constexpr std::string_view kIdle = "·";
+
+struct Look {
+  std::string_view name;
+  std::string_view fill;  // of the box, without colours
+  int background = 0;     // of the box, in the palette of 256 colours
+};
+
+const Look& LookOf(TaskKind kind) {
+  static constexpr std::array<Look, kTaskKindCount> kLooks = {{{"forward", " ", 75},
+                                                               {"backward", "░", 215},
+                                                               {"input gradient", "▒", 80},
+                                                               {"weight gradient", "▓", 114},
+                                                               {"recompute", "╱", 183}}};
+  return kLooks[static_cast<size_t>(kind)];
+}
+
+// One column of one row: a glyph, and the kind of task that it belongs to.
+struct Cell {
+  static constexpr int kNoTask = -1;
+
+  std::string glyph;
+  int kind = kNoTask;
+};
+using Cells = std::vector<Cell>;
+
+std::string Paint(const Cells& cells, Colour colour) {
+  std::string text;
+  int current = Cell::kNoTask;
+  for (const Cell& cell : cells) {
+    if (colour == Colour::kAnsi && cell.kind != current) {
+      current = cell.kind;
+      text += "\033[0m";
+      if (current != Cell::kNoTask) {
+        const int background = LookOf(static_cast<TaskKind>(current)).background;
+        text += "\033[30;48;5;" + std::to_string(background) + "m";
+      }
+    }
+    text += cell.glyph;
+  }
+  if (current != Cell::kNoTask) text += "\033[0m";
+  return text;
+}
+
+// Columns, not bytes: all our labels are ASCII.
+std::string Padded(std::string text, size_t width) {
+  if (text.size() < width) text.append(width - text.size(), ' ');
+  return text;
+}
+
+std::string RightTrimmed(std::string text) {
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
+struct Layout {
+  double origin = 0;
+  double columns_per_unit = 0;
+  int columns = 0;
+  enum class Detail : uint8_t { kBoxes, kLetters } detail = Detail::kBoxes;
+
+  int Column(double time) const {
+    return static_cast<int>(std::lround((time - origin) * columns_per_unit));
+  }
+};
+
+// The largest unit that all boundaries of boxes are multiples of; 0 if there is none that matters.
+double CommonUnit(const std::vector<Row>& rows, double origin, double makespan) {
+  const double tolerance = makespan * 1e-9;
+  double unit = makespan;
+  const auto include = [&](double time) {
+    double rest = time - origin;
+    while (rest > tolerance && unit > tolerance) {
+      unit = std::exchange(rest, std::abs(unit - std::round(unit / rest) * rest));
+    }
+  };
+  for (const Row& row : rows) {
+    for (const Box& box : row.boxes) {
+      include(box.begin);
+      include(box.end);
+    }
+  }
+  return unit > makespan * 1e-4 ? unit : 0;
+}
+
+// The duration that half of the boxes reach.
+double TypicalDuration(const std::vector<Row>& rows) {
+  std::vector<double> durations;
+  for (const Row& row : rows) {
+    for (const Box& box : row.boxes) durations.push_back(box.end - box.begin);
+  }
+  CHECK(!durations.empty());
+  const auto middle = durations.begin() + static_cast<std::ptrdiff_t>((durations.size() - 1) / 2);
+  std::nth_element(durations.begin(), middle, durations.end());
+  return *middle;
+}
+
+int Digits(const std::vector<Row>& rows) {
+  int32_t largest = 0;
+  for (const Row& row : rows) {
+    for (const Box& box : row.boxes) largest = std::max(largest, box.microbatch.value);
+  }
+  return static_cast<int>(std::to_string(largest).size());
+}
+
+Layout ChooseLayout(const std::vector<Row>& rows, double origin, double makespan, int available) {
+  const double typical = TypicalDuration(rows);
+  const double unit = CommonUnit(rows, origin, makespan);
+  // An edge, and the number with a blank on each side. Twice that for irregular times, which have
+  // short boxes and gaps to show.
+  const int wide_enough = (Digits(rows) + 3) * (unit > 0 ? 1 : 2);
+  Layout layout{.origin = origin};
+  layout.columns_per_unit = available / makespan;
+  if (typical > 0) {
+    layout.columns_per_unit = std::min(layout.columns_per_unit, wide_enough / typical);
+  }
+  if (unit > 0) {
+    // One part in a million more: a product that should be whole may fall short of it.
+    const double whole = std::floor(layout.columns_per_unit * unit * (1 + 1e-6));
+    if (whole >= 1) layout.columns_per_unit = whole / unit;
+  }
+  layout.columns = std::max(1, layout.Column(origin + makespan));
+  if (typical * layout.columns_per_unit < 1.5) layout.detail = Layout::Detail::kLetters;
+  return layout;
+}
+
+// A box [begin, end): an edge, then the number in the middle. Where only edge and number fit, the
+// box's fill is its edge.
+void DrawBox(Cells& cells, const Box& box, int begin, int end, Colour colour) {
+  const std::string number = std::to_string(box.microbatch.value);
+  const int digits = static_cast<int>(number.size());
+  const int width = end - begin;
+  const std::string_view fill =
+      colour == Colour::kAnsi ? LookOf(TaskKind::kForward).fill : LookOf(box.kind).fill;
+  for (int i = begin; i < end; ++i) {
+    cells[static_cast<size_t>(i)] = {std::string(fill), static_cast<int>(box.kind)};
+  }
+  if (width <= 0) return;
+  const bool fill_is_edge = width <= digits + 1 && fill != " ";
+  if (!fill_is_edge) cells[static_cast<size_t>(begin)].glyph = kEdge;
+  if (width < digits + 1) return;
+  const int at = begin + 1 + (width - 1 - digits) / 2;
+  for (int i = 0; i < digits; ++i) {
+    cells[static_cast<size_t>(at + i)].glyph = number.substr(static_cast<size_t>(i), 1);
+  }
+}
+
+Cells DrawBoxes(const Row& row, const Layout& layout, Colour colour) {
+  // One more column than there is time, for the edge that closes the last box.
+  Cells cells(static_cast<size_t>(layout.columns) + 1, {std::string(kIdle), Cell::kNoTask});
+  cells.back().glyph = " ";
+  for (const Box& box : row.boxes) {
+    const int end = layout.Column(box.end);
+    DrawBox(cells, box, layout.Column(box.begin), end, colour);
+    Cell& after = cells[static_cast<size_t>(end)];
+    if (colour == Colour::kNever) after = {std::string(kEdge), Cell::kNoTask};
+  }
+  return cells;
+}
+
+// One letter a column. Where several kinds share a column, what one is denied it has good in the
+// next, so that the letters are in proportion to the times.
+Cells DrawLetters(const Row& row, const Layout& layout) {
+  using Shares = std::array<double, kTaskKindCount>;
+  std::vector<Shares> columns(static_cast<size_t>(layout.columns));
+  for (const Box& box : row.boxes) {
+    const double begin = (box.begin - layout.origin) * layout.columns_per_unit;
+    const double end = (box.end - layout.origin) * layout.columns_per_unit;
+    const int last = std::min(layout.columns, static_cast<int>(std::ceil(end)));
+    for (int i = static_cast<int>(begin); i < last; ++i) {
+      const double share = std::min(end, i + 1.0) - std::max(begin, static_cast<double>(i));
+      columns[static_cast<size_t>(i)][static_cast<size_t>(box.kind)] += share;
+    }
+  }
+  Cells cells;
+  Shares credit{};
+  for (const Shares& shares : columns) {
+    const double busy = std::accumulate(shares.begin(), shares.end(), 0.0);
+    if (busy < 0.5) {
+      cells.push_back({std::string(kIdle), Cell::kNoTask});
+      continue;
+    }
+    size_t chosen = 0;
+    double most = -std::numeric_limits<double>::infinity();
+    for (size_t kind = 0; kind < shares.size(); ++kind) {
+      credit[kind] += shares[kind];
+      if (shares[kind] <= 0 || credit[kind] <= most) continue;
+      chosen = kind;
+      most = credit[kind];
+    }
+    credit[chosen] -= busy;
+    const char letter = Letter(static_cast<TaskKind>(chosen));
+    cells.push_back({std::string(1, letter), static_cast<int>(chosen)});
+  }
+  return cells;
+}
+
+// How times are written: predicted ones as they are, measured ones in a fitting unit.
+struct TimeUnit {
+  double factor = 1;
+  std::string suffix;
+};
+
+TimeUnit UnitFor(Trace::Kind kind, double makespan) {
+  if (kind == Trace::Kind::kPredicted) return {};
+  if (makespan >= 1) return {1, " s"};
+  if (makespan >= 1e-3) return {1e3, " ms"};
+  return {1e6, " us"};
+}
+
+std::string Title(const Plan& plan, const Trace& trace, const TimelineOptions& options,
+                  const Figures& figures) {
+  std::string text = plan.schedule + ", " + Counted(plan.stages, "stage");
+  if (plan.Replicas() > 1) text += " x " + Counted(plan.Replicas(), "replica");
+  text += ", " + WithThousands(plan.train.microbatches);
+  text += plan.train.microbatches == 1 ? " microbatch" : " microbatches";
+  const bool measured = trace.kind == Trace::Kind::kMeasured;
+  if (measured) text += ", step " + std::to_string(options.repeat);
+  const TimeUnit unit = UnitFor(trace.kind, figures.makespan);
+  text += measured ? ": measured makespan " : ": predicted makespan ";
+  text += Compact(figures.makespan * unit.factor) + unit.suffix;
+  return text + ", bubble " + Percent(figures.bubble_of_makespan) + "\n";
+}
+
+// The smallest of 1, 2, 5, 10, 20, ... (and their fractions) that is not below `least`.
+double RoundStep(double least) {
+  const double power = std::pow(10, std::floor(std::log10(least)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (factor * power >= least * (1 - 1e-9)) return factor * power;
+  }
+  return 10 * power;
+}
+
+// Times below the columns where they are.
+std::string TimeAxis(const Layout& layout, const TimeUnit& unit) {
+  constexpr double kColumnsBetween = 8;
+  const double step = RoundStep(kColumnsBetween / layout.columns_per_unit * unit.factor);
+  const double end = layout.columns / layout.columns_per_unit * unit.factor;
+  std::string text;
+  for (int tick = 0; tick * step <= end * (1 + 1e-9); ++tick) {
+    const double time = tick * step;
+    const int column = layout.Column(layout.origin + time / unit.factor);
+    text = Padded(text, static_cast<size_t>(column)) + Compact(time);
+  }
+  return text + unit.suffix;
+}
+
+std::string Legend(const std::vector<Row>& rows, Layout::Detail detail, Colour colour) {
+  std::array<bool, kTaskKindCount> seen{};
+  for (const Row& row : rows) {
+    for (const Box& box : row.boxes) seen[static_cast<size_t>(box.kind)] = true;
+  }
+  std::string text;
+  for (int kind = 0; kind < kTaskKindCount; ++kind) {
+    if (!seen[static_cast<size_t>(kind)]) continue;
+    const Look& look = LookOf(static_cast<TaskKind>(kind));
+    Cells sample;
+    if (detail == Layout::Detail::kLetters) {
+      sample = {{std::string(1, Letter(static_cast<TaskKind>(kind))), kind}};
+    } else if (colour == Colour::kAnsi) {
+      sample = {{" ", kind}, {"i", kind}, {" ", kind}};
+    } else {
+      const std::string fill(look.fill);
+      sample = {{std::string(kEdge), kind},
+                {fill, kind},
+                {"i", kind},
+                {fill, kind},
+                {std::string(kEdge), kind}};
+    }
+    text += Paint(sample, colour) + " " + std::string(look.name) + "   ";
+  }
+  text += std::string(kIdle) + " idle   ";
+  return text + (detail == Layout::Detail::kLetters ? "(letters in proportion to the time)"
+                                                    : "i: microbatch");
+}
+
+std::vector<std::string> LabelsOf(const Plan& plan, const Trace& trace,
+                                  const std::vector<Row>& rows) {
+  // A predicted row stands for all replicas of its position.
+  const bool by_position = trace.kind == Trace::Kind::kPredicted && plan.Replicas() > 1;
+  std::vector<std::string> labels;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Row& row = rows[i];
+    const PositionId position = CoordinatesOf(plan, row.rank).position;
+    std::string label = by_position ? "position " + std::to_string(position.value)
+                                    : "rank " + std::to_string(row.rank);
+    const bool shared = (i > 0 && rows[i - 1].rank == row.rank) ||
+                        (i + 1 < rows.size() && rows[i + 1].rank == row.rank);
+    if (shared) label += " " + plan.positions[position.index()].streams[row.stream.index()].name;
+    labels.push_back(label + " ");
+  }
+  return labels;
+}
+
+}  // namespace
+
+std::string TextTimeline(const Plan& plan, const Trace& trace, const TimelineOptions& options) {
+  const Figures figures = Summarise(plan, trace, options.repeat);
+  const std::vector<Row> rows = RowsOf(plan, trace, options.repeat);
+  if (figures.makespan <= 0) {
+    return "nothing to draw: step " + std::to_string(options.repeat) + " takes no time\n";
+  }
+  double origin = std::numeric_limits<double>::infinity();
+  for (const Row& row : rows) origin = std::min(origin, row.boxes.front().begin);
+
+  const std::vector<std::string> labels = LabelsOf(plan, trace, rows);
+  size_t label_width = 0;
+  for (const std::string& label : labels) label_width = std::max(label_width, label.size());
+  constexpr int kLeastColumns = 10;
+  const int available = std::max(kLeastColumns, options.width - static_cast<int>(label_width) - 1);
+  const Layout layout = ChooseLayout(rows, origin, figures.makespan, available);
+
+  std::string text = Title(plan, trace, options, figures) + "\n";
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Cells cells = layout.detail == Layout::Detail::kBoxes
+                            ? DrawBoxes(rows[i], layout, options.colour)
+                            : DrawLetters(rows[i], layout);
+    text += RightTrimmed(Padded(labels[i], label_width) + Paint(cells, options.colour)) + "\n";
+  }
+  text += Padded("time", label_width) + TimeAxis(layout, UnitFor(trace.kind, figures.makespan)) +
+          "\n\n";
+  return text + Legend(rows, layout.detail, options.colour) + "\n";
+}
+
+}  // namespace pprun
