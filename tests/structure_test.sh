@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Who may include whom (CONTRIBUTING.md): fails with every include that crosses a wall, and with every source file over 400
+# lines. Run from anywhere: tests/structure_test.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+failures=0
+report() {
+  echo "$1"
+  failures=$((failures + 1))
+}
+
+# check FOLDER_PATTERN ALLOWED_PATTERN: project includes of these files match the pattern.
+check() {
+  local files=$1 allowed=$2 hits
+  # shellcheck disable=SC2086
+  hits=$(grep -HnE '^#include "' $files 2>/dev/null | grep -vE "#include \"($allowed)" || true)
+  [ -z "$hits" ] || while IFS= read -r line; do report "not allowed here: $line"; done <<<"$hits"
+}
+
+# forbid FILES PATTERN: system includes that must stay behind their wall.
+forbid() {
+  local files=$1 pattern=$2 hits
+  # shellcheck disable=SC2086
+  hits=$(grep -HnE "^#include [<\"]($pattern)" $files 2>/dev/null || true)
+  [ -z "$hits" ] || while IFS= read -r line; do report "behind a wall: $line"; done <<<"$hits"
+}
+
+sources() { find "$@" -name '*.h' -o -name '*.cc' -o -name '*.cu' | sort | tr '\n' ' '; }
+
+check "$(sources dsl)" 'dsl/|compiler/plan/base/|Sched(Lexer|Parser)\.h'
+check "$(sources compiler/plan)" 'compiler/plan/'
+check "$(sources compiler/verify)" 'compiler/(plan|verify)/'
+check "$(sources compiler/simulate)" 'compiler/(plan|simulate)/'
+check "$(sources compiler/report)" 'compiler/(plan|simulate|report)/'
+check "$(sources compiler/model compiler/schedule compiler/passes)" 'dsl/|compiler/(plan|model|schedule|passes)/'
+check "$(sources kernels)" 'kernels/|compiler/plan/(types|operation)\.h|compiler/plan/base/'
+check "$(sources runtime | tr ' ' '\n' | grep -v '^runtime/main.cc$' | tr '\n' ' ')" \
+  'runtime/|kernels/|compiler/(plan|verify|simulate|report)/'
+check runtime/main.cc 'runtime/|kernels/|compiler/(plan|verify|simulate|report)/|compiler/compile\.h|dsl/'
+
+everything=$(sources dsl compiler runtime kernels)
+without() { tr ' ' '\n' <<<"$everything" | grep -vE "$1" | tr '\n' ' '; }
+forbid "$(without '^dsl/')" 'antlr4|Sched(Lexer|Parser)'
+forbid "$(without '^(dsl|compiler/(model|schedule|passes|compile|main))')" 'llvm/'
+forbid "$(without '^runtime/cuda/|_cuda\.cu$')" 'cuda|cublas|cudnn'
+forbid "$(without 'nccl')" 'nccl'
+forbid "$(without 'mpi')" 'mpi\.h'
+forbid "$(without '_onednn\.cc$')" '(oneapi/dnnl|dnnl)'
+
+while read -r lines file; do
+  [ "$file" = total ] || [ "$lines" -le 400 ] || report "$file has $lines lines; one idea a file, at most 400"
+done < <(find dsl compiler runtime kernels tests -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.g4' | xargs wc -l)
+
+[ "$failures" -eq 0 ] && echo "every include is allowed, every file has one idea"
+exit $((failures > 0))
