@@ -72,9 +72,8 @@ struct Runner {
   }
   void operator()(const UpdateCall& call) const {
     const OptimizerSpec& optimizer = *call.optimizer;
-    const float weight_decay = call.decay == Parameter::Decay::kYes
-                                   ? static_cast<float>(optimizer.weight_decay)
-                                   : 0.0F;
+    const float weight_decay =
+        call.decay == Parameter::Decay::kYes ? static_cast<float>(optimizer.weight_decay) : 0.0F;
     switch (optimizer.kind) {
       case OptimizerSpec::Kind::kSgd:
         kernels::LaunchSgdUpdate(queue, call.value, call.gradient, call.first_moment,

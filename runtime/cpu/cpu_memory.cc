@@ -45,9 +45,8 @@ int64_t CpuMemory::TouchedBytes() const {
   const int64_t page = sysconf(_SC_PAGESIZE);
   std::vector<unsigned char> resident(static_cast<size_t>((bytes_ + page - 1) / page));
   CHECK(mincore(data_, static_cast<size_t>(bytes_), resident.data()) == 0);
-  const auto pages = std::ranges::count_if(resident, [](unsigned char flags) {
-    return (flags & 1) != 0;
-  });
+  const auto pages =
+      std::ranges::count_if(resident, [](unsigned char flags) { return (flags & 1) != 0; });
   return std::min(bytes_, static_cast<int64_t>(pages) * page);
 }
 

@@ -1,0 +1,196 @@
+#include "runtime/executor.h"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+#include <utility>
+
+#include "compiler/plan/base/check.h"
+#include "compiler/plan/text.h"
+
+namespace pprun {
+namespace {
+
+// Hands one prepared step to its stream.
+struct Issue {
+  DeviceStream& stream;
+
+  void operator()(const IssueCalls& issue) const { stream.Issue(issue.calls); }
+  void operator()(const IssueMeeting& issue) const { issue.meeting->Issue(stream); }
+  void operator()(const IssueRecord& issue) const { stream.Record(*issue.event); }
+  void operator()(const IssueWait& issue) const { stream.Wait(*issue.event); }
+};
+
+// Where each parameter's value is at this position.
+std::vector<BufferId> ValuesOf(const Plan& plan, const Position& position) {
+  std::vector<BufferId> values(plan.parameters.size());
+  for (const Program& program : position.programs) {
+    for (const Instruction& instruction : program.instructions) {
+      if (const auto* update = std::get_if<Update>(&instruction.operands)) {
+        values[update->parameter.index()] = update->value;
+      } else if (const auto* made = std::get_if<pprun::Initialise>(&instruction.operands)) {
+        values[made->parameter.index()] = made->target;
+      }
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
+Executor::Executor(const Plan& plan, int64_t rank, Device& device, Communicator& communicator,
+                   const DataSet* training, const DataSet* validation)
+    : plan_(plan),
+      rank_(rank),
+      position_id_(CoordinatesOf(plan, rank).position),
+      position_(plan.positions[position_id_.index()]),
+      device_(device),
+      memory_(position_, device),
+      staging_(plan, rank),
+      parameters_(ValuesOf(plan, position_)),
+      training_(training),
+      validation_(validation) {
+  device.OnFailure([this, &communicator](WorkTag tag, const std::exception& error) {
+    failure_ = "rank " + std::to_string(rank_) + ", `" + Describe(tag) + "`: " + error.what();
+    communicator.Abort(failure_);
+  });
+  for (const Stream& stream : position_.streams) {
+    streams_.push_back(device.CreateStream("r" + std::to_string(rank) + "." + stream.name));
+  }
+  const PrepareContext context = {plan,     rank,   position_,    memory_,
+                                  streams_, device, communicator, staging_};
+  for (size_t program = 0; program < programs_.size(); ++program) {
+    programs_[program] = Prepare(context, static_cast<ProgramKind>(program));
+  }
+}
+
+Executor::~Executor() = default;
+
+void Executor::Initialise() {
+  WriteState({});
+  Run(ProgramKind::kInitialise);
+}
+
+StepResult Executor::RunStep(int64_t step, float learning_rate) {
+  CHECK(training_ != nullptr);
+  staging_.Fill(*training_, step);
+  WriteState({.step = step, .learning_rate = learning_rate});
+  Run(ProgramKind::kStep);
+  StepResult result = {.loss = ReadLoss(), .gradient_norm = {}};
+  if (position_.gradient_norm.valid()) {
+    float norm = 0;
+    Read(std::as_writable_bytes(std::span(&norm, 1)), position_.gradient_norm, sizeof(float));
+    result.gradient_norm = norm;
+  }
+  return result;
+}
+
+std::optional<double> Executor::RunValidation(int64_t repeat) {
+  CHECK(validation_ != nullptr);
+  staging_.Fill(*validation_, repeat);
+  Run(ProgramKind::kValidate);
+  return ReadLoss();
+}
+
+void Executor::Run(ProgramKind program) {
+  for (const PreparedStep& step : programs_[static_cast<size_t>(program)].steps) {
+    step.stream->Begin(step.tag);
+    std::visit(Issue{*step.stream}, step.action);
+    step.stream->End();
+  }
+  try {
+    for (const auto& stream : streams_) stream->Synchronise();
+  } catch (const AbortedError&) {
+    throw;
+  } catch (const std::exception&) {
+    throw std::runtime_error(failure_);
+  }
+}
+
+void Executor::WriteState(const kernels::StepState& state) { memory_.WriteStepState(state); }
+
+std::optional<double> Executor::ReadLoss() {
+  if (position_.losses.empty()) return std::nullopt;
+  double sum = 0;
+  for (const BufferId buffer : position_.losses) {
+    double loss = 0;
+    Read(std::as_writable_bytes(std::span(&loss, 1)), buffer, 0);
+    sum += loss;
+  }
+  return sum;
+}
+
+void Executor::Read(std::span<std::byte> host, BufferId buffer, size_t offset) {
+  device_.Download(host, static_cast<const std::byte*>(memory_.TensorOf(buffer).data) + offset);
+}
+
+bool Executor::Holds(ParameterId parameter) const { return parameters_[parameter.index()].valid(); }
+
+void Executor::SetParameter(ParameterId parameter, std::span<const std::byte> value) {
+  const BufferId buffer = parameters_[parameter.index()];
+  CHECK(buffer.valid());
+  CHECK(static_cast<int64_t>(value.size()) == position_.buffers[buffer.index()].type.Bytes());
+  device_.Upload(static_cast<std::byte*>(memory_.TensorOf(buffer).data), value);
+}
+
+void Executor::GetParameter(ParameterId parameter, std::span<std::byte> value) {
+  const BufferId buffer = parameters_[parameter.index()];
+  CHECK(buffer.valid());
+  CHECK(static_cast<int64_t>(value.size()) == position_.buffers[buffer.index()].type.Bytes());
+  Read(value, buffer, 0);
+}
+
+void Executor::StartTrace(int64_t first_step, int64_t steps) {
+  traced_from_ = first_step;
+  size_t instructions = 0;
+  for (const PreparedProgram& program : programs_) instructions += program.steps.size();
+  for (const auto& stream : streams_) {
+    stream->StartTrace(instructions * static_cast<size_t>(steps));
+  }
+}
+
+std::vector<TraceEvent> Executor::StopTrace() {
+  std::vector<TraceEvent> events;
+  for (const auto& stream : streams_) {
+    // An instruction occurs once in every run of its program.
+    std::map<WorkTag, int64_t> runs;
+    for (const StreamInterval& interval : stream->StopTrace()) {
+      const ProgramKind program = ProgramOf(interval.tag);
+      const int64_t first = program == ProgramKind::kStep ? traced_from_ : 0;
+      events.push_back({.rank = rank_,
+                        .program = program,
+                        .repeat = first + runs[interval.tag]++,
+                        .instruction = InstructionOf(interval.tag),
+                        .begin = interval.begin,
+                        .end = interval.end});
+    }
+  }
+  std::ranges::stable_sort(events, {}, &TraceEvent::begin);
+  return events;
+}
+
+int64_t Executor::Progress() const {
+  int64_t progress = 0;
+  for (const auto& stream : streams_) progress += stream->Progress();
+  return progress;
+}
+
+std::vector<StreamHead> Executor::Heads() const {
+  std::vector<StreamHead> heads;
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    const WorkTag tag = streams_[i]->Head();
+    heads.push_back({position_.streams[i].name, tag == kNoWork ? "" : Describe(tag)});
+  }
+  return heads;
+}
+
+std::string Executor::Describe(WorkTag tag) const {
+  if (tag == kNoWork) return "no instruction";
+  const Program& program = position_.programs[static_cast<size_t>(ProgramOf(tag))];
+  const Instruction& instruction = program.instructions[static_cast<size_t>(InstructionOf(tag))];
+  std::string text = ToText(plan_, position_, instruction);
+  if (instruction.source.valid()) text += "  ; " + ToText(plan_, instruction.source);
+  return text;
+}
+
+}  // namespace pprun
