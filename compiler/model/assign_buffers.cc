@@ -32,7 +32,7 @@ struct Regions {
 };
 
 // Appends a value to its region.
-void Lay(Regions& regions, const Value& value, Place& place, Role role) {
+void Lay(Regions& regions, const GraphValue& value, Place& place, Role role) {
   int64_t& end = regions.bytes[static_cast<size_t>(role)];
   place = {.role = role, .offset = end};
   end += AlignedBytes(value.type.Bytes());
@@ -62,8 +62,9 @@ Regions LayRegions(const LayerGraph& graph, const BackwardGraph& backward) {
   const std::vector<bool> input_reads = ReadBy(backward, Half::kInputGrad);
   const std::vector<bool> weight_reads = ReadBy(backward, Half::kWeightGrad);
   for (size_t i = 0; i < count; ++i) {
-    const Value& value = backward.values[i];
-    if (value.kind != Value::Kind::kComputed || (!input_reads[i] && !weight_reads[i])) continue;
+    const GraphValue& value = backward.values[i];
+    if (value.kind != GraphValue::Kind::kComputed || (!input_reads[i] && !weight_reads[i]))
+      continue;
     if (i >= graph.values.size()) {
       if (weight_reads[i]) Lay(regions, value, regions.stashed[i], Role::kStash);
       continue;
@@ -76,29 +77,29 @@ Regions LayRegions(const LayerGraph& graph, const BackwardGraph& backward) {
 }
 
 // Places that the kind of a value alone decides.
-std::vector<Place> GivenPlaces(const std::vector<Value>& values) {
+std::vector<Place> GivenPlaces(const std::vector<GraphValue>& values) {
   std::vector<Place> places(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     switch (values[i].kind) {
-      case Value::Kind::kInput:
+      case GraphValue::Kind::kInput:
         places[i].role = Role::kInput;
         break;
-      case Value::Kind::kTokens:
+      case GraphValue::Kind::kTokens:
         places[i].role = Role::kTokens;
         break;
-      case Value::Kind::kTargets:
+      case GraphValue::Kind::kTargets:
         places[i].role = Role::kTargets;
         break;
-      case Value::Kind::kParameter:
+      case GraphValue::Kind::kParameter:
         places[i] = {.role = Role::kParameter, .ordinal = values[i].ordinal};
         break;
-      case Value::Kind::kParameterGradient:
+      case GraphValue::Kind::kParameterGradient:
         places[i] = {.role = Role::kGradient, .ordinal = values[i].ordinal};
         break;
-      case Value::Kind::kOutputGradient:
+      case GraphValue::Kind::kOutputGradient:
         places[i].role = Role::kOutputGradient;
         break;
-      case Value::Kind::kComputed:
+      case GraphValue::Kind::kComputed:
         break;
     }
   }
@@ -126,7 +127,7 @@ struct Body {
 };
 
 // Offsets of the values in the workspace; returns its size.
-int64_t PlaceWorkspace(const std::vector<Value>& values, Body& body) {
+int64_t PlaceWorkspace(const std::vector<GraphValue>& values, Body& body) {
   std::vector<MemoryBlock> blocks;
   std::vector<ValueId> block_values;
   std::vector<int32_t> block_of(values.size(), -1);
@@ -165,7 +166,7 @@ bool IsRegion(Role role) {
 // Arguments by role and ordinal, which is their order.
 using ArgumentTable = std::map<std::pair<Role, int32_t>, Argument>;
 
-ArgumentTable CollectArguments(const std::vector<Value>& values, const Body& body,
+ArgumentTable CollectArguments(const std::vector<GraphValue>& values, const Body& body,
                                const std::array<int64_t, kRoleCount>& region_bytes) {
   ArgumentTable table;
   for (const GraphOperation& operation : body.operations) {
@@ -190,7 +191,7 @@ ArgumentTable CollectArguments(const std::vector<Value>& values, const Body& bod
   return table;
 }
 
-Function MakeFunction(const std::vector<Value>& values, Body body, const Regions& regions) {
+Function MakeFunction(const std::vector<GraphValue>& values, Body body, const Regions& regions) {
   std::array<int64_t, kRoleCount> region_bytes = regions.bytes;
   region_bytes[static_cast<size_t>(Role::kWorkspace)] = PlaceWorkspace(values, body);
   const ArgumentTable table = CollectArguments(values, body, region_bytes);
@@ -243,7 +244,7 @@ std::vector<GraphOperation> OperationsOf(const BackwardGraph& backward, Work wor
 
 LayerFunctions AssignBuffers(const LayerGraph& graph, const BackwardGraph& backward) {
   const Regions regions = LayRegions(graph, backward);
-  const std::vector<Value>& values = backward.values;
+  const std::vector<GraphValue>& values = backward.values;
   const std::vector<Place> given = GivenPlaces(values);
   LayerFunctions functions{
       .frame_input_bytes = regions.bytes[static_cast<size_t>(Role::kFrameInput)],

@@ -18,7 +18,7 @@ struct Differentiator {
   std::vector<ValueId> gradient;
   std::vector<int> contributions;
 
-  ValueId AddValue(Value value) {
+  ValueId AddValue(GraphValue value) {
     backward.values.push_back(std::move(value));
     return ValueId(static_cast<int64_t>(backward.values.size()) - 1);
   }
@@ -30,7 +30,7 @@ struct Differentiator {
 
   // A new value of the type of `value`, for one contribution to its gradient or their sum.
   ValueId NewGradient(ValueId value, const std::string& suffix) {
-    const Value& of = graph.values[value.index()];
+    const GraphValue& of = graph.values[value.index()];
     return AddValue({.name = "d_" + of.name + suffix, .type = of.type});
   }
 
@@ -58,14 +58,14 @@ struct Differentiator {
                   std::vector<Part>& parts) {
     const ValueId value = forward.operands[static_cast<size_t>(source.operand)];
     if (source.from == GradientOperand::From::kForward || !value.valid()) return value;
-    const Value& of = graph.values[value.index()];
+    const GraphValue& of = graph.values[value.index()];
     switch (access) {
       case Access::kRead:
         CHECK(gradient[value.index()].valid());
         return gradient[value.index()];
       case Access::kAccumulate: {
-        CHECK(of.kind == Value::Kind::kParameter);
-        return AddValue({.kind = Value::Kind::kParameterGradient,
+        CHECK(of.kind == GraphValue::Kind::kParameter);
+        return AddValue({.kind = GraphValue::Kind::kParameterGradient,
                          .name = "d_" + of.name,
                          .type = of.type,
                          .ordinal = of.ordinal});
@@ -139,9 +139,9 @@ BackwardGraph Differentiate(const LayerGraph& graph) {
                                 .gradient = std::vector<ValueId>(graph.values.size()),
                                 .contributions = std::vector<int>(graph.values.size())};
   if (graph.output.valid()) {
-    const Value& output = graph.values[graph.output.index()];
+    const GraphValue& output = graph.values[graph.output.index()];
     const ValueId gradient = differentiator.AddValue(
-        {.kind = Value::Kind::kOutputGradient, .name = "d_output", .type = output.type});
+        {.kind = GraphValue::Kind::kOutputGradient, .name = "d_output", .type = output.type});
     differentiator.backward.output_gradient = gradient;
     differentiator.Contribute(graph.output, gradient, "output");
   }

@@ -25,7 +25,7 @@ struct BackwardOperation {
 };
 
 struct BackwardGraph {
-  std::vector<Value> values;  // the layer's, under their ids, then the gradients
+  std::vector<GraphValue> values;  // the layer's, under their ids, then the gradients
   std::vector<BackwardOperation> operations;
   ValueId output_gradient;  // not valid if the layer ends in the loss
   ValueId input_gradient;   // not valid if the layer takes tokens

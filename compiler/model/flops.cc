@@ -19,7 +19,7 @@ double AttentionFlops(const TensorType& y) {
 
 }  // namespace
 
-double FlopsOf(const std::vector<Value>& values, const GraphOperation& operation) {
+double FlopsOf(const std::vector<GraphValue>& values, const GraphOperation& operation) {
   const auto type = [&](size_t operand) -> const TensorType& {
     return values[operation.operands[operand].index()].type;
   };

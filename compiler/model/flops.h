@@ -8,6 +8,6 @@
 
 namespace pprun {
 
-double FlopsOf(const std::vector<Value>& values, const GraphOperation& operation);
+double FlopsOf(const std::vector<GraphValue>& values, const GraphOperation& operation);
 
 }  // namespace pprun

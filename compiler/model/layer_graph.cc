@@ -25,14 +25,14 @@ struct Builder {
   std::set<std::string> names = {};  // of parameters
   uint32_t random_operations = 0;
 
-  ValueId AddValue(Value::Kind kind, std::string name, TensorType type, int32_t ordinal = 0) {
+  ValueId AddValue(GraphValue::Kind kind, std::string name, TensorType type, int32_t ordinal = 0) {
     graph.values.push_back(
         {.kind = kind, .name = std::move(name), .type = type, .ordinal = ordinal});
     return ValueId(static_cast<int64_t>(graph.values.size()) - 1);
   }
 
   ValueId Computed(std::string name, Shape shape, DType dtype = DType::kF32) {
-    return AddValue(Value::Kind::kComputed, std::move(name), {dtype, shape});
+    return AddValue(GraphValue::Kind::kComputed, std::move(name), {dtype, shape});
   }
 
   // An activation of the given width.
@@ -45,7 +45,7 @@ struct Builder {
     return Computed(std::move(name), {sizes.samples, sizes.sequence});
   }
 
-  ValueId TokenIds(Value::Kind kind, std::string name) {
+  ValueId TokenIds(GraphValue::Kind kind, std::string name) {
     return AddValue(kind, std::move(name), {DType::kI32, {sizes.samples, sizes.sequence}});
   }
 
@@ -54,7 +54,7 @@ struct Builder {
     CHECK(names.insert(parameter.name).second);
     const int32_t ordinal = static_cast<int32_t>(graph.parameters.size());
     const ValueId value =
-        AddValue(Value::Kind::kParameter, parameter.name, parameter.type, ordinal);
+        AddValue(GraphValue::Kind::kParameter, parameter.name, parameter.type, ordinal);
     graph.parameters.push_back(std::move(parameter));
     return value;
   }
@@ -105,7 +105,7 @@ struct Builder {
   }
 
   ValueId Embedding(const CheckedOperation& operation) {
-    const ValueId tokens = TokenIds(Value::Kind::kTokens, "tokens");
+    const ValueId tokens = TokenIds(GraphValue::Kind::kTokens, "tokens");
     const ValueId table = Matrix(operation.label + ".weight",
                                  {operation.vocabulary, operation.width_out}, kDeviation);
     const ValueId y = Activation(operation.label, operation.width_out);
@@ -205,7 +205,7 @@ struct Builder {
   }
 
   void CrossEntropy(const CheckedOperation& operation, ValueId logits) {
-    const ValueId targets = TokenIds(Value::Kind::kTargets, "targets");
+    const ValueId targets = TokenIds(GraphValue::Kind::kTargets, "targets");
     graph.loss = Computed(operation.label, {}, DType::kF64);
     const ValueId lse = PerToken(operation.label + ".lse");
     Emit(OpKind::kCrossEntropy, operation.label, {logits, targets, graph.loss, lse},
@@ -213,7 +213,7 @@ struct Builder {
   }
 
   void MeanSquaredError(const CheckedOperation& operation, ValueId x) {
-    const ValueId targets = TokenIds(Value::Kind::kTargets, "targets");
+    const ValueId targets = TokenIds(GraphValue::Kind::kTargets, "targets");
     graph.loss = Computed(operation.label, {}, DType::kF64);
     Emit(OpKind::kMeanSquaredError, operation.label, {x, targets, graph.loss},
          {.loss_scale = sizes.loss_scale});
@@ -303,7 +303,7 @@ LayerGraph BuildLayerGraph(const CheckedLayer& layer, const GraphSizes& sizes) {
   graph.name = layer.name;
   const CheckedOperation& first = layer.operations.front();
   if (first.kind != LayerOpKind::kEmbedding) {
-    graph.input = builder.AddValue(Value::Kind::kInput, "input",
+    graph.input = builder.AddValue(GraphValue::Kind::kInput, "input",
                                    {DType::kF32, {sizes.samples, sizes.sequence, first.width_in}});
   }
   graph.output = builder.Sequence(layer.operations, graph.input, Branch::kInside);

@@ -21,7 +21,7 @@ namespace pprun {
 
 using ValueId = Id<struct ValueTag>;  // LayerGraph::values, continued by BackwardGraph::values
 
-struct Value {
+struct GraphValue {
   enum class Kind : uint8_t {
     kInput,              // activation from the layer before
     kTokens,             // i32[b, s]
@@ -54,7 +54,7 @@ struct GraphOperation {
 struct LayerGraph {
   std::string name;
   std::vector<LayerParameter> parameters;
-  std::vector<Value> values;
+  std::vector<GraphValue> values;
   std::vector<GraphOperation> operations;  // in order of execution
   ValueId input;                           // not valid if the layer takes tokens
   ValueId output;                          // not valid if the layer ends in the loss
@@ -81,7 +81,7 @@ LayerGraph WithoutDropout(LayerGraph graph);
 GraphOperation CopyOperation(ValueId x, ValueId y, std::string label);
 
 // "attn.out f32[8, 128, 64] = linear(attn, attn.out.weight, attn.out.bias)".
-std::string ToText(const std::vector<Value>& values, const GraphOperation& operation);
+std::string ToText(const std::vector<GraphValue>& values, const GraphOperation& operation);
 std::string ToText(const LayerGraph& graph);
 
 }  // namespace pprun

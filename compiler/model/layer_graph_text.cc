@@ -56,7 +56,7 @@ std::string ToText(const LayerParameter& parameter) {
 
 }  // namespace
 
-std::string ToText(const std::vector<Value>& values, const GraphOperation& operation) {
+std::string ToText(const std::vector<GraphValue>& values, const GraphOperation& operation) {
   const OpSignature& signature = Signature(operation.kind);
   std::string results;
   std::string accumulated;
@@ -64,7 +64,7 @@ std::string ToText(const std::vector<Value>& values, const GraphOperation& opera
   for (size_t i = 0; i < operation.operands.size(); ++i) {
     const ValueId id = operation.operands[i];
     if (!id.valid()) continue;
-    const Value& value = values[id.index()];
+    const GraphValue& value = values[id.index()];
     switch (signature.operands[i].access) {
       case Access::kRead:
         AppendItem(arguments, value.name);
@@ -88,9 +88,9 @@ std::string ToText(const LayerGraph& graph) {
   for (const LayerParameter& parameter : graph.parameters) {
     text += "  parameter " + ToText(parameter) + "\n";
   }
-  for (const Value& value : graph.values) {
-    if (value.kind == Value::Kind::kInput || value.kind == Value::Kind::kTokens ||
-        value.kind == Value::Kind::kTargets) {
+  for (const GraphValue& value : graph.values) {
+    if (value.kind == GraphValue::Kind::kInput || value.kind == GraphValue::Kind::kTokens ||
+        value.kind == GraphValue::Kind::kTargets) {
       text += "  given " + value.name + " " + ToString(value.type) + "\n";
     }
   }
