@@ -37,8 +37,8 @@ class LinearAlgebra {
  public:
   virtual ~LinearAlgebra() = default;
 
-  // `bias`, of n elements, is added to every row; it may be null. For one product the bits of an
-  // element of C depend on neither the number of threads nor m, if m is at least 8.
+  // `bias`, of n elements, is added to every row; it may be null. The bits depend on the operands,
+  // their sizes and the processor, never on the number of threads.
   virtual void Multiply(const Product& product, const float* a, const float* b, const float* bias,
                         float* c) = 0;
 };

@@ -98,13 +98,17 @@ class Worker {
   std::map<std::pair<Product, bool>, Prepared> prepared_;
 };
 
-// How many bands of rows the sizes give, whoever computes them.
+// How many bands of rows the sizes give, whoever computes them. The library repacks B for each
+// band, which bands of 256 rows make cheap; fewer rows are cut into up to four bands all the same,
+// so that a few threads have work.
 int64_t Bands(const Product& product) {
-  constexpr int64_t kMostBands = 16;
+  constexpr int64_t kCheapRows = 256;
+  constexpr int64_t kFewThreads = 4;
   // Multiplications below which a band costs more to hand out than it saves.
   constexpr int64_t kGrain = int64_t{1} << 19;
-  const int64_t worth = product.m * product.n * product.k / kGrain;
-  return std::clamp<int64_t>(std::min(product.m / kBandUnit, worth), 1, kMostBands);
+  const int64_t units = product.m / kBandUnit;
+  const int64_t bands = std::max(product.m / kCheapRows, std::min(units, kFewThreads));
+  return std::max<int64_t>(1, std::min(bands, product.m * product.n * product.k / kGrain));
 }
 
 class OneDnnLinearAlgebra : public LinearAlgebra {

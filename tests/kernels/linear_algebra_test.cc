@@ -121,30 +121,26 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values(Result::kOverwrite, Result::kAccumulate)),
     NameOfProduct);
 
-// The first rows of a product of m rows are the product of these rows alone, bit for bit, and any
-// number of threads computes the same: microbatches and machines may differ. From 8 rows on, as the
-// interface says.
-TEST(LinearAlgebra, RowsAndThreadsChangeNoBits) {
-  for (const Implementation& implementation : kImplementations) {
-    for (const MatrixForm b_form : {MatrixForm::kPlain, MatrixForm::kTransposed}) {
-      for (const Size& size :
-           {Size{1024, 256, 64}, Size{512, 65, 256}, Size{96, 384, 128}, Size{256, 768, 37}}) {
-        const auto algebra = implementation.make();
-        const Product whole =
-            DenseProduct(size.m, size.n, size.k, MatrixForm::kPlain, b_form, Result::kOverwrite);
-        Matrices matrices = RandomMatrices(whole, 44);
-        algebra->Multiply(whole, matrices.a.Floats().data(), matrices.b.Floats().data(),
-                          matrices.bias.Floats().data(), matrices.c.Floats().data());
-        for (const int64_t rows : {8L, 9L, 12L, 16L, 31L, 32L, 48L, 64L, 96L}) {
-          Product part = whole;
-          part.m = rows;
-          Array c = Poisoned({rows, size.n});
-          algebra->Multiply(part, matrices.a.Floats().data(), matrices.b.Floats().data(),
-                            matrices.bias.Floats().data(), c.Floats().data());
-          EXPECT_TRUE(std::ranges::equal(c.Floats(), matrices.c.Floats().first(c.Floats().size())))
-              << implementation.name << ", " << rows << " rows of " << size.m << " x " << size.n
-              << " x " << size.k;
-        }
+// The first rows of a product of m rows are the product of these rows alone, bit for bit:
+// microbatches may differ. The library keeps that on some processors only (AVX-512 from 8 rows on),
+// so it is not promised.
+TEST(LinearAlgebra, RowsChangeNoBitsOfThePlainProduct) {
+  const auto algebra = MakePlainLinearAlgebra();
+  for (const MatrixForm b_form : {MatrixForm::kPlain, MatrixForm::kTransposed}) {
+    for (const Size& size : {Size{300, 256, 64}, Size{96, 65, 300}, Size{96, 384, 37}}) {
+      const Product whole =
+          DenseProduct(size.m, size.n, size.k, MatrixForm::kPlain, b_form, Result::kOverwrite);
+      Matrices matrices = RandomMatrices(whole, 44);
+      algebra->Multiply(whole, matrices.a.Floats().data(), matrices.b.Floats().data(),
+                        matrices.bias.Floats().data(), matrices.c.Floats().data());
+      for (const int64_t rows : {1L, 5L, 6L, 8L, 31L, 64L}) {
+        Product part = whole;
+        part.m = rows;
+        Array c = Poisoned({rows, size.n});
+        algebra->Multiply(part, matrices.a.Floats().data(), matrices.b.Floats().data(),
+                          matrices.bias.Floats().data(), c.Floats().data());
+        EXPECT_TRUE(std::ranges::equal(c.Floats(), matrices.c.Floats().first(c.Floats().size())))
+            << rows << " rows of " << size.m << " x " << size.n << " x " << size.k;
       }
     }
   }
