@@ -14,19 +14,25 @@ namespace {
 // The general evaluator takes this many times longer for a node; steps stand for time.
 constexpr int64_t kGeneralSteps = 8;
 
+// More of them would hide what matters.
+constexpr size_t kMostNamesListed = 8;
+
 }  // namespace
 
 // Names as seen from one expression. `arguments` are the values of a function's parameters where
 // the general evaluator called it, and so it has no frame of words.
 class FrameEnvironment : public Environment {
  public:
-  FrameEnvironment(ExpressionEvaluator& evaluator, int32_t scope,
-                   const std::vector<Value>* arguments)
-      : evaluator_(evaluator), scope_(scope), arguments_(arguments) {}
+  FrameEnvironment(ExpressionEvaluator& evaluator, const ResolvedExpression& expression,
+                   const std::vector<Value>* arguments, Diagnostics& diagnostics)
+      : evaluator_(evaluator),
+        expression_(expression),
+        arguments_(arguments),
+        diagnostics_(diagnostics) {}
 
   std::optional<Value> Lookup(std::string_view name) const override {
     const ResolvedSchedule& schedule = evaluator_.schedule_;
-    for (int32_t at = scope_; at >= 0;) {
+    for (int32_t at = expression_.scope; at >= 0;) {
       const ScopeEntry& entry = schedule.scopes[static_cast<size_t>(at)];
       ++evaluator_.steps_;
       if (entry.name == name) return ValueOf(entry);
@@ -43,7 +49,7 @@ class FrameEnvironment : public Environment {
   std::vector<std::string> Names() const override {
     const ResolvedSchedule& schedule = evaluator_.schedule_;
     std::vector<std::string> names;
-    for (int32_t at = scope_; at >= 0;) {
+    for (int32_t at = expression_.scope; at >= 0;) {
       const ScopeEntry& entry = schedule.scopes[static_cast<size_t>(at)];
       names.emplace_back(entry.name);
       at = entry.parent;
@@ -66,12 +72,20 @@ class FrameEnvironment : public Environment {
   }
 
  private:
-  std::optional<Value> ValueOf(const ScopeEntry& entry) const {
+  Value ValueOf(const ScopeEntry& entry) const {
+    std::optional<Value> value;
     if (entry.space == ScopeEntry::Space::kGlobal) {
-      return ToValue(evaluator_.globals_[static_cast<size_t>(entry.slot)]);
+      value = ToValue(evaluator_.globals_[static_cast<size_t>(entry.slot)]);
+    } else if (arguments_ != nullptr) {
+      return (*arguments_)[static_cast<size_t>(entry.slot)];
+    } else {
+      value = ToValue(evaluator_.stack_[evaluator_.base_ + static_cast<size_t>(entry.slot)]);
     }
-    if (arguments_ != nullptr) return (*arguments_)[static_cast<size_t>(entry.slot)];
-    return ToValue(evaluator_.stack_[evaluator_.base_ + static_cast<size_t>(entry.slot)]);
+    if (value) return *value;
+    // A function called by a `let` above the one that sets the name.
+    diagnostics_.Error(evaluator_.program_[expression_.source].location,
+                       "`" + std::string(entry.name) + "` is not set yet where this is used");
+    return {};
   }
 
   Value Left(const ast::Call& call, Diagnostics& diagnostics) {
@@ -94,9 +108,8 @@ class FrameEnvironment : public Environment {
     auto chunk = EvaluateInteger(program, operand, *this, diagnostics, "the chunk of `left`");
     if (!chunk) return {};
     if (*chunk < 0 || *chunk >= ledger->chunk_count()) {
-      diagnostics.Error(program[operand].location, "there is no chunk " + std::to_string(*chunk) +
-                                                       ": a rank has " +
-                                                       std::to_string(ledger->chunk_count()));
+      diagnostics.Error(program[operand].location, "rank " + std::to_string(ledger->rank()) +
+                                                       " has no chunk " + std::to_string(*chunk));
       return {};
     }
     return Value{ledger->Left(kind, static_cast<int32_t>(*chunk))};
@@ -117,7 +130,7 @@ class FrameEnvironment : public Environment {
                                       std::to_string(kMostCalls));
       return {};
     }
-    FrameEnvironment inside(evaluator_, callee.value.scope, &arguments);
+    FrameEnvironment inside(evaluator_, callee.value, &arguments, diagnostics);
     Value result = Evaluate(evaluator_.program_, callee.value.source, inside, diagnostics);
     --evaluator_.calls_;
     evaluator_.levels_ -= callee.levels;
@@ -125,14 +138,63 @@ class FrameEnvironment : public Environment {
   }
 
   ExpressionEvaluator& evaluator_;
-  int32_t scope_;
+  const ResolvedExpression& expression_;
   const std::vector<Value>* arguments_;
+  Diagnostics& diagnostics_;
+};
+
+// Collects the names of an expression and their values, each once, in the order of the text.
+struct NameValues {
+  const ast::Program& program;
+  FrameEnvironment& environment;
+  std::vector<std::string> seen;
+  std::string text;
+
+  void Visit(ast::ExpressionId id) {
+    if (seen.size() < kMostNamesListed) std::visit(*this, program[id].node);
+  }
+  void operator()(const ast::Reference& reference) {
+    if (std::find(seen.begin(), seen.end(), reference.name) != seen.end()) return;
+    seen.push_back(reference.name);
+    std::optional<Value> value = environment.Lookup(reference.name);
+    if (!value || value->IsError()) return;
+    text += (text.empty() ? "`" : ", `") + reference.name + "` is " + ToString(*value);
+  }
+  void operator()(const ast::Unary& unary) { Visit(unary.operand); }
+  void operator()(const ast::Binary& binary) {
+    Visit(binary.left);
+    Visit(binary.right);
+  }
+  void operator()(const ast::Conditional& conditional) {
+    Visit(conditional.condition);
+    Visit(conditional.then);
+    Visit(conditional.otherwise);
+  }
+  void operator()(const ast::Call& call) {
+    for (const ast::Argument& argument : call.arguments) Visit(argument.value);
+  }
+  void operator()(const ast::Tuple& tuple) {
+    for (ast::ExpressionId item : tuple.items) Visit(item);
+  }
+  void operator()(const ast::IntegerLiteral&) {}
+  void operator()(const ast::SizeLiteral&) {}
+  void operator()(const ast::FloatLiteral&) {}
+  void operator()(const ast::BooleanLiteral&) {}
+  void operator()(const ast::StringLiteral&) {}
 };
 
 Value ExpressionEvaluator::General(const ResolvedExpression& expression, Diagnostics& diagnostics) {
   steps_ += expression.size * kGeneralSteps;
-  FrameEnvironment environment(*this, expression.scope, nullptr);
+  FrameEnvironment environment(*this, expression, nullptr, diagnostics);
   return Evaluate(program_, expression.source, environment, diagnostics);
+}
+
+std::string ExpressionEvaluator::NamesIn(const ResolvedExpression& expression) {
+  Diagnostics ignored;
+  FrameEnvironment environment(*this, expression, nullptr, ignored);
+  NameValues values{program_, environment, {}, {}};
+  values.Visit(expression.source);
+  return values.text;
 }
 
 std::optional<int64_t> ExpressionEvaluator::Integer(const ResolvedExpression& expression,
@@ -142,7 +204,7 @@ std::optional<int64_t> ExpressionEvaluator::Integer(const ResolvedExpression& ex
   if (word.kind == WordKind::kInteger) return word.bits;
   if (OutOfSteps()) return std::nullopt;
   steps_ += expression.size * kGeneralSteps;
-  FrameEnvironment environment(*this, expression.scope, nullptr);
+  FrameEnvironment environment(*this, expression, nullptr, diagnostics);
   return EvaluateInteger(program_, expression.source, environment, diagnostics, what);
 }
 
@@ -152,7 +214,7 @@ std::optional<bool> ExpressionEvaluator::Boolean(const ResolvedExpression& expre
   if (word.kind == WordKind::kBoolean) return word.bits != 0;
   if (OutOfSteps()) return std::nullopt;
   steps_ += expression.size * kGeneralSteps;
-  FrameEnvironment environment(*this, expression.scope, nullptr);
+  FrameEnvironment environment(*this, expression, nullptr, diagnostics);
   return EvaluateBoolean(program_, expression.source, environment, diagnostics, what);
 }
 

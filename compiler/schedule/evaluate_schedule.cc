@@ -51,7 +51,7 @@ std::optional<TaskOrder> EvaluateSchedule(const CheckedProgram& program, int64_t
   const int32_t count = static_cast<int32_t>(microbatches);
   TaskOrder order{
       .stages = static_cast<int32_t>(positions), .microbatches = count, .positions = {}};
-  ScheduleFindings findings((*schedule)[schedule->order()].location);
+  ScheduleFindings findings((*schedule)[schedule->order()].location, positions);
   bool sound = true;
   for (int32_t rank = 0; rank < positions && !runner.PassedLimit(); ++rank) {
     RankLedger ledger(rank, LinearPlacement(rank, count), count);
@@ -60,7 +60,8 @@ std::optional<TaskOrder> EvaluateSchedule(const CheckedProgram& program, int64_t
     const bool finished = runner.RunOrder(ledger, errors);
     if (finished) ledger.Finish();
     findings.AddErrors(rank, errors);
-    findings.AddProblem(ledger);
+    // Past a limit everything else is a consequence.
+    if (!runner.PassedLimit()) findings.AddProblem(ledger);
     sound = sound && finished && !ledger.first_problem();
     if (sound) order.positions.push_back(ledger.TakeTasks());
   }

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -38,6 +39,8 @@ class ExpressionEvaluator {
   std::optional<bool> Boolean(const ResolvedExpression& expression, std::string_view what,
                               Diagnostics& diagnostics);
   Value General(const ResolvedExpression& expression, Diagnostics& diagnostics);
+  // The names that the expression speaks of, with their values: "`pp` is 3, `r` is 0".
+  std::string NamesIn(const ResolvedExpression& expression);
   // kNone for what the fast path leaves to the general evaluator.
   Word Fast(NodeId id);
 

@@ -105,17 +105,16 @@ class VisibleNames : public Environment {
 };
 
 std::optional<Value> Resolver::FileLet(std::string_view name, size_t before) {
-  for (size_t i = before; i-- > 0;) {
-    const ast::Setting& let = program_.lets[i];
-    if (let.name.text != name) continue;
-    if (file_lets_[i]) return file_lets_[i];
-    if (!Descend(let.location)) return Value{ErrorValue{}};
-    FileLetEnvironment environment(*this, i);
-    file_lets_[i] = Evaluate(program_, let.value, environment, diagnostics_);
-    Ascend();
-    return file_lets_[i];
-  }
-  return std::nullopt;
+  auto found = file_let_places_.find(name);
+  if (found == file_let_places_.end() || found->second >= before) return std::nullopt;
+  const size_t place = found->second;
+  if (file_lets_[place]) return file_lets_[place];
+  const ast::Setting& let = program_.lets[place];
+  if (!Descend(let.location)) return Value{ErrorValue{}};
+  FileLetEnvironment environment(*this, place);
+  file_lets_[place] = Evaluate(program_, let.value, environment, diagnostics_);
+  Ascend();
+  return file_lets_[place];
 }
 
 const Value* Resolver::Constant(const std::string& name) {

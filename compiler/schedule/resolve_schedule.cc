@@ -21,6 +21,10 @@ const ast::ScheduleDefinition& Definition(const CheckedProgram& program) {
 constexpr std::array<std::string_view, 7> kBuiltIn = {"min",  "max",     "ceil",  "floor",
                                                       "left", "pending", "oldest"};
 
+bool IsBuiltIn(std::string_view name) {
+  return std::find(kBuiltIn.begin(), kBuiltIn.end(), name) != kBuiltIn.end();
+}
+
 bool IsOldest(const ast::Program& program, ast::ExpressionId expression) {
   const auto* reference = std::get_if<ast::Reference>(&program[expression].node);
   return reference != nullptr && reference->name == "oldest";
@@ -42,6 +46,10 @@ Resolver::Resolver(const CheckedProgram& program, int64_t microbatches, Diagnost
       definition_(Definition(program)),
       diagnostics_(diagnostics),
       file_lets_(program.program.lets.size()) {
+  // No name is set twice in a checked file.
+  for (size_t i = 0; i < program_.lets.size(); ++i) {
+    file_let_places_.emplace(program_.lets[i].name.text, i);
+  }
   for (const CheckedAxis& axis : program.mesh) result_.constants[axis.name] = Value{axis.size};
   result_.constants["microbatches"] = Value{microbatches};
   for (const auto& [name, value] : program.schedule.parameters) {
@@ -59,7 +67,7 @@ std::optional<ResolvedSchedule> Resolver::Run() {
       diagnostics_
           .Error(function.name.location, "function `" + function.name.text + "` is defined twice")
           .Note(definition_.functions[static_cast<size_t>(first.value)].name.location,
-                "first here");
+                "it is first defined here");
       return std::nullopt;
     }
   }
@@ -128,10 +136,7 @@ void Resolver::Leave(Mark mark) {
 }
 
 bool Resolver::ReportIfBuiltIn(const ast::Name& name) {
-  if (!TaskKindNamed(name.text) &&
-      std::find(kBuiltIn.begin(), kBuiltIn.end(), name.text) == kBuiltIn.end()) {
-    return false;
-  }
+  if (!TaskKindNamed(name.text) && !IsBuiltIn(name.text)) return false;
   diagnostics_.Error(name.location, "`" + name.text + "` is built in and cannot be defined again");
   return true;
 }
@@ -140,11 +145,16 @@ int32_t Resolver::Declare(const ast::Name& name, ScopeEntry::Space space) {
   ReportIfBuiltIn(name);
   std::vector<int32_t>& entries = visible_[name.text];
   if (!entries.empty() && static_cast<size_t>(entries.back()) >= block_begin_) {
-    diagnostics_.Error(name.location, "`" + name.text + "` is already set in this block");
+    diagnostics_.Error(name.location, "`" + name.text + "` is set twice")
+        .Note(result_.scopes[static_cast<size_t>(entries.back())].location, "it is first set here");
   }
   int32_t slot = space == ScopeEntry::Space::kGlobal ? result_.globals++ : next_slot_++;
   most_slots_ = std::max(most_slots_, next_slot_);
-  result_.scopes.push_back({.space = space, .name = name.text, .slot = slot, .parent = scope_});
+  result_.scopes.push_back({.space = space,
+                            .name = name.text,
+                            .slot = slot,
+                            .parent = scope_,
+                            .location = name.location});
   scope_ = static_cast<int32_t>(result_.scopes.size()) - 1;
   entries.push_back(scope_);
   return slot;
@@ -224,7 +234,11 @@ ResolvedStatementId Resolver::ResolveCall(const ast::CallStatement& statement,
     if (std::optional<TaskKind> kind = TaskKindNamed(call.callee.text)) {
       return ResolveTask(call, *kind, location);
     }
-    ReportUnknownFunction(call.callee);
+    if (IsBuiltIn(call.callee.text)) {
+      diagnostics_.Error(location, "`" + call.callee.text + "` has a value and runs no tasks");
+    } else {
+      ReportUnknownFunction(call.callee);
+    }
     return AddStatement({location, std::move(resolved)});
   }
   resolved.function = function->second;

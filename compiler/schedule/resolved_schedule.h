@@ -76,6 +76,7 @@ struct ScopeEntry {
   std::string_view name;
   int32_t slot = 0;
   int32_t parent = -1;
+  ast::Location location{};  // where it is set
 };
 
 // A whole expression of the text. `source` and `scope` are what the general evaluator needs.

@@ -75,6 +75,7 @@ class Resolver {
   ResolvedSchedule result_;
   std::unordered_map<std::string_view, std::vector<int32_t>> visible_;  // scope entries, inner last
   std::unordered_map<std::string_view, FunctionId> functions_;
+  std::unordered_map<std::string_view, size_t> file_let_places_;  // index in the program's lets
   std::vector<std::optional<Value>> file_lets_;  // evaluated once, when first asked for
   Place place_ = Place::kPreamble;
   int32_t scope_ = -1;

@@ -14,8 +14,6 @@ using Kind = ScheduleProblem::Kind;
 
 // Beyond these, a count.
 constexpr size_t kMostRanksListed = 4;
-// Evaluation errors are one kind of mistake beside the ledger's.
-constexpr int kEvaluation = -1;
 
 std::string TaskText(const RankLedger& ledger, TaskKind kind, int64_t chunk, int64_t microbatch) {
   std::string text = "`" + std::string(TaskName(kind)) + "(" + std::to_string(microbatch);
@@ -157,14 +155,14 @@ struct Wording {
 
 void ScheduleFindings::Add(Key key, int32_t rank, Diagnostic diagnostic) {
   auto [place, added] = places_.emplace(key, findings_.size());
-  if (added) findings_.push_back({std::move(diagnostic), {}});
+  if (added) findings_.push_back({std::get<Source>(key), std::move(diagnostic), {}});
   findings_[place->second].ranks.push_back(rank);
 }
 
 void ScheduleFindings::AddProblem(const RankLedger& ledger) {
   if (!ledger.first_problem()) return;
   const ScheduleProblem& problem = *ledger.first_problem();
-  Key key{static_cast<int>(problem.kind), problem.location.file, problem.location.begin};
+  Key key{Source::kLedger, problem.kind, problem.location.file, problem.location.begin};
   // What is missing has no place: the ranks that miss something miss it for one reason.
   Wording wording{ledger, problem, order_};
   wording.Write();
@@ -173,7 +171,7 @@ void ScheduleFindings::AddProblem(const RankLedger& ledger) {
 
 void ScheduleFindings::AddErrors(int32_t rank, const Diagnostics& errors) {
   for (const Diagnostic& error : errors.all()) {
-    Add({kEvaluation, error.location.file, error.location.begin}, rank, error);
+    Add({Source::kEvaluation, {}, error.location.file, error.location.begin}, rank, error);
   }
 }
 
@@ -183,9 +181,12 @@ void ScheduleFindings::Report(Diagnostics& diagnostics) const {
     for (const DiagnosticNote& note : finding.diagnostic.notes) {
       error.Note(note.location, note.message);
     }
-    const bool names_rank = finding.diagnostic.message.starts_with("rank ");
-    if (!names_rank) {
-      error.Note(order_, "on " + Ranks(finding.ranks));
+    const bool all = finding.ranks.size() == static_cast<size_t>(ranks_);
+    if (finding.source == Source::kEvaluation) {
+      // What happens on every rank has nothing to do with ranks.
+      if (!all) error.Note(order_, "on " + Ranks(finding.ranks));
+    } else if (all && finding.ranks.size() > 2) {
+      error.Note(order_, "every other rank makes the same mistake");
     } else if (finding.ranks.size() > 1) {
       std::vector<int32_t> others(finding.ranks.begin() + 1, finding.ranks.end());
       error.Note(order_,

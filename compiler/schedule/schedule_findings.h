@@ -17,7 +17,7 @@ namespace pprun {
 class ScheduleFindings {
  public:
   // `order` is the place of `order on rank r`, for what has no place of its own.
-  explicit ScheduleFindings(ast::Location order) : order_(order) {}
+  ScheduleFindings(ast::Location order, int64_t ranks) : order_(order), ranks_(ranks) {}
 
   // What the ledger found; nothing if it found nothing.
   void AddProblem(const RankLedger& ledger);
@@ -27,16 +27,20 @@ class ScheduleFindings {
   void Report(Diagnostics& diagnostics) const;
 
  private:
+  // What says it: a ledger's words name the first rank, an evaluation's do not.
+  enum class Source : uint8_t { kLedger, kEvaluation };
   struct Finding {
+    Source source = Source::kLedger;
     Diagnostic diagnostic;
     std::vector<int32_t> ranks;
   };
-  // Kind of mistake and place in the text.
-  using Key = std::tuple<int, uint32_t, uint32_t>;
+  // Source, kind of mistake, and place in the text.
+  using Key = std::tuple<Source, ScheduleProblem::Kind, uint32_t, uint32_t>;
 
   void Add(Key key, int32_t rank, Diagnostic diagnostic);
 
   ast::Location order_;
+  int64_t ranks_;
   std::vector<Finding> findings_;
   std::map<Key, size_t> places_;
 };

@@ -2,6 +2,7 @@
 #include "compiler/schedule/schedule_runner.h"
 
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -156,18 +157,17 @@ ScheduleRunner::Flow ScheduleRunner::Run(const Require& require, ast::Location l
   if (!holds) return Flow::kStop;
   if (*holds) return Flow::kContinue;
   const ast::Location condition = program_[require.condition.source].location;
-  if (!require.message.valid()) {
-    diagnostics_->Error(condition, "the schedule requires this, and it does not hold");
-    return Flow::kStop;
+  std::string message = "the schedule requires this, and it does not hold";
+  if (require.message.valid()) {
+    Value value = evaluator_.General(require.message, *diagnostics_);
+    // The grammar has only strings there.
+    const auto* text = std::get_if<std::string>(&value.data);
+    CHECK(text != nullptr);
+    message = *text;
   }
-  Value message = evaluator_.General(require.message, *diagnostics_);
-  if (const auto* text = std::get_if<std::string>(&message.data)) {
-    diagnostics_->Error(condition, *text);
-  } else if (!message.IsError()) {
-    diagnostics_->Error(
-        program_[require.message.source].location,
-        "the message of `require` is a string, not " + std::string(Describe(message)));
-  }
+  Diagnostic& error = diagnostics_->Error(condition, std::move(message));
+  std::string names = evaluator_.NamesIn(require.condition);
+  if (!names.empty()) error.Note(condition, std::move(names));
   return Flow::kStop;
 }
 

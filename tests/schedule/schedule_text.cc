@@ -4,6 +4,16 @@
 
 namespace pprun {
 
+namespace {
+
+// "3:5: "
+std::string Place(const SourceFiles& files, ast::Location location) {
+  LineColumn place = files.Position(location);
+  return std::to_string(place.line) + ":" + std::to_string(place.column) + ": ";
+}
+
+}  // namespace
+
 ParsedSchedule ParseSchedule(const std::string& text, const ScheduleSetting& setting) {
   ParsedSchedule result;
   Diagnostics diagnostics;
@@ -30,7 +40,12 @@ EvaluatedText EvaluateText(const std::string& text, const ScheduleSetting& setti
   EvaluatedText result;
   result.order =
       EvaluateSchedule(parsed.checked, setting.microbatches, setting.limits, diagnostics);
-  result.errors = parsed.files.Render(diagnostics);
+  for (const Diagnostic& diagnostic : diagnostics.all()) {
+    result.errors += Place(parsed.files, diagnostic.location) + diagnostic.message + "\n";
+    for (const DiagnosticNote& note : diagnostic.notes) {
+      result.errors += "  " + Place(parsed.files, note.location) + note.message + "\n";
+    }
+  }
   result.error_count = static_cast<int>(diagnostics.all().size());
   CHECK(result.order.has_value() == !diagnostics.HasErrors());
   return result;

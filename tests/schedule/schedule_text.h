@@ -27,7 +27,8 @@ struct ScheduleSetting {
 
 struct EvaluatedText {
   std::optional<TaskOrder> order;
-  std::string errors;  // rendered
+  // "3:5: what is wrong\n  2:17: its note\n" for each.
+  std::string errors;
   int error_count = 0;
 };
 
@@ -45,7 +46,7 @@ EvaluatedText EvaluateText(const std::string& text, const ScheduleSetting& setti
 // ToText of the order; the errors where there is none.
 std::string OrderOf(const std::string& text, const ScheduleSetting& setting = {});
 
-// "schedule s { order on rank r { BODY } }"
+// A schedule whose order is BODY, on line 3.
 std::string WithOrder(std::string_view body);
 
 // Schedules of the literature, in the language.
