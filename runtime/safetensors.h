@@ -38,6 +38,9 @@ struct SafetensorsContents {
 // the file's name.
 SafetensorsContents ReadSafetensors(std::span<const std::byte> file);
 
+// "F32", "BF16".
+std::string_view SafetensorsName(DType dtype);
+
 struct TensorToSave {
   std::string name;
   TensorType type;

@@ -17,8 +17,8 @@ namespace pprun {
 // Gives a parameter's values: row-major, of the global shape.
 using GiveValues = std::function<void(ParameterId, std::span<float>)>;
 
-// Writes all parameters of the plan as F32. Calls `values` at least once for each parameter, one
-// after the other. Throws std::runtime_error; then nothing new is under `path`.
+// Writes all parameters of the plan as F32. Calls `values` once for each parameter, one after the
+// other. Throws std::runtime_error; then nothing new is under `path`.
 void SaveWeights(const std::string& path, const Plan& plan, const GiveValues& values);
 
 // Saved weights that fit a plan: opened and checked once, read parameter by parameter, from any
@@ -43,7 +43,7 @@ class WeightsFile {
 
   MappedFile file_;
   std::vector<std::vector<Piece>> pieces_;  // by ParameterId
-  std::vector<int64_t> elements_;           // by ParameterId
+  std::vector<int64_t> row_elements_;       // by ParameterId
   std::vector<std::string> notices_;
 };
 
