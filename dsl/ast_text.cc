@@ -2,7 +2,9 @@
 // same text. Tests: ast_text_test.cc and golden/ast/.
 #include "dsl/ast_text.h"
 
+#include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "compiler/plan/base/check.h"
 #include "dsl/frontend.h"
@@ -219,6 +221,13 @@ std::string FloatText(double value) {
   char buffer[64];
   const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
   std::string text(buffer, result.ptr);
+  // `3e-4` rather than `3e-04`.
+  const size_t exponent = text.find('e');
+  if (exponent != std::string::npos) {
+    const size_t digits = exponent + 2;
+    const size_t first = std::min(text.find_first_not_of('0', digits), text.size() - 1);
+    text.erase(digits, first - digits);
+  }
   // A float reads as one: `1.0`, not `1`.
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;

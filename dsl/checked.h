@@ -157,6 +157,7 @@ struct CheckedProgram {
   std::optional<CheckedTrain> train;
   CheckedSchedule schedule;
   CheckedGradients gradients;
+  int64_t microbatches = 0;  // of train; in a file without it from `--set`, and 0 if not given
 
   int64_t AxisSize(std::string_view name) const;
 };

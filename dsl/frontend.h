@@ -26,6 +26,7 @@ struct Limits {
   int64_t unrolled_tasks = 4 << 20;  // of a schedule over all ranks
   int64_t evaluation_steps = 64 << 20;
   int64_t ranks = 1 << 20;
+  int64_t layers = 1 << 16;  // of a model, repetitions counted
   int imports = 64;
 };
 

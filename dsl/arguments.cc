@@ -1,0 +1,156 @@
+// Matches arguments with parameters and reads values. Tests: checker_test.cc.
+#include "dsl/arguments.h"
+
+#include <algorithm>
+
+#include "dsl/ast_text.h"
+
+namespace pprun {
+namespace {
+
+std::string Signature(std::string_view callee, const std::vector<CallParameter>& parameters) {
+  if (parameters.empty()) return "it takes no arguments";
+  std::string text = std::string(callee) + "(";
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const bool optional = parameters[i].need == CallParameter::Need::kOptional;
+    text += (i > 0 ? ", " : "") + parameters[i].name + (optional ? " = ..." : "");
+  }
+  return "it is written " + Code(text + ")");
+}
+
+}  // namespace
+
+std::string Code(std::string_view text) { return "`" + std::string(text) + "`"; }
+
+std::optional<BoundArguments> BindArguments(std::string_view callee, ast::Location location,
+                                            const std::vector<ast::Argument>& arguments,
+                                            const std::vector<CallParameter>& parameters,
+                                            Diagnostics& diagnostics) {
+  BoundArguments bound(parameters.size());
+  bool named = false;
+  const auto fail = [&](ast::Location where, const std::string& message) -> Diagnostic& {
+    return diagnostics.Error(where, Code(callee) + " " + message);
+  };
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const ast::Argument& argument = arguments[i];
+    size_t index = i;
+    if (argument.name.has_value()) {
+      named = true;
+      const auto same = [&](const CallParameter& p) { return p.name == argument.name->text; };
+      const auto found = std::find_if(parameters.begin(), parameters.end(), same);
+      index = static_cast<size_t>(found - parameters.begin());
+      if (found == parameters.end()) {
+        std::vector<std::string> names;
+        for (const CallParameter& parameter : parameters) names.push_back(parameter.name);
+        const std::string meant = DidYouMean(argument.name->text, names);
+        fail(argument.name->location, "has no argument " + Code(argument.name->text))
+            .Note(argument.name->location, meant.empty() ? Signature(callee, parameters)
+                                                         : "did you mean " + Code(meant) + "?");
+        return std::nullopt;
+      }
+    } else if (named) {
+      fail(argument.location, "has an argument without a name after one with a name");
+      return std::nullopt;
+    } else if (i >= parameters.size()) {
+      fail(argument.location, "has too many arguments")
+          .Note(argument.location, Signature(callee, parameters));
+      return std::nullopt;
+    }
+    if (bound[index].valid()) {
+      fail(argument.location, "has its argument " + Code(parameters[index].name) + " given twice");
+      return std::nullopt;
+    }
+    bound[index] = argument.value;
+  }
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (bound[i].valid() || parameters[i].need == CallParameter::Need::kOptional) continue;
+    fail(location, "needs " + Code(parameters[i].name))
+        .Note(location, Signature(callee, parameters));
+    return std::nullopt;
+  }
+  return bound;
+}
+
+std::optional<Value> ValueReader::Any(ast::ExpressionId id) {
+  Value value = Evaluate(program_, id, scope_, diagnostics_);
+  if (value.IsError()) return std::nullopt;
+  return value;
+}
+
+void ValueReader::NoteWhereSet(ast::ExpressionId id, Diagnostic& diagnostic) const {
+  const auto* reference = std::get_if<ast::Reference>(&program_[id].node);
+  if (reference == nullptr) return;
+  if (const auto place = scope_.PlaceOf(reference->name)) {
+    diagnostic.Note(*place, Code(reference->name) + " is set here");
+  }
+}
+
+std::optional<int64_t> ValueReader::Integer(ast::ExpressionId id, std::string_view what,
+                                            IntegerRange range) {
+  const auto value = EvaluateInteger(program_, id, scope_, diagnostics_, Code(what));
+  if (!value.has_value() || (*value >= range.least && *value <= range.most)) return value;
+  const bool low = *value < range.least;
+  Diagnostic& error = diagnostics_.Error(
+      Place(id),
+      Code(what) + " is " + std::to_string(*value) + ": it must be at " +
+          (low ? "least " + std::to_string(range.least) : "most " + std::to_string(range.most)));
+  NoteWhereSet(id, error);
+  return std::nullopt;
+}
+
+std::optional<double> ValueReader::Float(ast::ExpressionId id, std::string_view what, double least,
+                                         double most) {
+  const std::optional<Value> value = Any(id);
+  if (!value.has_value()) return std::nullopt;
+  double number = 0;
+  if (const auto* integer = std::get_if<int64_t>(&value->data)) {
+    number = static_cast<double>(*integer);
+  } else if (const auto* real = std::get_if<double>(&value->data)) {
+    number = *real;
+  } else {
+    diagnostics_.Error(Place(id),
+                       Code(what) + " is " + std::string(Describe(*value)) + ", not a number");
+    return std::nullopt;
+  }
+  if (number >= least && number <= most) return number;
+  Diagnostic& error = diagnostics_.Error(
+      Place(id), Code(what) + " is " + ToString(*value) + ": it must be at " +
+                     (number < least ? "least " + FloatText(least) : "most " + FloatText(most)));
+  NoteWhereSet(id, error);
+  return std::nullopt;
+}
+
+std::optional<bool> ValueReader::Boolean(ast::ExpressionId id, std::string_view what) {
+  return EvaluateBoolean(program_, id, scope_, diagnostics_, Code(what));
+}
+
+std::optional<std::string> ValueReader::String(ast::ExpressionId id, std::string_view what) {
+  const std::optional<Value> value = Any(id);
+  if (!value.has_value()) return std::nullopt;
+  if (const auto* text = std::get_if<std::string>(&value->data)) return *text;
+  diagnostics_.Error(Place(id),
+                     Code(what) + " is " + std::string(Describe(*value)) + ", not a string");
+  return std::nullopt;
+}
+
+std::optional<std::string> ValueReader::Name(ast::ExpressionId id, std::string_view what) {
+  if (const auto* word = std::get_if<ast::Reference>(&program_[id].node)) return word->name;
+  diagnostics_.Error(Place(id), Code(what) + " is a plain word");
+  return std::nullopt;
+}
+
+std::optional<std::string> ValueReader::Word(ast::ExpressionId id, std::string_view what,
+                                             const std::vector<std::string>& choices) {
+  const std::optional<std::string> word = Name(id, what);
+  if (!word.has_value()) return std::nullopt;
+  if (std::find(choices.begin(), choices.end(), *word) != choices.end()) return word;
+  std::string known;
+  for (size_t i = 0; i < choices.size(); ++i) known += (i > 0 ? ", " : "") + Code(choices[i]);
+  const std::string meant = DidYouMean(*word, choices);
+  diagnostics_.Error(Place(id), Code(what) + " has no choice " + Code(*word))
+      .Note(Place(id),
+            meant.empty() ? "it is one of " + known : "did you mean " + Code(meant) + "?");
+  return std::nullopt;
+}
+
+}  // namespace pprun

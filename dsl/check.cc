@@ -1,0 +1,86 @@
+// From a tree to a checked program: each construct in turn, in the order in which their values
+// depend on each other. Tests: checker_test.cc.
+#include "dsl/arguments.h"
+#include "dsl/check_parts.h"
+#include "dsl/frontend.h"
+
+namespace pprun {
+namespace {
+
+// The parameters of the model, as its choice or its defaults say.
+void DefineModelParameters(const CheckContext& context, const ast::Model& model, Scope& global,
+                           Scope& scope) {
+  static const std::vector<ast::Argument> none;
+  const std::optional<ast::Choice>& choice = context.program.model;
+  std::vector<CallParameter> parameters;
+  for (const ast::Argument& parameter : model.parameters) {
+    parameters.push_back({parameter.name->text});
+  }
+  const auto bound = BindArguments(
+      model.name.text, choice.has_value() ? choice->location : model.location,
+      choice.has_value() ? choice->call.arguments : none, parameters, context.diagnostics);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const bool given = bound.has_value() && (*bound)[i].valid();
+    const ast::ExpressionId id = given ? (*bound)[i] : model.parameters[i].value;
+    scope.Define(*model.parameters[i].name,
+                 Evaluate(context.program, id, given ? global : scope, context.diagnostics),
+                 context.diagnostics);
+  }
+}
+
+}  // namespace
+
+std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Override>& overrides,
+                                    const Limits& limits, Diagnostics& diagnostics) {
+  const int errors = diagnostics.errors();
+  const auto study = ApplyOverrides(program, overrides, limits, diagnostics);
+  const CheckContext context{program, limits, diagnostics};
+  CheckedProgram checked;
+
+  Scope global;
+  DefineLets(context, program.lets, global);
+  checked.mesh = CheckMesh(context, global);
+
+  Scope model_scope(&global);
+  const int before_model = diagnostics.errors();
+  if (const std::optional<size_t> chosen = ChosenModel(program, diagnostics)) {
+    const ast::Model& model = program.models[*chosen];
+    DefineModelParameters(context, model, global, model_scope);
+    checked.model = CheckModel(context, model, model_scope);
+  }
+  // What is said of a model that is wrong would follow from its mistakes.
+  if (diagnostics.errors() == before_model) {
+    checked.stages = CheckStages(context, checked, model_scope);
+  }
+  if (program.train_location.end > 0) checked.train = CheckTrain(context, checked, global);
+  if (checked.train.has_value()) {
+    checked.microbatches = checked.train->microbatches;
+  } else if (study.has_value()) {
+    checked.microbatches =
+        ValueReader(program, global, diagnostics)
+            .Integer(*study, "microbatches", {.least = 1, .most = kLargestExtent})
+            .value_or(0);
+  }
+
+  Scope schedule_scope(&global);
+  if (checked.microbatches > 0) {
+    schedule_scope.Define({"microbatches", kCommandLine}, {checked.microbatches}, diagnostics);
+  }
+  if (const std::optional<size_t> chosen = ChosenSchedule(program, diagnostics)) {
+    checked.schedule = CheckSchedule(context, *chosen, schedule_scope);
+  }
+  checked.gradients = CheckGradients(context, global);
+  CheckRecompute(context);
+  if (diagnostics.errors() > errors) return std::nullopt;
+  checked.program = std::move(program);
+  return checked;
+}
+
+int64_t CheckedProgram::AxisSize(std::string_view name) const {
+  for (const CheckedAxis& axis : mesh) {
+    if (axis.name == name) return axis.size;
+  }
+  return 1;
+}
+
+}  // namespace pprun

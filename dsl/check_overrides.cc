@@ -1,0 +1,187 @@
+// Applies `--set name=value` to the tree, before anything is evaluated, so that whatever depends on
+// a value follows it.
+//
+// A name is qualified, as in `mesh.pp`, `train.steps`, `model.depth` and `schedule.lag`, or plain
+// where only one thing has it. Of a model and a schedule the chosen one is meant. Tests:
+// overrides_test.cc.
+#include <array>
+#include <utility>
+
+#include "dsl/arguments.h"
+#include "dsl/check_parts.h"
+#include "dsl/syntax.h"
+
+namespace pprun {
+namespace {
+
+constexpr std::array<std::string_view, 4> kAxes = {"pp", "dp", "fsdp", "tp"};
+
+class Overrider {
+ public:
+  Overrider(ast::Program& program, const Limits& limits, Diagnostics& diagnostics)
+      : program_(program), limits_(limits), diagnostics_(diagnostics) {
+    // Trouble with the choice is reported by Check; then there is nothing of it to set.
+    Diagnostics ignored;
+    if (const auto model = ChosenModel(program, ignored)) model_ = &program.models[*model];
+    if (const auto schedule = ChosenSchedule(program, ignored)) {
+      schedule_ = &program.schedules[*schedule];
+    }
+    for (const std::string_view axis : kAxes) names_.push_back("mesh." + std::string(axis));
+    for (const ast::Setting& let : program.lets) names_.push_back("let." + let.name.text);
+    for (const std::string& setting : TrainSettings()) names_.push_back("train." + setting);
+    if (model_ != nullptr) {
+      for (const ast::Argument& one : model_->parameters)
+        names_.push_back("model." + one.name->text);
+      for (const ast::Setting& let : model_->lets) names_.push_back("model." + let.name.text);
+    }
+    if (schedule_ != nullptr) {
+      for (const ast::Argument& one : schedule_->parameters) {
+        names_.push_back("schedule." + one.name->text);
+      }
+    }
+    names_.push_back("gradients");
+    names_.push_back("stages");
+  }
+
+  void Apply(const Override& given) {
+    const std::string name = Resolve(given.name);
+    if (name.empty()) return;
+    Diagnostics inner;
+    const auto value = ParseValue(given.value, limits_, program_, inner);
+    if (!value.has_value()) {
+      diagnostics_.Error(kCommandLine,
+                         "`--set " + Shown(given.name) + "`: " + inner.all().front().message);
+      return;
+    }
+    Set(name, *value);
+  }
+
+  std::optional<ast::ExpressionId> microbatches() const { return microbatches_; }
+
+ private:
+  static std::string Shown(const std::string& text) {
+    return text.size() <= 40 ? text : text.substr(0, 37) + "...";
+  }
+  static std::string Qualifier(const std::string& name) { return name.substr(0, name.find('.')); }
+  static std::string Plain(const std::string& name) { return name.substr(name.find('.') + 1); }
+
+  // The one qualified name that is meant; empty after an error.
+  std::string Resolve(const std::string& name) {
+    std::vector<std::string> meant;
+    std::vector<std::string> candidates;
+    for (const std::string& known : names_) {
+      if (known == name) return known;
+      if (Plain(known) == name) meant.push_back(known);
+      candidates.push_back(known);
+      candidates.push_back(Plain(known));
+    }
+    if (meant.size() == 1) return meant.front();
+    Diagnostic& error = diagnostics_.Error(
+        kCommandLine,
+        "`--set " + Shown(name) + "`: " +
+            (meant.empty() ? "there is nothing of that name" : "several things have that name"));
+    if (meant.size() > 1) {
+      error.Note(kCommandLine, "it is " + Code(meant[0]) + " or " + Code(meant[1]));
+    } else if (const std::string near = DidYouMean(name, candidates); !near.empty()) {
+      error.Note(kCommandLine, "did you mean " + Code(near) + "?");
+    }
+    return "";
+  }
+
+  void Set(const std::string& name, ast::ExpressionId value) {
+    const std::string part = Qualifier(name);
+    const ast::Name plain{Plain(name), kCommandLine};
+    if (part == "mesh") return SetOrAdd(program_.mesh, plain, value);
+    if (part == "let") return SetOrAdd(program_.lets, plain, value);
+    if (part == "train") return SetTrain(plain, value);
+    if (part == "gradients" || part == "stages") return SetChoice(part, value);
+    if (part == "schedule") {
+      return SetParameter(schedule_->parameters, program_.schedule, plain, value);
+    }
+    for (ast::Setting& let : model_->lets) {
+      if (let.name.text == plain.text) {
+        let.value = value;
+        return;
+      }
+    }
+    SetParameter(model_->parameters, program_.model, plain, value);
+  }
+
+  static void SetOrAdd(std::vector<ast::Setting>& settings, const ast::Name& name,
+                       ast::ExpressionId value) {
+    for (ast::Setting& setting : settings) {
+      if (setting.name.text != name.text) continue;
+      setting.value = value;
+      return;
+    }
+    settings.push_back({name, value, kCommandLine});
+  }
+
+  void SetTrain(const ast::Name& name, ast::ExpressionId value) {
+    if (program_.train_location.end > 0) return SetOrAdd(program_.train, name, value);
+    // A study of a schedule has microbatches, and nothing else of a training run.
+    if (name.text != "microbatches") {
+      diagnostics_.Error(kCommandLine, "`--set train." + name.text + "`: there is no `train`");
+      return;
+    }
+    microbatches_ = value;
+  }
+
+  // `gradients=naive` and `gradients=ddp(bucket = 1 MiB)`.
+  void SetChoice(const std::string& part, ast::ExpressionId value) {
+    const auto& node = program_[value].node;
+    ast::Call call;
+    if (const auto* word = std::get_if<ast::Reference>(&node)) {
+      call.callee = {word->name, kCommandLine};
+    } else if (const auto* written = std::get_if<ast::Call>(&node)) {
+      call = *written;
+    } else {
+      diagnostics_.Error(kCommandLine, "`--set " + part + "`: this is no choice of " + part);
+      return;
+    }
+    if (part == "gradients") {
+      program_.gradients = ast::Choice{std::move(call), kCommandLine};
+    } else {
+      program_.stages =
+          ast::Stages{.stages = {}, .policy = std::move(call), .location = kCommandLine};
+    }
+  }
+
+  // The value that the choice gives, else the default.
+  static void SetParameter(std::vector<ast::Argument>& parameters,
+                           std::optional<ast::Choice>& choice, const ast::Name& name,
+                           ast::ExpressionId value) {
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      if (parameters[i].name->text != name.text) continue;
+      parameters[i].value = value;
+      if (!choice.has_value()) return;
+      std::vector<ast::Argument>& arguments = choice->call.arguments;
+      for (size_t k = 0; k < arguments.size(); ++k) {
+        const std::optional<ast::Name>& given = arguments[k].name;
+        if (given.has_value() ? given->text == name.text : k == i) arguments[k].value = value;
+      }
+      return;
+    }
+  }
+
+  ast::Program& program_;
+  const Limits& limits_;
+  Diagnostics& diagnostics_;
+  ast::Model* model_ = nullptr;
+  ast::ScheduleDefinition* schedule_ = nullptr;
+  std::vector<std::string> names_;
+  std::optional<ast::ExpressionId> microbatches_;
+};
+
+}  // namespace
+
+std::optional<ast::ExpressionId> ApplyOverrides(ast::Program& program,
+                                                const std::vector<Override>& overrides,
+                                                const Limits& limits, Diagnostics& diagnostics) {
+  if (overrides.empty()) return std::nullopt;
+  Overrider overrider(program, limits, diagnostics);
+  for (const Override& given : overrides) overrider.Apply(given);
+  return overrider.microbatches();
+}
+
+}  // namespace pprun

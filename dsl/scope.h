@@ -1,0 +1,38 @@
+// Names and their values, one scope inside another: the plan's axes and lets, a model's within
+// them. A name sees the ones set before it. Tests: checker_test.cc.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "dsl/evaluator.h"
+
+namespace pprun {
+
+class Scope : public Environment {
+ public:
+  explicit Scope(const Scope* outer = nullptr) : outer_(outer) {}
+
+  // Reports a name that this scope already has.
+  void Define(const ast::Name& name, Value value, Diagnostics& diagnostics);
+
+  std::optional<Value> Lookup(std::string_view name) const override;
+  std::vector<std::string> Names() const override;
+  // Where the name was set; empty if it is unknown or built in.
+  std::optional<ast::Location> PlaceOf(const std::string& name) const;
+
+ private:
+  struct Entry {
+    Value value;
+    ast::Location location;
+  };
+
+  const Scope* outer_;
+  std::unordered_map<std::string, Entry> entries_;
+  std::vector<std::string> order_;
+};
+
+}  // namespace pprun
