@@ -48,7 +48,7 @@ CostTable ParseCosts(std::string_view text) {
     if (name.size() != 1 || kLetters.find(name[0]) == std::string_view::npos) {
       Fail(item, "no cost is named `" + std::string(name) +
                      "`; there are F (forward), B (backward), I (input gradient), W (weight "
-                     "gradient), T (transfer) and C (collective)");
+                     "gradient), C (transfer) and A (collective)");
     }
     const double value = ParseCost(item, Trimmed(item.substr(equals + 1)));
     if (!given.emplace(name[0], value).second) {
@@ -69,8 +69,8 @@ CostTable ParseCosts(std::string_view text) {
   take('F', costs.forward);
   take('I', costs.input_grad);
   take('W', costs.weight_grad);
-  take('T', costs.transfer);
-  take('C', costs.collective);
+  take('C', costs.transfer);
+  take('A', costs.collective);
   return costs;
 }
 

@@ -27,7 +27,7 @@ struct CostTable {
   double collective = 0;  // each
 };
 
-// Parses "F=1,B=2,T=0.1" or "F=1,I=1,W=1,C=0.5" (T a transfer, C a collective); what is not named
+// Parses "F=1,B=2,C=0.1" or "F=1,I=1,W=1,A=0.5" (C a transfer, A a collective); what is not named
 // keeps its default. Throws std::invalid_argument with what is wrong.
 CostTable ParseCosts(std::string_view text);
 

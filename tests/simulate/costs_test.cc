@@ -18,7 +18,7 @@ std::string ErrorOf(std::string_view text) {
 }
 
 TEST(ParseCosts, ReadsEveryLetter) {
-  const CostTable costs = ParseCosts("F=2, I=3,W=0.5 ,T=0.25,C=1e-3");
+  const CostTable costs = ParseCosts("F=2, I=3,W=0.5 ,C=0.25,A=1e-3");
   EXPECT_EQ(costs.forward, 2);
   EXPECT_EQ(costs.input_grad, 3);
   EXPECT_EQ(costs.weight_grad, 0.5);
@@ -33,7 +33,7 @@ TEST(ParseCosts, DividesABackwardEvenly) {
 }
 
 TEST(ParseCosts, LeavesWhatIsNotNamed) {
-  const CostTable costs = ParseCosts("T=1");
+  const CostTable costs = ParseCosts("C=1");
   EXPECT_EQ(costs.forward, 1);
   EXPECT_EQ(costs.input_grad, 1);
   EXPECT_EQ(costs.weight_grad, 1);
@@ -46,7 +46,7 @@ TEST(ParseCosts, SaysWhatIsWrong) {
   EXPECT_EQ(ErrorOf("F:1"), "cost `F:1`: `NAME=NUMBER` expected, as in `F=1,B=2`");
   EXPECT_EQ(ErrorOf("F=1,G=2"),
             "cost `G=2`: no cost is named `G`; there are F (forward), B (backward), I (input "
-            "gradient), W (weight gradient), T (transfer) and C (collective)");
+            "gradient), W (weight gradient), C (transfer) and A (collective)");
   EXPECT_EQ(ErrorOf("F=1,F=2"), "cost `F=2`: `F` is given twice");
   EXPECT_EQ(ErrorOf("F=fast"), "cost `F=fast`: a number expected, found `fast`");
   EXPECT_EQ(ErrorOf("F=1ms"), "cost `F=1ms`: a number expected, found `1ms`");
