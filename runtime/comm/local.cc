@@ -87,8 +87,8 @@ struct Part {
     const int64_t bytes = BytesOf(target());
     CHECK(BytesOf(source()) == bytes * count());
     for (size_t i = 0; i < members.size(); ++i) {
-      sources[i] =
-          static_cast<const std::byte*>(members[i].source->data) + bytes * static_cast<int64_t>(index);
+      sources[i] = static_cast<const std::byte*>(members[i].source->data) +
+                   bytes * static_cast<int64_t>(index);
     }
     targets.assign(1, target().data);
     SumInRankOrder(target().dtype, sources, targets, 0, target().shape.Elements());

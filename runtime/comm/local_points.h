@@ -1,7 +1,8 @@
 // Where the participants of local meetings find each other: one point a channel and pair of ranks,
 // one a group and its members. The streams of a channel or group are FIFO, so at most one meeting
 // is in progress at a point. Once participants use each other's buffers, no abort parts them: a
-// buffer is free when its meeting has returned or thrown. Included by comm/local*.cc only. Tests: local_test.cc.
+// buffer is free when its meeting has returned or thrown. Included by comm/local*.cc only. Tests:
+// local_test.cc.
 #pragma once
 
 #include <condition_variable>
