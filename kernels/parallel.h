@@ -11,39 +11,37 @@
 
 namespace pprun::kernels {
 
+// Runs body(worker) for every worker in [0, workers), on that many threads where there are any.
+template <class Body>
+void ForWorkers(int workers, const Body& body) {
+#ifdef _OPENMP
+  if (workers > 1) {
+#pragma omp parallel for num_threads(workers) schedule(static)
+    for (int worker = 0; worker < workers; ++worker) body(worker);
+    return;
+  }
+#endif
+  for (int worker = 0; worker < workers; ++worker) body(worker);
+}
+
 // Calls body(begin, end) for disjoint ranges that cover [0, count); ranges hold at least `grain`
 // units, so that small work stays on the calling thread.
 template <class Body>
 void ForRanges(const CpuQueue& queue, int64_t count, int64_t grain, const Body& body) {
-  const int64_t wanted = std::max<int64_t>(1, count / std::max<int64_t>(1, grain));
-  const int threads = static_cast<int>(std::min<int64_t>(queue.threads, wanted));
-#ifdef _OPENMP
-  if (threads > 1) {
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int thread = 0; thread < threads; ++thread) {
-      body(count * thread / threads, count * (thread + 1) / threads);
-    }
-    return;
-  }
-#endif
-  if (count > 0) body(int64_t{0}, count);
+  if (count <= 0) return;
+  const int64_t ranges = std::clamp<int64_t>(count / grain, 1, queue.threads);
+  ForWorkers(static_cast<int>(ranges),
+             [&](int range) { body(count * range / ranges, count * (range + 1) / ranges); });
 }
 
 // Calls body(unit, worker) for every unit in [0, count), unit by unit; worker < queue.threads names
 // the scratch space that a unit may use.
 template <class Body>
 void ForUnits(const CpuQueue& queue, int64_t count, const Body& body) {
-  const int threads = static_cast<int>(std::min<int64_t>(queue.threads, count));
-#ifdef _OPENMP
-  if (threads > 1) {
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int worker = 0; worker < threads; ++worker) {
-      for (int64_t unit = worker; unit < count; unit += threads) body(unit, worker);
-    }
-    return;
-  }
-#endif
-  for (int64_t unit = 0; unit < count; ++unit) body(unit, 0);
+  const int workers = static_cast<int>(std::min<int64_t>(queue.threads, count));
+  ForWorkers(workers, [&](int worker) {
+    for (int64_t unit = worker; unit < count; unit += workers) body(unit, worker);
+  });
 }
 
 // Elements for which starting a second thread pays, at about one operation an element.
