@@ -63,26 +63,28 @@ std::vector<Transfer> OrderTransfers(const Draft& draft, ProgramKind program) {
   return transfers;
 }
 
-// Messages of one type between two positions share a channel; activations and gradients do not.
+const char* What(const Boundary& boundary) {
+  return boundary.kind == Boundary::Kind::kActivation ? "activation" : "gradient";
+}
+
+// Messages of one type and kind between two positions share a channel. Where stages hand over
+// several types, the further ones are numbered.
 ChannelId ChannelOf(Draft& draft, const Boundary& boundary) {
   const PositionId from = draft.position_of[boundary.from.index()];
   const PositionId to = draft.position_of[boundary.to.index()];
   const TensorType type = draft.plan.positions[from.index()].buffers[boundary.source.index()].type;
-  const char* what = boundary.kind == Boundary::Kind::kActivation ? "activation" : "gradient";
-  std::string name =
-      std::string(what) + " " + std::to_string(from.value) + " to " + std::to_string(to.value);
+  const std::string name = std::string(What(boundary)) + " " + std::to_string(from.value) + " to " +
+                           std::to_string(to.value);
   std::vector<Channel>& channels = draft.plan.channels;
+  int alike = 0;
   for (size_t i = 0; i < channels.size(); ++i) {
-    const Channel& channel = channels[i];
-    if (channel.name.starts_with(name) && channel.from == from && channel.to == to &&
-        channel.type == type) {
-      return ChannelId(static_cast<int64_t>(i));
-    }
+    if (!channels[i].name.starts_with(name) || channels[i].from != from || channels[i].to != to)
+      continue;
+    if (channels[i].type == type) return ChannelId(static_cast<int64_t>(i));
+    ++alike;
   }
-  const bool first = std::none_of(channels.begin(), channels.end(),
-                                  [&](const Channel& other) { return other.name == name; });
-  if (!first) name += " " + ToString(type);
-  channels.push_back({.name = name, .from = from, .to = to, .type = type});
+  const std::string number = alike > 0 ? ", " + std::to_string(alike + 1) : "";
+  channels.push_back({.name = name + number, .from = from, .to = to, .type = type});
   return ChannelId(static_cast<int64_t>(channels.size()) - 1);
 }
 
@@ -92,15 +94,22 @@ struct Placed {
   Instruction instruction;
 };
 
-std::string StreamName(const Draft& draft, const char* verb, ChannelId channel) {
-  return std::string(verb) + " " + draft.plan.channels[channel.index()].name;
+// "send.activation.1": what goes to position 1, with the number of its channel if it has one.
+StreamId TransferStream(Draft& draft, StreamKind kind, const Boundary& boundary, ChannelId id) {
+  const Channel& channel = draft.plan.channels[id.index()];
+  const bool sends = kind == StreamKind::kSend;
+  const PositionId peer = sends ? channel.to : channel.from;
+  std::string name =
+      std::string(sends ? "send." : "recv.") + What(boundary) + "." + std::to_string(peer.value);
+  if (const size_t comma = channel.name.find(", "); comma != channel.name.npos) {
+    name += "." + channel.name.substr(comma + 2);
+  }
+  return StreamNamed(draft, sends ? channel.from : channel.to,
+                     {.name = name, .kind = kind, .channel = id});
 }
 
 Instruction MakeSend(Draft& draft, const Transfer& transfer, ChannelId channel) {
-  const PositionId from = draft.plan.channels[channel.index()].from;
-  const StreamId stream = StreamNamed(
-      draft, from,
-      {.name = StreamName(draft, "send", channel), .kind = StreamKind::kSend, .channel = channel});
+  const StreamId stream = TransferStream(draft, StreamKind::kSend, transfer.boundary, channel);
   const Send send{.source = transfer.boundary.source,
                   .channel = channel,
                   .microbatch = transfer.boundary.microbatch};
@@ -108,10 +117,7 @@ Instruction MakeSend(Draft& draft, const Transfer& transfer, ChannelId channel) 
 }
 
 Instruction MakeRecv(Draft& draft, const Transfer& transfer, ChannelId channel) {
-  const PositionId to = draft.plan.channels[channel.index()].to;
-  const StreamId stream = StreamNamed(
-      draft, to,
-      {.name = StreamName(draft, "recv", channel), .kind = StreamKind::kRecv, .channel = channel});
+  const StreamId stream = TransferStream(draft, StreamKind::kRecv, transfer.boundary, channel);
   const Recv recv{.target = transfer.boundary.target,
                   .channel = channel,
                   .microbatch = transfer.boundary.microbatch};
