@@ -1,7 +1,6 @@
 #include "compiler/plan/effects.h"
 
 #include <algorithm>
-#include <span>
 
 #include "compiler/plan/base/check.h"
 
@@ -29,14 +28,20 @@ struct AppendEffectsOf {
   RootPlace RootOf(const Collective& collective) const {
     const Group& group = plan.groups[collective.group.index()];
     if (group.positions.size() <= 1) return RootPlace::kHere;
-    const PositionId own(&position - plan.positions.data());
-    std::vector<int32_t> axes(plan.mesh.size(), 0);
-    const auto pipeline = std::ranges::find(plan.mesh, "pp", &Axis::name);
-    CHECK(pipeline != plan.mesh.end());
-    axes[static_cast<size_t>(pipeline - plan.mesh.begin())] = own.value;
-    const std::vector<int64_t> members = MembersOf(plan, group, RankAt(plan, axes));
-    const int64_t root = members[static_cast<size_t>(collective.root)];
-    return CoordinatesOf(plan, root).position == own ? RootPlace::kHere : RootPlace::kElsewhere;
+    // Members are in rank order: digits of a mixed radix number, the last axis's first.
+    int64_t rest = collective.root;
+    for (size_t i = plan.mesh.size(); i-- > 0;) {
+      if (plan.mesh[i].name == "pp") {
+        std::vector<PositionId> positions = group.positions;
+        std::ranges::sort(positions);
+        const size_t digit = static_cast<size_t>(rest) % positions.size();
+        const PositionId own(&position - plan.positions.data());
+        return positions[digit] == own ? RootPlace::kHere : RootPlace::kElsewhere;
+      }
+      const AxisId axis(static_cast<int64_t>(i));
+      if (std::ranges::find(group.axes, axis) != group.axes.end()) rest /= plan.mesh[i].size;
+    }
+    CHECK(false);
   }
 
   void operator()(const Run& run) const {

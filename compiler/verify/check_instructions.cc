@@ -1,0 +1,314 @@
+// types, third part: every instruction is on a stream of its kind, and its operands exist and have
+// the types that it works on. Tests: check_instructions_test.cc.
+#include <algorithm>
+#include <optional>
+#include <variant>
+
+#include "compiler/verify/argument_types.h"
+#include "compiler/verify/checks.h"
+#include "compiler/verify/limits.h"
+
+namespace pprun {
+namespace {
+
+constexpr int64_t kNormBlock = 64 << 10;
+
+using Problem = std::optional<std::string>;
+
+// What is wrong with one instruction.
+struct ProblemOf {
+  const Plan& plan;
+  const ArgumentTypes& argument_types;
+  const Position& position;
+  ProgramKind program;
+  const Stream& stream;
+
+  template <typename Tag, typename Entry>
+  static bool Exists(Id<Tag> id, const std::vector<Entry>& table) {
+    return id.valid() && id.index() < table.size();
+  }
+  const TensorType* TypeOf(BufferId id) const {
+    return Exists(id, position.buffers) ? &position.buffers[id.index()].type : nullptr;
+  }
+  static bool IsFloat(const TensorType& type) {
+    return type.dtype == DType::kF32 || type.dtype == DType::kF64;
+  }
+  bool ValidMicrobatch(MicrobatchId id) const {
+    return id.valid() && id.value < plan.train.microbatches;
+  }
+  bool OffTransfers() const {
+    return stream.kind == StreamKind::kCompute || stream.kind == StreamKind::kCopy;
+  }
+  // Work that belongs to no layer: a device's own, on a stream that meets nobody.
+  Problem Local() const {
+    if (!OffTransfers()) return "is on a stream that meets other ranks";
+    return std::nullopt;
+  }
+
+  Problem BoundTo(const Argument& argument, const std::optional<TensorType>& wanted,
+                  BufferId id) const {
+    const std::string name = "`" + std::string(Name(argument.role)) + "`";
+    if (!Exists(id, position.buffers)) return "binds " + name + " to no buffer";
+    const Buffer& buffer = position.buffers[id.index()];
+    const std::string bound = "binds " + name + " to `" + buffer.name + "`, which ";
+    if (buffer.type.Bytes() < argument.bytes) {
+      return bound + "has " + std::to_string(buffer.type.Bytes()) + " bytes, not " +
+             std::to_string(argument.bytes);
+    }
+    if (wanted && buffer.type != *wanted) {
+      return bound + "is " + ToString(buffer.type) + ", not " + ToString(*wanted);
+    }
+    if (buffer.offset % 8 != 0) return bound + "is not aligned";
+    return std::nullopt;
+  }
+
+  Problem operator()(const Run& run) const {
+    if (stream.kind != StreamKind::kCompute) return "is not on a compute stream";
+    if (program == ProgramKind::kInitialise) return "computes while parameters are made";
+    if (!Exists(run.function, plan.functions)) return "runs a function that does not exist";
+    if (!Exists(run.layer, plan.layers)) return "is of a layer that does not exist";
+    if (run.stage != plan.layers[run.layer.index()].stage)
+      return "names another stage than its layer";
+    if (!ValidMicrobatch(run.microbatch)) return "is of a microbatch that does not exist";
+    const Function& function = plan.functions[run.function.index()];
+    if (run.kind != function.kind) return "says another kind than its function";
+    const size_t first = static_cast<size_t>(run.first_binding);
+    if (run.first_binding < 0 || first > position.bindings.size() ||
+        function.arguments.size() > position.bindings.size() - first) {
+      return "has bindings that do not exist";
+    }
+    const auto& types = argument_types[run.function.index()];
+    for (size_t i = 0; i < function.arguments.size(); ++i) {
+      const auto problem = BoundTo(function.arguments[i], types[i], position.bindings[first + i]);
+      if (problem) return problem;
+    }
+    return std::nullopt;
+  }
+
+  Problem Transfer(BufferId buffer, ChannelId channel, MicrobatchId microbatch,
+                   StreamKind kind) const {
+    if (!Exists(channel, plan.channels)) return "uses a channel that does not exist";
+    if (stream.kind != kind || stream.channel != channel) return "is not on its channel's stream";
+    const TensorType* type = TypeOf(buffer);
+    const TensorType& message = plan.channels[channel.index()].type;
+    if (type == nullptr) return "has no buffer";
+    if (*type != message) {
+      return "transfers " + ToString(*type) + " on a channel of " + ToString(message);
+    }
+    if (!ValidMicrobatch(microbatch)) return "is of a microbatch that does not exist";
+    return std::nullopt;
+  }
+  Problem operator()(const Send& send) const {
+    return Transfer(send.source, send.channel, send.microbatch, StreamKind::kSend);
+  }
+  Problem operator()(const Recv& recv) const {
+    return Transfer(recv.target, recv.channel, recv.microbatch, StreamKind::kRecv);
+  }
+
+  Problem OnGroup(GroupId group) const {
+    if (!Exists(group, plan.groups)) return "is over a group that does not exist";
+    if (stream.kind != StreamKind::kCollective || stream.group != group) {
+      return "is not on its group's stream";
+    }
+    return std::nullopt;
+  }
+  Problem operator()(const Collective& collective) const {
+    if (const auto problem = OnGroup(collective.group)) return problem;
+    const TensorType* source = TypeOf(collective.source);
+    const TensorType* target = TypeOf(collective.target);
+    if (source == nullptr || target == nullptr) return "has no buffer";
+    if (source->dtype != target->dtype) return "changes the element type";
+    const int64_t members = SizeOf(plan, plan.groups[collective.group.index()]);
+    const int64_t from = source->shape.Elements(), to = target->shape.Elements();
+    const auto times = [&](int64_t one, int64_t all) {
+      return all % members == 0 && all / members == one;
+    };
+    const bool sums = IsFloat(*source);
+    switch (collective.kind) {
+      case CollectiveKind::kAllReduce:
+        if (!sums) return "sums what is no number";
+        if (collective.source != collective.target) return "does not work in place";
+        return std::nullopt;
+      case CollectiveKind::kBroadcast:
+        if (collective.root < 0 || collective.root >= members) return "has no such root";
+        if (collective.source != collective.target) return "does not work in place";
+        return std::nullopt;
+      case CollectiveKind::kReduce:
+        if (!sums) return "sums what is no number";
+        if (collective.root < 0 || collective.root >= members) return "has no such root";
+        if (collective.source != collective.target) return "does not work in place";
+        return std::nullopt;
+      case CollectiveKind::kAllGather:
+        if (!times(from, to)) return "gathers into a buffer of another size";
+        return std::nullopt;
+      case CollectiveKind::kReduceScatter:
+        if (!sums) return "sums what is no number";
+        if (!times(to, from)) return "scatters into buffers of another size";
+        return std::nullopt;
+      case CollectiveKind::kAllToAll:
+        if (from != to || from % members != 0) return "exchanges parts that are not even";
+        return std::nullopt;
+    }
+    return "is of no kind";
+  }
+  Problem operator()(const Permute& permute) const {
+    if (const auto problem = OnGroup(permute.group)) return problem;
+    const TensorType* source = TypeOf(permute.source);
+    const TensorType* target = TypeOf(permute.target);
+    if (source == nullptr || target == nullptr || *source != *target) {
+      return "has buffers that do not exist or differ";
+    }
+    return std::nullopt;
+  }
+
+  Problem operator()(const Load& load) const {
+    if (const auto problem = Local()) return problem;
+    if (program == ProgramKind::kInitialise) return "loads while parameters are made";
+    const TensorType* type = TypeOf(load.target);
+    const TrainSpec& train = plan.train;
+    const int64_t samples = train.batch / train.microbatches / plan.Replicas();
+    const TensorType wanted{DType::kI32, {samples, train.sequence}};
+    if (type == nullptr) return "has no buffer";
+    if (*type != wanted) return "loads into " + ToString(*type) + ", not " + ToString(wanted);
+    if (!ValidMicrobatch(load.microbatch)) return "is of a microbatch that does not exist";
+    return std::nullopt;
+  }
+  Problem operator()(const Initialise& initialise) const {
+    if (const auto problem = Local()) return problem;
+    if (program != ProgramKind::kInitialise) return "makes a parameter anew during training";
+    return OfParameter(initialise.parameter, {initialise.target});
+  }
+  // Buffers that are a parameter, or its gradient or moments.
+  Problem OfParameter(ParameterId id, std::initializer_list<BufferId> buffers) const {
+    if (!Exists(id, plan.parameters)) return "is of a parameter that does not exist";
+    const TensorType& wanted = plan.parameters[id.index()].type;
+    for (const BufferId buffer : buffers) {
+      const TensorType* type = TypeOf(buffer);
+      if (type == nullptr) return "has no buffer";
+      if (*type != wanted) return "works on " + ToString(*type) + ", not " + ToString(wanted);
+    }
+    return std::nullopt;
+  }
+  Problem operator()(const Zero& zero) const {
+    if (TypeOf(zero.target) == nullptr) return "has no buffer";
+    return Local();
+  }
+  Problem operator()(const Cast& cast) const {
+    const TensorType* source = TypeOf(cast.source);
+    const TensorType* target = TypeOf(cast.target);
+    if (source == nullptr || target == nullptr) return "has no buffer";
+    if (source->shape != target->shape) return "changes the shape";
+    return Local();
+  }
+  Problem operator()(const Add& add) const {
+    const TensorType* source = TypeOf(add.source);
+    const TensorType* target = TypeOf(add.target);
+    if (source == nullptr || target == nullptr) return "has no buffer";
+    if (*source != *target || !IsFloat(*source))
+      return "adds " + ToString(*source) + " to " + ToString(*target);
+    return Local();
+  }
+  Problem operator()(const Scale& scale) const {
+    const TensorType* target = TypeOf(scale.target);
+    const TensorType* factor = TypeOf(scale.factor);
+    if (target == nullptr || factor == nullptr) return "has no buffer";
+    if (target->dtype != DType::kF32) return "scales " + ToString(*target);
+    if (*factor != TensorType{DType::kF32, {}}) return "has a factor of " + ToString(*factor);
+    return Local();
+  }
+  Problem operator()(const SquareSum& sum) const {
+    if (const auto problem = OfParameter(sum.parameter, {sum.gradient})) return problem;
+    const int64_t elements = plan.parameters[sum.parameter.index()].type.shape.Elements();
+    const int64_t blocks = (elements + kNormBlock - 1) / kNormBlock;
+    const TensorType* partials = TypeOf(sum.partials);
+    if (partials == nullptr) return "has no buffer";
+    if (*partials != TensorType{DType::kF64, {blocks}}) {
+      return "leaves " + std::to_string(blocks) + " sums in " + ToString(*partials);
+    }
+    return Local();
+  }
+  Problem operator()(const ClipFactor& clip) const {
+    const TensorType* partials = TypeOf(clip.partials);
+    const TensorType* target = TypeOf(clip.target);
+    if (partials == nullptr || target == nullptr) return "has no buffer";
+    if (*target != TensorType{DType::kF32, {2}}) return "has a target of " + ToString(*target);
+    if (partials->dtype != DType::kF64) return "adds " + ToString(*partials);
+    const int64_t count = partials->shape.Elements();
+    const bool inside = std::ranges::all_of(
+        position.norm_order, [&](int32_t index) { return index >= 0 && index < count; });
+    if (!inside) return "adds partial sums that do not exist";
+    return Local();
+  }
+  Problem operator()(const Update& update) const {
+    const auto problem = OfParameter(update.parameter, {update.value, update.gradient});
+    if (problem) return problem;
+    const OptimizerSpec& optimizer = plan.train.optimizer;
+    const bool adam = optimizer.kind != OptimizerSpec::Kind::kSgd;
+    const bool needs_first = adam || optimizer.momentum > 0;
+    if (update.first_moment.valid() != needs_first || update.second_moment.valid() != adam) {
+      return "has not the moments that its optimizer keeps";
+    }
+    if (needs_first) {
+      if (const auto first = OfParameter(update.parameter, {update.first_moment})) return first;
+    }
+    if (adam) {
+      if (const auto second = OfParameter(update.parameter, {update.second_moment})) return second;
+    }
+    return Local();
+  }
+  Problem Event(EventId event) const {
+    const int32_t events = position.programs[static_cast<size_t>(program)].events;
+    if (!event.valid() || event.value >= events) return "is of an event that does not exist";
+    return std::nullopt;
+  }
+  Problem operator()(const Record& record) const { return Event(record.event); }
+  Problem operator()(const Wait& wait) const { return Event(wait.event); }
+};
+
+}  // namespace
+
+void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, PositionId id,
+                       Findings& findings) {
+  const Position& position = plan.positions[id.index()];
+  const std::string where = "position " + std::to_string(id.value);
+  int64_t bound = 0;
+  for (int kind = 0; kind < kProgramCount; ++kind) {
+    const ProgramKind program_kind = static_cast<ProgramKind>(kind);
+    const Program& program = position.programs[static_cast<size_t>(kind)];
+    if (program.events < 0 || static_cast<size_t>(program.events) > program.instructions.size()) {
+      findings.Add(FindingKind::kTypes,
+                   where + " has a program with more events than instructions");
+      return;
+    }
+    for (size_t i = 0; i < program.instructions.size(); ++i) {
+      const Instruction& instruction = program.instructions[i];
+      if (instruction.source.valid() && instruction.source.index() >= plan.sources.size()) {
+        findings.Add(FindingKind::kTypes, where + " has an instruction from nowhere");
+        return;
+      }
+      const Site site{id, 0, static_cast<int32_t>(i)};
+      Problem problem;
+      if (!instruction.stream.valid() || instruction.stream.index() >= position.streams.size()) {
+        problem = "is on a stream that does not exist";
+      } else {
+        const Stream& stream = position.streams[instruction.stream.index()];
+        problem = std::visit(ProblemOf{plan, argument_types, position, program_kind, stream},
+                             instruction.operands);
+      }
+      if (problem) {
+        findings.Add(FindingKind::kTypes, NameOf(plan, program_kind, site) + " " + *problem,
+                     instruction.source);
+        if (findings.full()) return;
+        continue;
+      }
+      if (const Run* run = std::get_if<Run>(&instruction.operands)) {
+        bound += static_cast<int64_t>(plan.functions[run->function.index()].arguments.size());
+      }
+    }
+  }
+  if (bound > WorkLimit(position.bindings.size())) {
+    findings.Add(FindingKind::kTypes, where + " binds too many arguments through shared bindings");
+  }
+}
+
+}  // namespace pprun

@@ -1,0 +1,236 @@
+// types, first part: the plan's tables refer only to what exists, and their sizes are within
+// limits, so that everything after this may index and multiply without asking. Tests:
+// check_tables_test.cc.
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+
+#include "compiler/verify/checks.h"
+#include "compiler/verify/limits.h"
+
+namespace pprun {
+namespace {
+
+template <typename Tag, typename Entry>
+bool Exists(Id<Tag> id, const std::vector<Entry>& table) {
+  return id.valid() && id.index() < table.size();
+}
+
+template <typename T>
+bool AllDifferent(std::vector<T> list) {
+  std::ranges::sort(list);
+  return std::ranges::adjacent_find(list) == list.end();
+}
+
+class TableCheck {
+ public:
+  TableCheck(const Plan& plan, Findings& findings) : plan_(plan), findings_(findings) {}
+
+  void Run() {
+    CheckMesh();
+    if (!findings_.empty()) return;
+    CheckTrain();
+    for (const Parameter& parameter : plan_.parameters) CheckParameter(parameter);
+    for (const Layer& layer : plan_.layers) {
+      Require(layer.stage.valid() && layer.stage.value < plan_.stages,
+              "layer `" + layer.name + "` is in a stage that does not exist");
+    }
+    for (const Group& group : plan_.groups) CheckGroup(group);
+    for (const Channel& channel : plan_.channels) CheckChannel(channel);
+    for (size_t i = 0; i < plan_.positions.size(); ++i) CheckPosition(i);
+    CheckSources();
+  }
+
+ private:
+  bool Require(bool condition, const std::string& message) {
+    if (!condition) findings_.Add(FindingKind::kTypes, message);
+    return condition;
+  }
+  bool ValidAxes(const std::vector<AxisId>& axes) const {
+    return std::ranges::all_of(axes, [&](AxisId axis) { return Exists(axis, plan_.mesh); }) &&
+           AllDifferent(axes);
+  }
+  bool ValidPositions(const std::vector<PositionId>& positions) const {
+    return std::ranges::all_of(positions,
+                               [&](PositionId id) { return Exists(id, plan_.positions); }) &&
+           AllDifferent(positions);
+  }
+  // Axes that replicate a position: none of them is the one that enumerates positions.
+  bool ReplicaAxes(const std::vector<AxisId>& axes) const {
+    return ValidAxes(axes) && std::ranges::none_of(axes, [&](AxisId axis) {
+             return plan_.mesh[axis.index()].name == "pp";
+           });
+  }
+
+  void CheckMesh() {
+    if (!Require(plan_.mesh.size() <= kMaxAxes, "the mesh has too many axes")) return;
+    std::set<std::string> names;
+    int64_t ranks = 1;
+    for (const Axis& axis : plan_.mesh) {
+      Require(names.insert(axis.name).second, "mesh axis `" + axis.name + "` is there twice");
+      if (!Require(axis.size >= 1, "mesh axis `" + axis.name + "` has no ranks")) return;
+      ranks *= axis.size;
+      if (!Require(ranks <= kMaxRanks,
+                   "the mesh has more than " + std::to_string(kMaxRanks) + " ranks")) {
+        return;
+      }
+    }
+    Require(static_cast<int64_t>(plan_.positions.size()) == plan_.AxisSize("pp"),
+            "the plan has " + std::to_string(plan_.positions.size()) + " positions, the mesh " +
+                std::to_string(plan_.AxisSize("pp")));
+    Require(plan_.stages >= 1, "the plan has no stages");
+  }
+
+  void CheckTrain() {
+    const TrainSpec& train = plan_.train;
+    if (!Require(train.microbatches >= 1 && train.microbatches <= kMaxMicrobatches,
+                 "the number of microbatches is " + std::to_string(train.microbatches))) {
+      return;
+    }
+    constexpr int64_t kMost = int64_t{1} << 40;
+    Require(train.vocabulary >= 1 && train.vocabulary <= kMost, "the vocabulary has no size");
+    Require(train.sequence >= 1 && train.sequence <= kMost, "the sequence has no length");
+    Require(train.batch >= 1 && train.batch <= kMost, "the batch has no samples");
+    const int64_t parts = train.microbatches * plan_.Replicas();
+    Require(train.batch % parts == 0, "a batch of " + std::to_string(train.batch) +
+                                          " does not divide into " + std::to_string(parts) +
+                                          " parts, one a microbatch and replica");
+    Require(train.steps >= 0 && train.validate_every >= 0 && train.validate_batches >= 0 &&
+                train.optimizer.warmup >= 0,
+            "a number of steps or batches is negative");
+    const OptimizerSpec& optimizer = train.optimizer;
+    for (const double value : {optimizer.learning_rate, optimizer.momentum, optimizer.beta1,
+                               optimizer.beta2, optimizer.epsilon, optimizer.weight_decay,
+                               optimizer.final_learning_rate, optimizer.clip}) {
+      Require(std::isfinite(value) && value >= 0, "a setting of the optimizer is no number >= 0");
+    }
+    Require(optimizer.beta1 < 1 && optimizer.beta2 < 1, "a beta of the optimizer is not below 1");
+  }
+
+  void CheckParameter(const Parameter& parameter) {
+    const std::string name = "parameter `" + parameter.name + "`";
+    if (!Require(parameter.type.shape.ElementsIfValid().has_value() &&
+                     parameter.type.dtype == DType::kF32,
+                 name + " has the type " + ToString(parameter.type))) {
+      return;
+    }
+    Require(!parameter.holders.empty() && ValidPositions(parameter.holders),
+            name + " has no holder, or one that does not exist");
+    Require(ReplicaAxes(parameter.sum_over), name + " is summed over axes that do not exist");
+    Require(parameter.owner.empty() && parameter.split.empty(),
+            name + " is sharded, which is not proven");
+    Require(std::isfinite(parameter.initialisation.deviation) &&
+                parameter.initialisation.deviation >= 0,
+            name + " is initialised with an impossible deviation");
+    const int64_t rows = parameter.type.shape.rank == 0 ? 1 : parameter.type.shape[0];
+    for (const ExportPart& part : parameter.exports) {
+      Require(0 <= part.row_begin && part.row_begin < part.row_end && part.row_end <= rows,
+              name + " is saved with rows that it does not have");
+      Require(part.layout == ExportPart::Layout::kAsIs || parameter.type.shape.rank == 2,
+              name + " is saved transposed and is no matrix");
+    }
+  }
+
+  void CheckGroup(const Group& group) {
+    Require(ValidPositions(group.positions),
+            "group `" + group.name + "` has a position that does not exist or is there twice");
+    Require(ReplicaAxes(group.axes),
+            "group `" + group.name + "` has an axis that does not exist or enumerates positions");
+  }
+
+  void CheckChannel(const Channel& channel) {
+    const std::string name = "channel `" + channel.name + "`";
+    Require(Exists(channel.from, plan_.positions) && Exists(channel.to, plan_.positions) &&
+                channel.from != channel.to,
+            name + " does not join two positions");
+    Require(channel.type.shape.ElementsIfValid().has_value(),
+            name + " has messages of the impossible shape " + ToString(channel.type.shape));
+  }
+
+  void CheckStream(const Position& position, size_t index, PositionId id) {
+    const Stream& stream = position.streams[index];
+    const std::string name =
+        "position " + std::to_string(id.value) + ", stream `" + stream.name + "`";
+    const bool sends = stream.kind == StreamKind::kSend;
+    if (sends || stream.kind == StreamKind::kRecv) {
+      if (!Require(Exists(stream.channel, plan_.channels), name + " has no channel")) return;
+      const Channel& channel = plan_.channels[stream.channel.index()];
+      Require((sends ? channel.from : channel.to) == id,
+              name + " is at the wrong end of its channel");
+    }
+    if (stream.kind == StreamKind::kCollective) {
+      if (!Require(Exists(stream.group, plan_.groups), name + " has no group")) return;
+      const std::vector<PositionId>& members = plan_.groups[stream.group.index()].positions;
+      Require(members.empty() || std::ranges::find(members, id) != members.end(),
+              name + " is of a group that this position is not in");
+    }
+    for (size_t i = 0; i < index; ++i) {
+      const Stream& other = position.streams[i];
+      if (other.kind != stream.kind) continue;
+      const bool shared =
+          stream.kind == StreamKind::kCollective
+              ? other.group == stream.group
+              : (sends || stream.kind == StreamKind::kRecv) && other.channel == stream.channel;
+      Require(!shared, name + " shares its channel or group with `" + other.name + "`");
+    }
+  }
+
+  void CheckPosition(size_t index) {
+    const Position& position = plan_.positions[index];
+    const std::string name = "position " + std::to_string(index);
+    if (!Require(position.streams.size() <= kMaxStreams,
+                 name + " has more than " + std::to_string(kMaxStreams) + " streams")) {
+      return;
+    }
+    for (size_t i = 0; i < position.streams.size(); ++i) {
+      CheckStream(position, i, PositionId(static_cast<int64_t>(index)));
+    }
+    for (const int64_t bytes : position.arena_bytes) {
+      Require(bytes >= 0 && bytes <= kMaxArenaBytes,
+              name + " has an arena of " + std::to_string(bytes) + " bytes");
+    }
+    for (const Buffer& buffer : position.buffers) CheckBuffer(position, buffer, name);
+    const auto is = [&](BufferId id, DType dtype, const Shape& shape) {
+      return Exists(id, position.buffers) &&
+             position.buffers[id.index()].type == TensorType{dtype, shape};
+    };
+    Require(position.losses.empty() ||
+                static_cast<int64_t>(position.losses.size()) == plan_.train.microbatches,
+            name + " has losses, but not one a microbatch");
+    for (const BufferId loss : position.losses) {
+      Require(is(loss, DType::kF64, {}), name + " has a loss that is no f64[] buffer");
+    }
+    Require(!position.gradient_norm.valid() || is(position.gradient_norm, DType::kF32, {2}),
+            name + " has a gradient norm that is no f32[2] buffer");
+  }
+
+  void CheckBuffer(const Position& position, const Buffer& buffer, const std::string& where) {
+    const std::string name = where + ", buffer `" + buffer.name + "`";
+    if (!Require(buffer.type.shape.ElementsIfValid().has_value(),
+                 name + " has the impossible shape " + ToString(buffer.type.shape))) {
+      return;
+    }
+    const int64_t arena = position.arena_bytes[static_cast<size_t>(buffer.arena)];
+    Require(buffer.offset >= 0 && buffer.offset <= arena &&
+                buffer.type.Bytes() <= arena - buffer.offset,
+            name + " lies outside its arena `" + std::string(Name(buffer.arena)) + "`");
+    Require(buffer.offset % SizeOf(buffer.type.dtype) == 0, name + " is not aligned");
+  }
+
+  void CheckSources() {
+    for (const Source& source : plan_.sources) {
+      Require(source.file < static_cast<int64_t>(plan_.files.size()),
+              "a source is in a file that does not exist");
+    }
+  }
+
+  const Plan& plan_;
+  Findings& findings_;
+};
+
+}  // namespace
+
+void CheckTables(const Plan& plan, Findings& findings) { TableCheck(plan, findings).Run(); }
+
+}  // namespace pprun

@@ -1,0 +1,28 @@
+// The checks, one a property. Each takes for granted what those before it have proven, and adds
+// what it finds. Tests: the test named after each file.
+#pragma once
+
+#include "compiler/plan/plan.h"
+#include "compiler/verify/argument_types.h"
+#include "compiler/verify/findings.h"
+#include "compiler/verify/verify.h"
+
+namespace pprun {
+
+// types: tables, then functions, then instructions.
+void CheckTypes(const Plan& plan, Findings& findings);
+void CheckTables(const Plan& plan, Findings& findings);
+void CheckFunction(const Function& function, Findings& findings);
+void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, PositionId position,
+                       Findings& findings);
+
+// Sends with recvs, collectives with each other, waits with records.
+void CheckMatching(const Plan& plan, Findings& findings);
+void CheckDeadlock(const Plan& plan, Findings& findings);
+// data_flow, first part: events, and accesses that nothing orders.
+void CheckRaces(const Plan& plan, Findings& findings);
+// data_flow, second part, and completeness: what every buffer holds, followed through the programs.
+void FollowValues(const Plan& plan, Findings& data_flow, Findings& completeness);
+void CheckMemory(const Plan& plan, const VerifyOptions& options, Findings& findings);
+
+}  // namespace pprun

@@ -1,0 +1,234 @@
+// deadlock: no program hangs under zero buffering, for any timing and any buffer size.
+//
+// The machine of plan/semantics.h runs every program, its streams as they are and merged into issue
+// order, the step twice in a row. It is confluent, so one run decides. Where it stops, every
+// blocked head waits for something that a later instruction of another blocked queue would do:
+// following that ends in a cycle, which is printed one line a member. Linear. Tests:
+// deadlock_test.cc.
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "compiler/plan/text.h"
+#include "compiler/verify/checks.h"
+
+namespace pprun {
+namespace {
+
+std::string_view TaskName(TaskKind kind) {
+  switch (kind) {
+    case TaskKind::kForward:
+      return "forward";
+    case TaskKind::kBackward:
+      return "backward";
+    case TaskKind::kInputGrad:
+      return "input_grad";
+    case TaskKind::kWeightGrad:
+      return "weight_grad";
+    case TaskKind::kRecompute:
+      return "recompute";
+  }
+  return "?";
+}
+
+class CycleOf {
+ public:
+  CycleOf(const Plan& plan, ProgramKind program, StreamView view, const std::vector<Site>& blocked)
+      : plan_(plan), program_(program), view_(view), blocked_(blocked) {
+    for (size_t i = 0; i < blocked.size(); ++i)
+      by_queue_[{blocked[i].position, QueueOf(blocked[i])}] = i;
+  }
+
+  Finding Explain() const {
+    const std::vector<size_t> cycle = Find();
+    Finding finding{FindingKind::kDeadlock, "this schedule deadlocks", {}, {}};
+    if (program_ != ProgramKind::kStep) {
+      finding.message += " in program " + std::string(Name(program_));
+    }
+    if (view_ == StreamView::kMerged) {
+      finding.message += " where a rank's streams run in one order";
+    }
+    // One line for all members that follow each other at one position: the task that cannot start,
+    // and what the position waits for from another one.
+    for (size_t i = 0; i < cycle.size();) {
+      size_t last = i;
+      while (last + 1 < cycle.size() &&
+             blocked_[cycle[last + 1]].position == blocked_[cycle[i]].position) {
+        ++last;
+      }
+      finding.notes.push_back(NoteOf(blocked_[cycle[i]], blocked_[cycle[last]]));
+      i = last + 1;
+    }
+    if (!finding.notes.empty()) finding.source = finding.notes.front().source;
+    return finding;
+  }
+
+ private:
+  int32_t QueueOf(const Site& site) const {
+    return view_ == StreamView::kMerged ? 0 : InstructionAt(plan_, program_, site).stream.value;
+  }
+
+  // The blocked head of the position's queue that holds a stream of this kind and id; if that queue
+  // is empty, any of the position's.
+  std::optional<size_t> HeadOf(PositionId position, StreamKind kind, int32_t id) const {
+    const std::vector<Stream>& streams = plan_.positions[position.index()].streams;
+    for (size_t i = 0; i < streams.size(); ++i) {
+      const int32_t meets =
+          kind == StreamKind::kCollective ? streams[i].group.value : streams[i].channel.value;
+      if (streams[i].kind != kind || meets != id) continue;
+      const int32_t queue = view_ == StreamView::kMerged ? 0 : static_cast<int32_t>(i);
+      const auto found = by_queue_.find({position, queue});
+      if (found != by_queue_.end()) return found->second;
+    }
+    const auto any = by_queue_.lower_bound({position, 0});
+    if (any == by_queue_.end() || any->first.first != position) return std::nullopt;
+    return any->second;
+  }
+
+  // What a blocked head waits for: another one.
+  std::optional<size_t> Next(size_t head) const {
+    const Site& site = blocked_[head];
+    const Instruction& instruction = InstructionAt(plan_, program_, site);
+    const Encounter encounter = EncounterOf(instruction);
+    switch (encounter.meeting) {
+      case Meeting::kSend:
+        return HeadOf(plan_.channels[static_cast<size_t>(encounter.id)].to, StreamKind::kRecv,
+                      encounter.id);
+      case Meeting::kRecv:
+        return HeadOf(plan_.channels[static_cast<size_t>(encounter.id)].from, StreamKind::kSend,
+                      encounter.id);
+      case Meeting::kCollective:
+        if (const auto absent = AbsentMember(site, encounter.id)) {
+          return HeadOf(*absent, StreamKind::kCollective, encounter.id);
+        }
+        return std::nullopt;
+      case Meeting::kWait:
+        return HeadWithRecord(site.position, EventId(encounter.id));
+      case Meeting::kAlone:
+      case Meeting::kRecord:
+        return std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  // A member of the group whose blocked heads are none of this group.
+  std::optional<PositionId> AbsentMember(const Site& site, int32_t group) const {
+    for (const PositionId member : plan_.groups[static_cast<size_t>(group)].positions) {
+      if (member == site.position) continue;
+      const auto head = HeadOf(member, StreamKind::kCollective, group);
+      if (!head) continue;
+      const Encounter other = EncounterOf(InstructionAt(plan_, program_, blocked_[*head]));
+      if (other.meeting != Meeting::kCollective || other.id != group) return member;
+    }
+    return std::nullopt;
+  }
+
+  std::optional<size_t> HeadWithRecord(PositionId position, EventId event) const {
+    for (const Instruction& instruction : ProgramOf(plan_, position, program_).instructions) {
+      const Record* record = std::get_if<Record>(&instruction.operands);
+      if (record == nullptr || record->event != event) continue;
+      const int32_t queue = view_ == StreamView::kMerged ? 0 : instruction.stream.value;
+      const auto found = by_queue_.find({position, queue});
+      return found == by_queue_.end() ? std::nullopt : std::optional(found->second);
+    }
+    return std::nullopt;
+  }
+
+  // Rotated so that it begins where it enters a position.
+  std::vector<size_t> Find() const {
+    std::vector<int32_t> seen(blocked_.size(), -1);
+    std::vector<size_t> path;
+    std::optional<size_t> at = 0;
+    while (at && seen[*at] < 0) {
+      seen[*at] = static_cast<int32_t>(path.size());
+      path.push_back(*at);
+      at = Next(*at);
+    }
+    // A head whose partner cannot be found ends the path: what led there is still the reason.
+    if (!at) return path;
+    path.erase(path.begin(), path.begin() + seen[*at]);
+    for (size_t i = 1; i < path.size(); ++i) {
+      if (blocked_[path[i - 1]].position == blocked_[path[i]].position) continue;
+      std::ranges::rotate(path, path.begin() + static_cast<ptrdiff_t>(i));
+      break;
+    }
+    return path;
+  }
+
+  // The task that the head keeps from starting: the next run of its queue.
+  const Instruction* TaskAfter(const Site& site) const {
+    const auto& instructions = ProgramOf(plan_, site.position, program_).instructions;
+    for (size_t i = static_cast<size_t>(site.instruction); i < instructions.size(); ++i) {
+      const Instruction& instruction = instructions[i];
+      const bool same = view_ == StreamView::kMerged ||
+                        instruction.stream == InstructionAt(plan_, program_, site).stream;
+      if (same && std::holds_alternative<Run>(instruction.operands)) return &instruction;
+    }
+    return nullptr;
+  }
+
+  FindingNote NoteOf(const Site& first, const Site& last) const {
+    const Instruction* task = TaskAfter(first);
+    std::string text = "position " + std::to_string(first.position.value) + " at `";
+    SourceId source = InstructionAt(plan_, program_, first).source;
+    if (task != nullptr) {
+      const Run& run = std::get<Run>(task->operands);
+      text += std::string(TaskName(run.kind)) + " microbatch " +
+              std::to_string(run.microbatch.value) + "` of " + plan_.layers[run.layer.index()].name;
+      source = task->source;
+    } else {
+      text += Squeezed(plan_, first.position, InstructionAt(plan_, program_, first)) + "`";
+    }
+    return {text + " " + WaitOf(last), source};
+  }
+
+  std::string WaitOf(const Site& site) const {
+    const Instruction& instruction = InstructionAt(plan_, program_, site);
+    if (const Send* send = std::get_if<Send>(&instruction.operands)) {
+      const Channel& channel = plan_.channels[send->channel.index()];
+      return "waits to send microbatch " + std::to_string(send->microbatch.value) +
+             " to position " + std::to_string(channel.to.value) + " (channel `" + channel.name +
+             "`)";
+    }
+    if (const Recv* recv = std::get_if<Recv>(&instruction.operands)) {
+      const Channel& channel = plan_.channels[recv->channel.index()];
+      return "waits for microbatch " + std::to_string(recv->microbatch.value) + " from position " +
+             std::to_string(channel.from.value) + " (channel `" + channel.name + "`)";
+    }
+    const Encounter encounter = EncounterOf(instruction);
+    std::string text = "waits at `" + Squeezed(plan_, site.position, instruction) + "`";
+    if (encounter.meeting == Meeting::kCollective) {
+      if (const auto absent = AbsentMember(site, encounter.id)) {
+        text += " for position " + std::to_string(absent->value);
+      }
+    }
+    return text;
+  }
+
+  const Plan& plan_;
+  ProgramKind program_;
+  StreamView view_;
+  const std::vector<Site>& blocked_;
+  std::map<std::pair<PositionId, int32_t>, size_t> by_queue_;
+};
+
+}  // namespace
+
+void CheckDeadlock(const Plan& plan, Findings& findings) {
+  for (int kind = 0; kind < kProgramCount; ++kind) {
+    const ProgramKind program = static_cast<ProgramKind>(kind);
+    const int32_t repeats = program == ProgramKind::kStep ? 2 : 1;
+    for (const StreamView view : {StreamView::kSeparate, StreamView::kMerged}) {
+      const Outcome outcome = RunMachine(plan, program, view, repeats, nullptr);
+      if (outcome.completed) continue;
+      Finding finding = CycleOf(plan, program, view, outcome.blocked).Explain();
+      findings.Add(finding.kind, std::move(finding.message), finding.source,
+                   std::move(finding.notes));
+      break;
+    }
+  }
+}
+
+}  // namespace pprun

@@ -1,0 +1,43 @@
+// What the checks have in common: a bounded list of findings, and how a finding names an
+// instruction. Tests: verify_test.cc.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/plan/plan.h"
+#include "compiler/plan/semantics.h"
+#include "compiler/verify/verify.h"
+
+namespace pprun {
+
+// More than these tell nobody anything.
+inline constexpr size_t kMaxFindings = 20;
+
+class Findings {
+ public:
+  void Add(FindingKind kind, std::string message, SourceId source = {},
+           std::vector<FindingNote> notes = {}) {
+    if (findings_.size() < kMaxFindings) {
+      findings_.push_back({kind, std::move(message), source, std::move(notes)});
+    }
+  }
+  bool empty() const { return findings_.empty(); }
+  bool full() const { return findings_.size() >= kMaxFindings; }
+  std::vector<Finding> Take() { return std::move(findings_); }
+
+ private:
+  std::vector<Finding> findings_;
+};
+
+const Program& ProgramOf(const Plan& plan, PositionId position, ProgramKind program);
+const Instruction& InstructionAt(const Plan& plan, ProgramKind program, const Site& site);
+
+// "position 1, step: `send frame[0].out to position 2, ...`".
+std::string NameOf(const Plan& plan, ProgramKind program, const Site& site);
+
+// The instruction's text without the padding of columns.
+std::string Squeezed(const Plan& plan, PositionId position, const Instruction& instruction);
+
+}  // namespace pprun

@@ -1,0 +1,43 @@
+// types: references, shapes, dtypes and byte ranges fit buffers, arenas and limits, whatever a
+// hostile file says. After it, every id of the plan that an instruction uses is in range, every
+// buffer lies in its arena, and no size overflows. Tests: types_check_test.cc.
+#include "compiler/verify/argument_types.h"
+#include "compiler/verify/checks.h"
+
+namespace pprun {
+namespace {
+
+bool IsRegion(Role role) {
+  return role == Role::kFrameInput || role == Role::kFrameWeight || role == Role::kStash ||
+         role == Role::kWorkspace;
+}
+
+}  // namespace
+
+ArgumentTypes ArgumentTypesOf(const Plan& plan) {
+  ArgumentTypes types;
+  for (const Function& function : plan.functions) {
+    auto& of_function = types.emplace_back(function.arguments.size());
+    for (const View& view : function.views) {
+      const Argument& argument = function.arguments[static_cast<size_t>(view.argument)];
+      if (IsRegion(argument.role) || view.offset != 0 || view.type.Bytes() != argument.bytes) {
+        continue;
+      }
+      of_function[static_cast<size_t>(view.argument)] = view.type;
+    }
+  }
+  return types;
+}
+
+void CheckTypes(const Plan& plan, Findings& findings) {
+  CheckTables(plan, findings);
+  if (!findings.empty()) return;
+  for (const Function& function : plan.functions) CheckFunction(function, findings);
+  if (!findings.empty()) return;
+  const ArgumentTypes argument_types = ArgumentTypesOf(plan);
+  for (size_t i = 0; i < plan.positions.size(); ++i) {
+    CheckInstructions(plan, argument_types, PositionId(static_cast<int64_t>(i)), findings);
+  }
+}
+
+}  // namespace pprun
