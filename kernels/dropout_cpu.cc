@@ -24,7 +24,7 @@ void DropLoop(const Sample& sample, const float* x, float* y, int64_t first_grou
               int64_t end_group) {
   // A few groups' words first, then their elements: two loops that vectorise.
   constexpr int64_t kGroups = 64;
-  uint32_t words[4][kGroups];
+  uint32_t words[4 * kGroups];
   const uint64_t key = sample.operation_key;
   const int64_t step = sample.step;
   const int64_t index = sample.sample;
@@ -35,16 +35,17 @@ void DropLoop(const Sample& sample, const float* x, float* y, int64_t first_grou
 #pragma omp simd
     for (int64_t group = 0; group < groups; ++group) {
       const Philox bits = DropoutBits(key, step, index, first + group);
-      words[0][group] = bits.word[0];
-      words[1][group] = bits.word[1];
-      words[2][group] = bits.word[2];
-      words[3][group] = bits.word[3];
+      words[4 * group] = bits.word[0];
+      words[4 * group + 1] = bits.word[1];
+      words[4 * group + 2] = bits.word[2];
+      words[4 * group + 3] = bits.word[3];
     }
-    for (int64_t group = 0; group < groups; ++group) {
-      const int64_t element = (first + group) * 4;
-      for (int64_t i = 0; i < 4; ++i) {
-        y[element + i] = words[i][group] < threshold ? 0.0F : x[element + i] * scale;
-      }
+    const float* from = x + 4 * first;
+    float* to = y + 4 * first;
+#pragma omp simd
+    for (int64_t i = 0; i < 4 * groups; ++i) {
+      const float kept = from[i] * scale;
+      to[i] = words[i] < threshold ? 0.0F : kept;
     }
   }
 }
