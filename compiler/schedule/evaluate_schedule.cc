@@ -31,9 +31,13 @@ std::optional<TaskOrder> EvaluateSchedule(const CheckedProgram& program, int64_t
                                           const Limits& limits, Diagnostics& diagnostics) {
   const int64_t positions = program.AxisSize("pp");
   if (microbatches < 1) {
-    diagnostics.Error(program.schedule.location, "the schedule has " +
-                                                     std::to_string(microbatches) +
-                                                     " microbatches, it needs at least one");
+    Diagnostic& error = diagnostics.Error(program.schedule.location,
+                                          "the schedule has " + std::to_string(microbatches) +
+                                              " microbatches, it needs at least one");
+    if (!program.train) {
+      error.Note(program.schedule.location,
+                 "a file without `train` is told how many: `--set microbatches=8`");
+    }
     return std::nullopt;
   }
   if (!FitsLimit(positions, microbatches, limits)) {

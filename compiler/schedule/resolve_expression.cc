@@ -57,29 +57,6 @@ std::string Arguments(size_t count) {
 
 }  // namespace
 
-// The file's lets see the mesh and the lets above them.
-class FileLetEnvironment : public Environment {
- public:
-  FileLetEnvironment(Resolver& resolver, size_t before) : resolver_(resolver), before_(before) {}
-
-  std::optional<Value> Lookup(std::string_view name) const override {
-    for (const CheckedAxis& axis : resolver_.checked_.mesh) {
-      if (axis.name == name) return Value{axis.size};
-    }
-    return resolver_.FileLet(name, before_);
-  }
-  std::vector<std::string> Names() const override {
-    std::vector<std::string> names;
-    for (const CheckedAxis& axis : resolver_.checked_.mesh) names.push_back(axis.name);
-    for (size_t i = 0; i < before_; ++i) names.push_back(resolver_.program_.lets[i].name.text);
-    return names;
-  }
-
- private:
-  Resolver& resolver_;
-  size_t before_;
-};
-
 // Knows no value: through it the general evaluator words the error about a name that is missing.
 class VisibleNames : public Environment {
  public:
@@ -92,7 +69,6 @@ class VisibleNames : public Environment {
       if (!entries.empty()) names.emplace_back(name);
     }
     for (const auto& [name, value] : resolver_.result_.constants) names.push_back(name);
-    for (const ast::Setting& let : resolver_.program_.lets) names.push_back(let.name.text);
     if (resolver_.place_ == Resolver::Place::kRank) names.emplace_back("pending");
     // The hash table's order is nobody's business.
     std::sort(names.begin(), names.end());
@@ -103,27 +79,6 @@ class VisibleNames : public Environment {
  private:
   const Resolver& resolver_;
 };
-
-std::optional<Value> Resolver::FileLet(std::string_view name, size_t before) {
-  auto found = file_let_places_.find(name);
-  if (found == file_let_places_.end() || found->second >= before) return std::nullopt;
-  const size_t place = found->second;
-  if (file_lets_[place]) return file_lets_[place];
-  const ast::Setting& let = program_.lets[place];
-  if (!Descend(let.location)) return Value{ErrorValue{}};
-  FileLetEnvironment environment(*this, place);
-  file_lets_[place] = Evaluate(program_, let.value, environment, diagnostics_);
-  Ascend();
-  return file_lets_[place];
-}
-
-const Value* Resolver::Constant(const std::string& name) {
-  auto found = result_.constants.find(name);
-  if (found != result_.constants.end()) return &found->second;
-  std::optional<Value> let = FileLet(name, program_.lets.size());
-  if (!let) return nullptr;
-  return &result_.constants.emplace(name, std::move(*let)).first->second;
-}
 
 bool Resolver::Descend(ast::Location location) {
   if (level_ < kMostLevels) {
@@ -225,8 +180,9 @@ NodeId Resolver::ResolveReference(ast::ExpressionId id, const ast::Reference& re
     NodeOp op = entry.space == ScopeEntry::Space::kLocal ? NodeOp::kLocal : NodeOp::kGlobal;
     return AddNode({.op = op, .slot = entry.slot});
   }
-  if (const Value* constant = Constant(name)) {
-    Word word = ToWord(*constant);
+  auto constant = result_.constants.find(name);
+  if (constant != result_.constants.end()) {
+    Word word = ToWord(constant->second);
     if (word.kind == WordKind::kNone) return AddNode({});
     return AddNode({.op = NodeOp::kConstant, .constant = word});
   }

@@ -4,6 +4,7 @@
 
 #include "compiler/plan/base/check.h"
 #include "compiler/schedule/resolver.h"
+#include "dsl/evaluator.h"
 
 namespace pprun {
 
@@ -15,6 +16,32 @@ constexpr std::array<std::string_view, kTaskKindCount> kTaskNames = {
 const ast::ScheduleDefinition& Definition(const CheckedProgram& program) {
   CHECK(program.schedule.definition >= 0);
   return program.program.schedules[static_cast<size_t>(program.schedule.definition)];
+}
+
+// The file's lets, as the checker evaluated them: each sees the ones above it.
+class FileLets : public Environment {
+ public:
+  explicit FileLets(const Constants& values) : values_(values) {}
+
+  std::optional<Value> Lookup(std::string_view name) const override {
+    auto found = values_.find(name);
+    return found == values_.end() ? std::nullopt : std::optional(found->second);
+  }
+  std::vector<std::string> Names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : values_) names.push_back(name);
+    return names;
+  }
+
+ private:
+  const Constants& values_;
+};
+
+void DefineFileLets(const ast::Program& program, Constants& values, Diagnostics& diagnostics) {
+  FileLets environment(values);
+  for (const ast::Setting& let : program.lets) {
+    values.emplace(let.name.text, Evaluate(program, let.value, environment, diagnostics));
+  }
 }
 
 // Names that a schedule may not give a meaning of its own.
@@ -44,12 +71,9 @@ Resolver::Resolver(const CheckedProgram& program, int64_t microbatches, Diagnost
     : checked_(program),
       program_(program.program),
       definition_(Definition(program)),
-      diagnostics_(diagnostics),
-      file_lets_(program.program.lets.size()) {
-  // No name is set twice in a checked file.
-  for (size_t i = 0; i < program_.lets.size(); ++i) {
-    file_let_places_.emplace(program_.lets[i].name.text, i);
-  }
+      diagnostics_(diagnostics) {
+  DefineFileLets(program_, result_.constants, diagnostics);
+  // These hide the file's lets.
   for (const CheckedAxis& axis : program.mesh) result_.constants[axis.name] = Value{axis.size};
   result_.constants["microbatches"] = Value{microbatches};
   for (const auto& [name, value] : program.schedule.parameters) {

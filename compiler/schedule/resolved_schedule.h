@@ -149,6 +149,8 @@ struct ResolvedFunction {
   ast::Location location{};
 };
 
+using Constants = std::map<std::string, Value, std::less<>>;
+
 struct ResolvedSchedule {
   std::vector<Node> nodes;
   std::vector<NodeId> operands;
@@ -159,7 +161,7 @@ struct ResolvedSchedule {
   int32_t globals = 0;
   int32_t rank_slot = 0;  // global: the rank
   // Names fixed before the schedule starts: mesh axes, `microbatches`, parameters, the file's lets.
-  std::map<std::string, Value, std::less<>> constants;
+  Constants constants;
 
   const Node& operator[](NodeId id) const { return nodes[static_cast<size_t>(id.value)]; }
   const ResolvedStatement& operator[](ResolvedStatementId id) const {

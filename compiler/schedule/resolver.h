@@ -58,14 +58,11 @@ class Resolver {
   void ReportUnknownName(ast::ExpressionId expression);
   bool ReportIfBuiltIn(const ast::Name& name);
   void ReportUnknownFunction(const ast::Name& name);
-  std::optional<Value> FileLet(std::string_view name, size_t before);
-  const Value* Constant(const std::string& name);
 
   // Counts how deep the text nests: false, after one error, where it passes the bound.
   bool Descend(ast::Location location);
   void Ascend() { --level_; }
 
-  friend class FileLetEnvironment;
   friend class VisibleNames;
 
   const CheckedProgram& checked_;
@@ -75,8 +72,6 @@ class Resolver {
   ResolvedSchedule result_;
   std::unordered_map<std::string_view, std::vector<int32_t>> visible_;  // scope entries, inner last
   std::unordered_map<std::string_view, FunctionId> functions_;
-  std::unordered_map<std::string_view, size_t> file_let_places_;  // index in the program's lets
-  std::vector<std::optional<Value>> file_lets_;  // evaluated once, when first asked for
   Place place_ = Place::kPreamble;
   int32_t scope_ = -1;
   size_t block_begin_ = 0;  // first scope entry of this block

@@ -158,7 +158,7 @@ TEST(FastPath, AgreesWithTheGeneralEvaluator) {
   SCOPED_TRACE("seed = " + std::to_string(seed));
   std::mt19937 random(seed);
   Counts words, odd;
-  for (int i = 0; i < 200 && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < 60 && !testing::Test::HasFailure(); ++i) {
     for (Counts* total : {&words, &odd}) {
       const Counts counts = Compare(RandomSchedule(random, total == &words));
       total->fast += counts.fast;

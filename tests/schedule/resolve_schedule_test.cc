@@ -135,18 +135,42 @@ TEST(Functions, SlotsAreUsedAgainWhenTheirBlockEnds) {
   EXPECT_EQ((*schedule)[schedule->order()].slots, 3);
 }
 
-TEST(Depth, IsBounded) {
-  // A chain of lets in the file, each speaking of the one before.
+TEST(Names, OfTheFileMayHangOnEachOtherInALongChain) {
   std::string text = "let x0 = 1;\n";
   for (int i = 1; i < 5000; ++i) {
-    text += "let x" + std::to_string(i) + " = x" + std::to_string(i - 1) + " + x" +
-            std::to_string(i - 1) + " * 0;\n";
+    const std::string last = "x" + std::to_string(i - 1);
+    text += "let x" + std::to_string(i) + " = " + last + " + " + last + " * 0;\n";
   }
-  text += "schedule s { order on rank r { let y = x4999; } }";
-  EvaluatedText evaluated = EvaluateText(text);
-  EXPECT_EQ(evaluated.error_count, 1);
-  EXPECT_NE(evaluated.errors.find("nests deeper than the limit of 2048 levels"), std::string::npos)
-      << evaluated.errors;
+  text += "schedule s { order on rank r { require x4999 == 1; forward(); backward(); } }";
+  EXPECT_EQ(OrderOf(text, {.pp = 1, .microbatches = 1}), "0F0 0B0\n");
+}
+
+TEST(Names, OfTheMeshHideThoseOfTheFile) {
+  EXPECT_EQ(OrderOf("let pp = 7; schedule s { order on rank r { require pp == 1; forward(); "
+                    "backward(); } }",
+                    {.pp = 1, .microbatches = 1}),
+            "0F0 0B0\n");
+}
+
+// Built by hand: the parser's own limit is lower.
+TEST(Depth, IsBounded) {
+  ParsedSchedule parsed = ParseSchedule(WithOrder("let x = 1;"), {});
+  ast::Program& program = parsed.checked.program;
+  ast::Setting& let =
+      std::get<ast::LetStatement>(
+          program.statements[static_cast<size_t>(program.schedules[0].order[0].value)].node)
+          .let;
+  for (int i = 0; i < 5000; ++i) {
+    ast::Expression& negation = program.expressions.emplace_back();
+    negation.location = let.location;
+    negation.node = ast::Unary{.op = ast::UnaryOperator::kNegate, .operand = let.value};
+    let.value = {static_cast<int32_t>(program.expressions.size()) - 1};
+  }
+  Diagnostics diagnostics;
+  EXPECT_FALSE(ResolveSchedule(parsed.checked, 4, diagnostics));
+  ASSERT_EQ(diagnostics.all().size(), 1u);
+  EXPECT_EQ(diagnostics.all()[0].message,
+            "the schedule nests deeper than the limit of 2048 levels");
 }
 
 }  // namespace
