@@ -38,18 +38,18 @@ std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Over
   CheckedProgram checked;
 
   Scope global;
+  const int before_mesh = diagnostics.errors();
   DefineLets(context, program.lets, global);
   checked.mesh = CheckMesh(context, global);
 
   Scope model_scope(&global);
-  const int before_model = diagnostics.errors();
   if (const std::optional<size_t> chosen = ChosenModel(program, diagnostics)) {
     const ast::Model& model = program.models[*chosen];
     DefineModelParameters(context, model, global, model_scope);
     checked.model = CheckModel(context, model, model_scope);
   }
-  // What is said of a model that is wrong would follow from its mistakes.
-  if (diagnostics.errors() == before_model) {
+  // What is said of the stages of a wrong mesh or model would follow from that mistake.
+  if (diagnostics.errors() == before_mesh) {
     checked.stages = CheckStages(context, checked, model_scope);
   }
   if (program.train_location.end > 0) checked.train = CheckTrain(context, checked, global);

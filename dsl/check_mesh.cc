@@ -75,10 +75,12 @@ std::vector<CheckedAxis> CheckMesh(const CheckContext& context, Scope& scope) {
       ReportUnknownAxis(setting.name, context.diagnostics);
       continue;
     }
-    std::optional<CheckedAxis> axis = CheckAxis(context, reader, setting);
-    const Value value = axis ? Value{axis->size} : Value{};
+    const std::optional<CheckedAxis> axis = CheckAxis(context, reader, setting);
+    const Value value = axis.has_value() ? Value{axis->size} : Value{};
     scope.Define(setting.name, value, context.diagnostics);
-    if (axis.has_value()) axes.push_back(*std::move(axis));
+    // One that is wrong stands for itself with size 1.
+    axes.push_back(
+        axis.value_or(CheckedAxis{.name = name, .size = 1, .location = setting.location}));
   }
   // What is not written has size 1; pp is outermost then, dp innermost.
   const auto complete = [&](std::string_view name, auto position) {

@@ -1,6 +1,7 @@
 // Checks the settings of `train`, and that they fit each other, the mesh and the model. Tests:
 // checker_test.cc and golden/errors/.
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 
 #include "dsl/arguments.h"
@@ -91,6 +92,7 @@ class TrainChecker {
   ValueReader reader_;
   CheckedTrain train_;
   std::unordered_map<std::string, const ast::Setting*> settings_;
+  std::set<std::string> misspelt_;
   bool broken_ = false;  // a number is wrong: what depends on it is not judged
 };
 
@@ -102,7 +104,11 @@ void TrainChecker::Collect() {
       const std::string meant = DidYouMean(name, known);
       Diagnostic& error =
           context_.diagnostics.Error(setting.name.location, "`train` has no setting " + Code(name));
-      if (!meant.empty()) error.Note(setting.name.location, "did you mean " + Code(meant) + "?");
+      if (meant.empty()) continue;
+      error.Note(setting.name.location, "did you mean " + Code(meant) + "?");
+      // So it is misspelt, not missing.
+      misspelt_.insert(meant);
+      broken_ = true;
       continue;
     }
     const auto [entry, added] = settings_.emplace(name, &setting);
@@ -111,7 +117,7 @@ void TrainChecker::Collect() {
         .Note(entry->second->location, "it is first set here");
   }
   for (const std::string name : {"data", "sequence", "batch", "steps", "optimizer"}) {
-    if (Find(name) != nullptr) continue;
+    if (Find(name) != nullptr || misspelt_.count(name) > 0) continue;
     context_.diagnostics.Error(train_.location, "`train` needs the setting " + Code(name));
     broken_ = true;
   }
@@ -132,7 +138,8 @@ void TrainChecker::ReadExtents() {
   Integer("validate_every", train_.validate_every, {.least = 1});
   Integer("validate_batches", train_.validate_batches, kExtent);
   for (const std::string name : {"validate_every", "validate_batches"}) {
-    if (Find(name) != nullptr && Find("validation") == nullptr) {
+    if (Find(name) != nullptr && Find("validation") == nullptr &&
+        misspelt_.count("validation") == 0) {
       Fail(name, Code(name) + " needs `validation`, the data to validate on");
     }
   }

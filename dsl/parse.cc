@@ -117,11 +117,12 @@ std::string MissingSchedule(const ast::Program& program) {
   return name;
 }
 
-void AddBuiltIn(const std::string& name, SourceFiles& files, const Limits& limits,
-                ast::Program& program, Diagnostics& diagnostics) {
+// The limits are for what users write.
+void AddBuiltIn(const std::string& name, SourceFiles& files, ast::Program& program,
+                Diagnostics& diagnostics) {
   for (const auto& [known, text] : BuiltInSchedules()) {
     if (known != name) continue;
-    ast::Program items = Importer(files, limits, program, diagnostics)
+    ast::Program items = Importer(files, Limits{}, program, diagnostics)
                              .Parse(files.Add("schedules/" + name + ".sched", text));
     Append(program.schedules, std::move(items.schedules));
   }
@@ -148,8 +149,9 @@ ast::Program Parse(SourceFiles& files, uint32_t file, const Limits& limits,
   program.gradients = std::move(items.gradients);
   program.recompute = std::move(items.recompute);
 
+  if (diagnostics.HasErrors()) return program;
   const std::string missing = MissingSchedule(program);
-  if (!missing.empty()) AddBuiltIn(missing, files, limits, program, diagnostics);
+  if (!missing.empty()) AddBuiltIn(missing, files, program, diagnostics);
   return program;
 }
 

@@ -1,0 +1,107 @@
+// `--set`: what can be set, how it is named, and that what depends on it follows.
+#include <gtest/gtest.h>
+
+#include "tests/dsl/test_support.h"
+
+namespace pprun {
+namespace {
+
+std::string Plan() {
+  return std::string("let scale = 2; mesh { pp = 2; }") + kSmallModel + kSmallTrain;
+}
+
+CheckedProgram With(const std::vector<Override>& overrides, const std::string& text = Plan()) {
+  Checked checked = CheckText(text, overrides);
+  EXPECT_TRUE(checked.program.has_value()) << checked.Messages();
+  return checked.program.value_or(CheckedProgram{});
+}
+
+std::string Message(const std::vector<Override>& overrides, const std::string& text = Plan()) {
+  return CheckText(text, overrides).Messages();
+}
+
+TEST(OverridesTest, Axes) {
+  EXPECT_EQ(With({{"pp", "3"}}).AxisSize("pp"), 3);
+  EXPECT_EQ(With({{"mesh.pp", "1"}}).AxisSize("pp"), 1);
+  EXPECT_EQ(With({{"dp", "2"}}).AxisSize("dp"), 2) << "an axis that the file does not have";
+  EXPECT_EQ(With({{"pp", "3"}, {"pp", "4"}}).AxisSize("pp"), 4) << "the last counts";
+}
+
+TEST(OverridesTest, TrainSettings) {
+  EXPECT_EQ(With({{"train.steps", "7"}}).train->steps, 7);
+  EXPECT_EQ(With({{"steps", "7"}}).train->steps, 7);
+  EXPECT_EQ(With({{"seed", "5"}}).train->seed, 5u) << "one that the file does not have";
+  EXPECT_EQ(With({{"batch", "8 * pp * scale"}, {"microbatches", "2"}}).train->batch, 32);
+  EXPECT_EQ(With({{"optimizer", "adam(lr = 1)"}}).train->optimizer.kind,
+            CheckedOptimizer::Kind::kAdam);
+}
+
+TEST(OverridesTest, ModelAndWhatDependsOnIt) {
+  const CheckedProgram program = With({{"model.width", "32"}});
+  EXPECT_EQ(program.model->layers[1].operations[0].body[1].width_out, 32);
+  const std::string model =
+      "model m(depth = 2) { let w = 2 * depth; layer a { embedding(4, w); } layer b repeat depth { "
+      "relu; } }";
+  EXPECT_EQ(With({{"depth", "5"}}, model).model->layers[0].operations[0].width_out, 10);
+  EXPECT_EQ(With({{"depth", "5"}}, model + "model m(3);").model->layers[1].repeat, 5);
+  EXPECT_EQ(With({{"depth", "5"}}, model + "model m(depth = 3);").model->layers[1].repeat, 5);
+}
+
+TEST(OverridesTest, LetsOfTheFile) {
+  const CheckedProgram program = With({{"scale", "4"}, {"steps", "scale"}});
+  EXPECT_EQ(program.train->steps, 4);
+}
+
+TEST(OverridesTest, ScheduleParameters) {
+  const std::string text = "schedule own(lag = 1) { order on rank r { forward(0); } }\n";
+  const auto lag = [](const CheckedProgram& program) {
+    return std::get<int64_t>(program.schedule.parameters.at(0).second);
+  };
+  EXPECT_EQ(lag(With({{"schedule.lag", "3"}}, text)), 3);
+  EXPECT_EQ(lag(With({{"lag", "3"}}, text + "schedule own(lag = 2);")), 3);
+  EXPECT_EQ(lag(With({{"lag", "3"}}, text + "schedule own(2);")), 3);
+}
+
+TEST(OverridesTest, GradientsAndStages) {
+  EXPECT_EQ(With({{"gradients", "naive"}}).gradients.kind, CheckedGradients::Kind::kNaive);
+  EXPECT_EQ(With({{"gradients", "ddp(bucket = 1 KiB)"}}).gradients.bucket_bytes, 1024);
+  EXPECT_EQ(With({{"stages", "balance(layers)"}}).stages.balance, Balance::kLayers);
+}
+
+TEST(OverridesTest, AStudyTakesMicrobatches) {
+  EXPECT_EQ(With({{"microbatches", "12"}}, "mesh { pp = 4; }").microbatches, 12);
+  EXPECT_EQ(With({}, "mesh { pp = 4; }").microbatches, 0);
+  EXPECT_EQ(Message({{"steps", "3"}}, "mesh { }"),
+            "command line: error: `--set train.steps`: there is no `train`\n");
+  EXPECT_EQ(Message({{"microbatches", "0"}}, "mesh { }"),
+            "command line: error: `microbatches` is 0: it must be at least 1\n");
+}
+
+TEST(OverridesTest, UnknownAndAmbiguousNames) {
+  EXPECT_EQ(Message({{"bacth", "3"}}),
+            "command line: error: `--set bacth`: there is nothing of that name\n"
+            "command line: note: did you mean `batch`?\n");
+  EXPECT_EQ(Message({{"train.step", "3"}}),
+            "command line: error: `--set train.step`: there is nothing of that name\n"
+            "command line: note: did you mean `train.steps`?\n");
+  const std::string both = "model m(batch = 2) { layer a { embedding(4, batch); } }";
+  EXPECT_EQ(Message({{"batch", "3"}}, both),
+            "command line: error: `--set batch`: several things have that name\n"
+            "command line: note: it is `train.batch` or `model.batch`\n");
+  EXPECT_EQ(With({{"model.batch", "3"}}, both).model->layers[0].operations[0].width_out, 3);
+}
+
+TEST(OverridesTest, ValuesThatAreWrong) {
+  EXPECT_EQ(Message({{"pp", "3 +"}}),
+            "command line: error: `--set pp`: expected an expression, found the end of the file\n");
+  EXPECT_EQ(Message({{"pp", ""}}),
+            "command line: error: `--set pp`: expected an expression, found the end of the file\n");
+  EXPECT_EQ(Message({{"pp", "many"}}), "command line: error: unknown name `many`\n");
+  EXPECT_EQ(Message({{"pp", "3; dp = 2"}}),
+            "command line: error: `--set pp`: expected the end of the file, found `;`\n");
+  EXPECT_EQ(Message({{"pp", "\xff"}}),
+            "command line: error: `--set pp`: this byte is not valid UTF-8\n");
+}
+
+}  // namespace
+}  // namespace pprun
