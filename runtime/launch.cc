@@ -1,0 +1,112 @@
+#include "runtime/launch.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <thread>
+
+#include "runtime/watchdog.h"
+
+namespace pprun {
+namespace {
+
+constexpr int64_t kCrowdedRanksPerCore = 4;
+
+// A rank may wait for the slowest one's whole step. The watchdog, which sees whether anything
+// moves, comes before.
+constexpr int kControlPatience = 10;
+
+}  // namespace
+
+int AvailableCores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof(cores), &cores) == 0) return std::max(1, CPU_COUNT(&cores));
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+int ThreadsPerRank(int64_t ranks, int cores) {
+  return static_cast<int>(std::max<int64_t>(1, cores / std::max<int64_t>(1, ranks)));
+}
+
+std::optional<std::string> CrowdingWarning(int64_t ranks, int cores) {
+  if (ranks <= kCrowdedRanksPerCore * cores) return std::nullopt;
+  return std::to_string(ranks) + " ranks share " + std::to_string(cores) +
+         (cores == 1 ? " core" : " cores") + ", so every step will be slow";
+}
+
+LocalRanks::LocalRanks(const Plan& plan, const LaunchOptions& options, const DataSet* training,
+                       const DataSet* validation)
+    : options_(options),
+      hub_(plan.Ranks()),
+      control_(plan.Ranks(), options.patience * kControlPatience),
+      ranks_(static_cast<size_t>(plan.Ranks())) {
+  // Each rank's memory is first touched by its own thread.
+  OnThreads([&](size_t rank) {
+    Member& member = ranks_[rank];
+    const auto number = static_cast<int64_t>(rank);
+    member.device = std::make_unique<CpuDevice>(options.threads);
+    member.communicator = hub_.CommunicatorOf(number);
+    member.control = control_.ControlOf(number);
+    member.executor = std::make_unique<Executor>(plan, number, *member.device, *member.communicator,
+                                                 training, validation);
+  });
+}
+
+void LocalRanks::Run(const std::function<void(Rank)>& body) {
+  const Watchdog watchdog(
+      options_.patience,
+      [this] {
+        int64_t progress = 0;
+        for (const Member& member : ranks_) progress += member.executor->Progress();
+        return progress;
+      },
+      [this] {
+        if (options_.on_hang) options_.on_hang(HangReport());
+        Abort("nothing has moved for " + std::to_string(options_.patience.count() / 1000) + " s");
+      });
+  OnThreads([&](size_t rank) {
+    Member& member = ranks_[rank];
+    body({*member.executor, *member.control});
+  });
+}
+
+// Runs `body` on a thread of each rank. The edge of the ranks' threads: a failure aborts everything
+// that others may wait for, and becomes the reason that all of them end with.
+void LocalRanks::OnThreads(const std::function<void(size_t)>& body) {
+  std::vector<std::thread> threads;
+  for (size_t rank = 0; rank < ranks_.size(); ++rank) {
+    threads.emplace_back([&, rank] {
+      try {
+        body(rank);
+      } catch (const std::exception& error) {
+        Abort(error.what());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  if (hub_.aborted()) throw std::runtime_error(hub_.why());
+}
+
+void LocalRanks::Abort(const std::string& why) {
+  hub_.Abort(why);
+  control_.Abort(why);
+}
+
+std::string LocalRanks::HangReport() const {
+  std::string report;
+  for (size_t rank = 0; rank < ranks_.size(); ++rank) {
+    report += "rank " + std::to_string(rank) + "\n";
+    bool idle = true;
+    for (const StreamHead& head : ranks_[rank].executor->Heads()) {
+      if (head.instruction.empty()) continue;
+      idle = false;
+      report += "  " + head.stream + "  " + head.instruction + "\n";
+    }
+    if (idle) report += "  all streams are idle\n";
+  }
+  return report;
+}
+
+}  // namespace pprun

@@ -1,0 +1,160 @@
+// pprun: runs a training plan, a compiled `.plan` or, where the compiler is built in, a `.sched`.
+//
+// Exit status: 0; 1 after an error, with one message; 2 for a wrong command line; 130 after SIGINT.
+#include <cstdint>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "compiler/plan/base/arguments.h"
+#include "compiler/plan/file.h"
+#include "compiler/plan/plan.h"
+#include "compiler/verify/verify.h"
+#include "runtime/interrupt.h"
+#include "runtime/run.h"
+#ifdef PPRUN_COMPILER
+#include "compiler/compile.h"
+#endif
+
+namespace pprun {
+namespace {
+
+constexpr int kInterruptedStatus = 130;
+
+// A wrong command line, as opposed to a run that fails.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// What is wrong has been printed.
+struct Reported {};
+
+struct Flags {
+  std::string plan;
+  std::vector<std::string> settings;
+  std::optional<int64_t> steps;
+  int64_t threads = 0;
+  int64_t timeout = 300;
+  std::optional<std::string> init;
+  std::optional<std::string> save;
+  std::optional<std::string> metrics;
+  std::optional<std::string> trace;
+  Switch quiet = Switch::kOff;
+  Switch version = Switch::kOff;
+};
+
+#ifdef PPRUN_COMPILER
+// The compiler has verified what it returns.
+Plan LoadSource(const Flags& flags) {
+  CompileOptions options;
+  for (const std::string& setting : flags.settings) {
+    const size_t equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw UsageError("`--set " + setting + "` is not of the form NAME=VALUE");
+    }
+    options.overrides.push_back({setting.substr(0, equals), setting.substr(equals + 1)});
+  }
+  Compilation compilation = Compile(flags.plan, options);
+  std::cerr << compilation.Messages();
+  if (!compilation.Ok()) throw Reported();
+  return std::move(*compilation.plan);
+}
+#else
+Plan LoadSource(const Flags& flags) {
+  throw std::runtime_error("`" + flags.plan +
+                           "` needs the compiler, which this pprun is built without; compile it "
+                           "with `ppc` elsewhere and run the `.plan`");
+}
+#endif
+
+Plan LoadCompiled(const Flags& flags) {
+  if (!flags.settings.empty()) {
+    throw UsageError("`--set` needs the source: a `.plan` is already compiled");
+  }
+  Plan plan = ReadPlanFile(flags.plan);
+  const std::vector<Finding> findings = Verify(plan);
+  for (const Finding& finding : findings) std::cerr << Render(plan, finding);
+  if (!findings.empty()) throw Reported();
+  return plan;
+}
+
+Plan Load(const Flags& flags) {
+  Plan plan = flags.plan.ends_with(".plan") ? LoadCompiled(flags) : LoadSource(flags);
+  if (flags.steps) {
+    if (*flags.steps < 1) throw UsageError("`--steps` is at least 1");
+    plan.train.steps = *flags.steps;
+  }
+  return plan;
+}
+
+int Run(const Flags& flags) {
+  if (flags.threads < 0) throw UsageError("`--threads` is at least 1");
+  if (flags.timeout < 1) throw UsageError("`--timeout` is at least 1 second");
+  const Plan plan = Load(flags);
+  // Before the threads of the ranks, which leave the signal to it.
+  const InterruptWatch interrupts;
+  const RunOptions options = {
+      .threads = static_cast<int>(flags.threads),
+      .patience = std::chrono::seconds(flags.timeout),
+      .init = flags.init,
+      .save = flags.save,
+      .metrics = flags.metrics,
+      .trace = flags.trace,
+      .voice = flags.quiet == Switch::kOn ? RunOptions::Voice::kQuiet : RunOptions::Voice::kNormal,
+      .console = ConsoleOf(1),
+      .interrupts = &interrupts.count()};
+  const RunEnd end = RunPlan(plan, options, std::cout, std::cerr);
+  return end == RunEnd::kInterrupted ? kInterruptedStatus : 0;
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  Arguments arguments("pprun", "runs a training plan on this machine");
+  // Optional, so that --version stands alone.
+  std::optional<std::string> plan;
+  arguments.Positional("PLAN", "a `.plan`, or a `.sched` to compile first", &plan);
+  arguments.Flag("set", "NAME=VALUE", "override a mesh axis or a setting; may be repeated",
+                 &flags.settings);
+  arguments.Flag("steps", "N", "train for N steps instead of the plan's", &flags.steps);
+  arguments.Flag("threads", "N", "threads of each rank (default: the cores divided by the ranks)",
+                 &flags.threads);
+  arguments.Flag("timeout", "SECONDS", "end the run when nothing moves for so long (default 300)",
+                 &flags.timeout);
+  arguments.Flag("init", "FILE", "start from these weights (safetensors)", &flags.init);
+  arguments.Flag("save", "FILE", "save the weights at the end (safetensors)", &flags.save);
+  arguments.Flag("metrics", "FILE", "write a JSON line a step", &flags.metrics);
+  arguments.Flag("trace", "FILE", "write a few steps as Chrome trace events", &flags.trace);
+  arguments.Flag("quiet", "", "print warnings and errors alone", &flags.quiet);
+  arguments.Flag("version", "", "print the version", &flags.version);
+  try {
+    const ArgumentsResult parsed = arguments.Parse(argc, argv);
+    if (parsed.kind == ArgumentsResult::Kind::kHelp) {
+      std::cout << parsed.text;
+      return 0;
+    }
+    if (parsed.kind == ArgumentsResult::Kind::kWrong) throw UsageError(parsed.text);
+    if (flags.version == Switch::kOn) {
+      std::cout << "pprun " << PPRUN_VERSION << "\n";
+      return 0;
+    }
+    if (!plan) throw UsageError("no plan was given");
+    flags.plan = *plan;
+    return Run(flags);
+  } catch (const Reported&) {
+    return 1;
+  } catch (const UsageError& error) {
+    std::cerr << "pprun: error: " << error.what() << "\n  `pprun --help` lists the flags\n";
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "pprun: error: " << error.what() << "\n";
+    return 1;
+  }
+}
+
+}  // namespace
+}  // namespace pprun
+
+int main(int argc, char** argv) { return pprun::Main(argc, argv); }

@@ -1,0 +1,36 @@
+// A whole run of a proven plan on this machine's CPU: data opened, ranks launched, steps reported,
+// weights, metrics and trace written. Tests: run_test.cc.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <iosfwd>
+#include <optional>
+#include <string>
+
+#include "compiler/plan/plan.h"
+#include "runtime/progress.h"
+
+namespace pprun {
+
+struct RunOptions {
+  int threads = 0;  // of each rank; 0: the cores divided by the ranks
+  std::chrono::milliseconds patience{300'000};
+  std::optional<std::string> init;     // safetensors
+  std::optional<std::string> save;     // safetensors
+  std::optional<std::string> metrics;  // JSON lines
+  std::optional<std::string> trace;    // Chrome trace events
+  // kQuiet: warnings and errors alone.
+  enum class Voice : uint8_t { kNormal, kQuiet } voice = Voice::kNormal;
+  Console console = Console::kPlain;
+  const std::atomic<int>* interrupts = nullptr;  // more than 0: stop, save, return
+};
+
+enum class RunEnd : uint8_t { kFinished, kInterrupted };
+
+// The plan must be proven. Throws std::runtime_error with one line. Weights are saved when the run
+// ends well or is interrupted.
+RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, std::ostream& err);
+
+}  // namespace pprun
