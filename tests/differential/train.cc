@@ -59,8 +59,8 @@ Trained Train(const Plan& plan) {
     for (int64_t r = 0; r < ranks.size(); ++r) {
       if (!ranks.executor(r).Holds(id)) continue;
       std::vector<float> values = Weights(ranks.executor(r), plan, id);
-      const auto [entry, first] = trained.weights.emplace(name, values);
-      if (!first) EXPECT_EQ(entry->second, values) << name << " differs between replicas";
+      const auto entry = trained.weights.emplace(name, values).first;
+      EXPECT_EQ(entry->second, values) << name << " differs between replicas of rank " << r;
     }
   }
   return trained;

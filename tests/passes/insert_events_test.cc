@@ -13,8 +13,9 @@ TEST(InsertEventsTest, WaitsFollowTheirRecordsAndEventsAreRecordedOnce) {
     for (const Instruction& instruction : program.instructions) {
       if (const Record* record = std::get_if<Record>(&instruction.operands))
         ++recorded[record->event.index()];
-      if (const Wait* wait = std::get_if<Wait>(&instruction.operands))
+      if (const Wait* wait = std::get_if<Wait>(&instruction.operands)) {
         EXPECT_EQ(recorded[wait->event.index()], 1);
+      }
     }
     for (int count : recorded) EXPECT_EQ(count, 1);
   }

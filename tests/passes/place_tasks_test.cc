@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "tests/passes/compile_text.h"
 
@@ -11,7 +12,7 @@ TEST(PlaceTasksTest, EveryLayerRunsForwardAndBackwardOnceAMicrobatch) {
   const Plan plan = CompilePlan({.pp = 3, .microbatches = 5, .depth = 7});
   std::map<std::tuple<int, int, TaskKind>, int> runs;
   for (size_t p = 0; p < plan.positions.size(); ++p) {
-    for (const Run& run : Select<Run>(Step(plan, p))) {
+    for (const pprun::Run& run : Select<pprun::Run>(Step(plan, p))) {
       ++runs[{run.layer.value, run.microbatch.value, run.kind}];
       EXPECT_EQ(plan.layers[run.layer.index()].stage, run.stage);
     }
@@ -23,14 +24,14 @@ TEST(PlaceTasksTest, EveryLayerRunsForwardAndBackwardOnceAMicrobatch) {
 TEST(PlaceTasksTest, LayersRunForwardsThenBackwards) {
   const Plan plan = CompilePlan({.pp = 1, .microbatches = 1, .depth = 2});
   std::vector<int> layers;
-  for (const Run& run : Select<Run>(Step(plan, 0))) layers.push_back(run.layer.value);
+  for (const pprun::Run& run : Select<pprun::Run>(Step(plan, 0))) layers.push_back(run.layer.value);
   EXPECT_EQ(layers, (std::vector<int>{0, 1, 2, 3, 3, 2, 1, 0}));
 }
 
 TEST(PlaceTasksTest, IdenticalLayersShareFunctions) {
   const Plan plan = CompilePlan({.pp = 1, .microbatches = 1, .depth = 6});
   std::map<std::pair<std::string, TaskKind>, std::set<int>> functions;
-  for (const Run& run : Select<Run>(Step(plan, 0))) {
+  for (const pprun::Run& run : Select<pprun::Run>(Step(plan, 0))) {
     const std::string layer = plan.layers[run.layer.index()].name.substr(0, 5);
     functions[{layer, run.kind}].insert(run.function.value);
   }
@@ -45,7 +46,7 @@ TEST(PlaceTasksTest, OverlappedPairsRunOnTwoComputeStreams) {
                    "backward(0); } backward(1); } }\nschedule paired;"});
   std::map<std::string, int> runs;
   for (const Instruction& instruction : Step(plan, 0).instructions) {
-    if (!std::holds_alternative<Run>(instruction.operands)) continue;
+    if (!std::holds_alternative<pprun::Run>(instruction.operands)) continue;
     ++runs[plan.positions[0].streams[instruction.stream.index()].name];
   }
   EXPECT_EQ(runs["compute.0"], 3 * 6);
@@ -59,8 +60,9 @@ TEST(PlaceTasksTest, ValidationRunsForwardOnly) {
            "validation = synthetic(seed = 2); validate_every = 1; validate_batches = 1;"});
   for (const Position& position : plan.positions) {
     const Program& program = position.programs[static_cast<size_t>(ProgramKind::kValidate)];
-    EXPECT_EQ(Select<Run>(program).size(), 3u * 4);
-    for (const Run& run : Select<Run>(program)) EXPECT_EQ(run.kind, TaskKind::kForward);
+    EXPECT_EQ(Select<pprun::Run>(program).size(), 3u * 4);
+    for (const pprun::Run& run : Select<pprun::Run>(program))
+      EXPECT_EQ(run.kind, TaskKind::kForward);
     EXPECT_TRUE(Select<Update>(program).empty());
   }
 }

@@ -16,7 +16,7 @@ std::vector<size_t> Indices(const Program& program, auto matches) {
 }
 
 bool IsBackward(const Instruction& instruction) {
-  const Run* run = std::get_if<Run>(&instruction.operands);
+  const pprun::Run* run = std::get_if<pprun::Run>(&instruction.operands);
   return run != nullptr && run->kind == TaskKind::kBackward;
 }
 
@@ -67,17 +67,17 @@ TEST(SyncGradientsTest, BucketsHoldEveryGradientOnceAndKeepTheirSize) {
 
 TEST(SyncGradientsTest, OverlapIssuesABucketRightAfterItsLastGradient) {
   const Plan plan = CompilePlan(
-      {.pp = 1, .dp = 2, .gradients = "gradients ddp(bucket = 20 KiB, overlap = true);"});
+      {.pp = 1, .dp = 2, .gradients = "gradients ddp(bucket = 9 KiB, overlap = true);"});
   const Program& program = Step(plan, 0);
   const std::vector<size_t> collectives = Indices(program, IsCollective);
   const std::vector<size_t> backwards = Indices(program, IsBackward);
   EXPECT_LT(collectives.front(), backwards.back());
   // The first bucket holds the head's gradients, which come first, in the last microbatch.
-  const Run& before =
-      std::get<Run>(program
-                        .instructions[*std::prev(std::upper_bound(
-                            backwards.begin(), backwards.end(), collectives.front()))]
-                        .operands);
+  const pprun::Run& before =
+      std::get<pprun::Run>(program
+                               .instructions[*std::prev(std::upper_bound(
+                                   backwards.begin(), backwards.end(), collectives.front()))]
+                               .operands);
   EXPECT_EQ(before.microbatch.value, 3);
   EXPECT_EQ(plan.layers[before.layer.index()].name, "head");
 }
