@@ -5,7 +5,7 @@
 // one backward or one input gradient and one weight gradient, on the position that holds the stage;
 // a position's own order is consistent (backward after forward, weight gradient after input
 // gradient). Whether positions together can make progress is proven later, by the verifier. Tests:
-// evaluate_test.cc and golden/tasks/.
+// evaluate_schedule_test.cc and golden/tasks/.
 #pragma once
 
 #include <cstdint>

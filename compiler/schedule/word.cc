@@ -1,4 +1,4 @@
-// Words and values say the same thing wherever both can. Tests: evaluate_expression_test.cc.
+// Words and values say the same thing wherever both can. Tests: expression_evaluator_test.cc.
 #include "compiler/schedule/word.h"
 
 namespace pprun {

@@ -1,7 +1,7 @@
 // A value of the schedule language small enough for a register: an integer, a boolean or a float.
 //
 // Everything else (strings, tuples, errors) is kNone: the sign that the slow, general evaluator has
-// to look. Tests: evaluate_expression_test.cc.
+// to look. Tests: expression_evaluator_test.cc.
 #pragma once
 
 #include <bit>
