@@ -67,7 +67,7 @@ TEST(SyncGradientsTest, BucketsHoldEveryGradientOnceAndKeepTheirSize) {
 
 TEST(SyncGradientsTest, OverlapIssuesABucketRightAfterItsLastGradient) {
   const Plan plan = CompilePlan(
-      {.pp = 1, .dp = 2, .gradients = "gradients ddp(bucket = 9 KiB, overlap = true);"});
+      {.pp = 1, .dp = 2, .gradients = "gradients ddp(bucket = 8448, overlap = true);"});
   const Program& program = Step(plan, 0);
   const std::vector<size_t> collectives = Indices(program, IsCollective);
   const std::vector<size_t> backwards = Indices(program, IsBackward);
