@@ -188,10 +188,9 @@ Draft MakeDraft(Plan plan, const Compilation& result,
 
 // From a checked program with a model to a plan; stops at the first stage that finds something
 // wrong.
-void Lower(const std::string& path, const CompileOptions& options, Compilation& result) {
+void Lower(const std::string& path, const CompileOptions& options, const TaskTimes& times,
+           Compilation& result) {
   const CheckedProgram& checked = *result.checked;
-  const std::optional<TaskTimes> times = PredictTimes(*result.order, result.diagnostics);
-  if (!times) return;
   result.model = CompileModel(checked, MicrobatchSamples(checked));
   const std::optional<std::vector<std::vector<int32_t>>> stages =
       SplitStages(checked, *result.model, result.order->stages, result.diagnostics);
@@ -200,7 +199,7 @@ void Lower(const std::string& path, const CompileOptions& options, Compilation& 
   if (result.diagnostics.HasErrors()) return;
 
   Plan tables = MakeTables(path, checked, *result.model, *result.order, result.files);
-  Draft draft = MakeDraft(std::move(tables), result, *stages, *times, result.diagnostics);
+  Draft draft = MakeDraft(std::move(tables), result, *stages, times, result.diagnostics);
   RunPasses(draft, options.after_pass);
   result.findings = Verify(draft.plan, options.verify);
   result.plan = std::move(draft.plan);
@@ -223,15 +222,16 @@ Compilation Compile(const std::string& path, const CompileOptions& options) {
   if (result.diagnostics.HasErrors()) return result;
   result.checked = Check(*result.program, options.overrides, options.limits, result.diagnostics);
   if (!result.checked) return result;
-  if (!result.checked->train || !result.checked->model) {
-    const char* missing = result.checked->train ? "model" : "train";
-    result.diagnostics.Error(
-        {.file = file}, std::string("there is no `") + missing + "`, so there is nothing to train");
+  const bool trains = result.checked->train.has_value();
+  if (trains && !result.checked->model) {
+    result.diagnostics.Error(result.checked->train->location, "there is no `model` to train");
     return result;
   }
-  result.order = EvaluateSchedule(*result.checked, result.checked->train->microbatches,
-                                  options.limits, result.diagnostics);
-  if (result.order) Lower(path, options, result);
+  result.order = EvaluateSchedule(*result.checked, result.checked->microbatches, options.limits,
+                                  result.diagnostics);
+  if (!result.order) return result;
+  const std::optional<TaskTimes> times = PredictTimes(*result.order, result.diagnostics);
+  if (times && trains) Lower(path, options, *times, result);
   return result;
 }
 

@@ -55,7 +55,7 @@ CompileOptions ToCompileOptions(const Options& options) {
   return compile;
 }
 
-// Compiles, prints what is wrong, and says whether there is a proven plan.
+// Compiles and prints what is wrong; false if anything is.
 bool CompileAndReport(const std::string& path, const CompileOptions& options, Compilation& result) {
   result = Compile(path, options);
   std::cerr << result.Messages();
@@ -67,30 +67,44 @@ Trace Predict(const Plan& plan, const Options& options) {
   return Simulate(plan, ProgramKind::kStep, costs);
 }
 
+// The proven plan of a file that is right; nothing, after messages, of one that is not.
+std::optional<Plan> CompilePlan(const std::string& path, const Options& options) {
+  Compilation result;
+  if (!CompileAndReport(path, ToCompileOptions(options), result)) return std::nullopt;
+  if (!result.plan) throw std::runtime_error("`" + path + "` has no `train`, so there is no plan");
+  return std::move(result.plan);
+}
+
 int Check(const std::string& path, const Options& options) {
   Compilation result;
   if (!CompileAndReport(path, ToCompileOptions(options), result)) return 1;
-  std::cout << Summary(*result.plan, Summarise(*result.plan, Predict(*result.plan, options)));
+  if (result.plan) {
+    std::cout << Summary(*result.plan, Summarise(*result.plan, Predict(*result.plan, options)));
+  } else {
+    std::cout << result.checked->schedule.name << ": " << result.order->positions.size()
+              << " ranks, " << result.order->microbatches
+              << " microbatches, complete and free of deadlock\n";
+  }
   return 0;
 }
 
 int Write(const std::string& path, const Options& options) {
-  Compilation result;
-  if (!CompileAndReport(path, ToCompileOptions(options), result)) return 1;
-  WritePlanFile(*options.output, *result.plan);
+  const std::optional<Plan> plan = CompilePlan(path, options);
+  if (!plan) return 1;
+  WritePlanFile(*options.output, *plan);
   return 0;
 }
 
 int Draw(const std::string& path, const Options& options) {
-  Compilation result;
-  if (!CompileAndReport(path, ToCompileOptions(options), result)) return 1;
-  const Trace trace = Predict(*result.plan, options);
+  const std::optional<Plan> plan = CompilePlan(path, options);
+  if (!plan) return 1;
+  const Trace trace = Predict(*plan, options);
   TimelineOptions timeline{.width = static_cast<int>(options.width)};
   if (options.colour == "always") timeline.colour = TimelineOptions::Colour::kAnsi;
-  std::cout << TextTimeline(*result.plan, trace, timeline);
+  std::cout << TextTimeline(*plan, trace, timeline);
   if (options.chrome) {
     std::ofstream file(*options.chrome, std::ios::binary);
-    WriteChromeTrace(file, *result.plan, trace);
+    WriteChromeTrace(file, *plan, trace);
     file.close();
     if (!file) throw std::runtime_error("cannot write `" + *options.chrome + "`");
   }
@@ -144,7 +158,7 @@ int Emit(const std::string& value, const std::string& path, const Options& optio
   if (value == "tasks") return print(result.order, [&] { return ToText(*result.order); });
   if (value == "plan") return print(result.plan, [&] { return ToText(*result.plan); });
   if (value == "timeline") {
-    if (!proven) return 1;
+    if (!proven || !result.plan) return 1;
     std::cout << TextTimeline(*result.plan, Predict(*result.plan, options),
                               {.width = static_cast<int>(options.width)});
     return 0;
