@@ -130,7 +130,7 @@ void ModelChecker::Loss(const CheckedOperation& checked, int depth) {
     Fail(checked.location, "a loss inside a `residual`: it ends the model");
     return;
   }
-  if (checked.kind == LayerOpKind::kCrossEntropy && flow_.width < model_.vocabulary) {
+  if (checked.kind == LayerOpKind::kCrossEntropy && flow_.width != model_.vocabulary) {
     context_.diagnostics
         .Error(checked.location, "`cross_entropy` needs a score for each of " +
                                      std::to_string(model_.vocabulary) +

@@ -99,20 +99,20 @@ class Overrider {
       return SetParameter(schedule_->parameters, program_.schedule, plain, value);
     }
     for (ast::Setting& let : model_->lets) {
-      if (let.name.text == plain.text) {
-        let.value = value;
-        return;
-      }
+      if (let.name.text == plain.text) return Replace(let, value);
     }
     SetParameter(model_->parameters, program_.model, plain, value);
+  }
+
+  // From here on messages about it speak of the command line.
+  static void Replace(ast::Setting& setting, ast::ExpressionId value) {
+    setting = {{setting.name.text, kCommandLine}, value, kCommandLine};
   }
 
   static void SetOrAdd(std::vector<ast::Setting>& settings, const ast::Name& name,
                        ast::ExpressionId value) {
     for (ast::Setting& setting : settings) {
-      if (setting.name.text != name.text) continue;
-      setting.value = value;
-      return;
+      if (setting.name.text == name.text) return Replace(setting, value);
     }
     settings.push_back({name, value, kCommandLine});
   }

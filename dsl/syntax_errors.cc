@@ -91,7 +91,7 @@ Expectation Expected(antlr4::Parser& parser) {
       expected.items.push_back("`" + literal + "`");
       if (literal.front() >= 'a' && literal.front() <= 'z') expected.keywords.push_back(literal);
     } else if (type == static_cast<ssize_t>(antlr4::Token::EOF)) {
-      expected.items.push_back("the end of the file");
+      expected.items.push_back("the end");
     }
   }
   expected.semicolon = set.contains(static_cast<size_t>(SchedParser::SEMICOLON));
@@ -159,7 +159,7 @@ void SyntaxErrors::Report(antlr4::Parser& parser, const antlr4::Token& offending
   }
 
   const bool at_end = offending.getType() == antlr4::Token::EOF;
-  const std::string found = at_end ? "the end of the file" : Quoted(offending);
+  const std::string found = at_end ? "the end" : Quoted(offending);
   const std::string wanted = Describe(expected, parser);
   const std::string message =
       wanted.empty() ? found + " does not fit here" : "expected " + wanted + ", found " + found;

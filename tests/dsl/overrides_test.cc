@@ -93,12 +93,12 @@ TEST(OverridesTest, UnknownAndAmbiguousNames) {
 
 TEST(OverridesTest, ValuesThatAreWrong) {
   EXPECT_EQ(Message({{"pp", "3 +"}}),
-            "command line: error: `--set pp`: expected an expression, found the end of the file\n");
+            "command line: error: `--set pp`: expected an expression, found the end\n");
   EXPECT_EQ(Message({{"pp", ""}}),
-            "command line: error: `--set pp`: expected an expression, found the end of the file\n");
+            "command line: error: `--set pp`: expected an expression, found the end\n");
   EXPECT_EQ(Message({{"pp", "many"}}), "command line: error: unknown name `many`\n");
   EXPECT_EQ(Message({{"pp", "3; dp = 2"}}),
-            "command line: error: `--set pp`: expected the end of the file, found `;`\n");
+            "command line: error: `--set pp`: expected the end, found `;`\n");
   EXPECT_EQ(Message({{"pp", "\xff"}}),
             "command line: error: `--set pp`: this byte is not valid UTF-8\n");
 }

@@ -22,7 +22,7 @@ std::string Errors(const std::string& text, const Limits& limits = {}) {
 TEST(ParserErrorsTest, MissingSemicolons) {
   EXPECT_EQ(Errors("train {\n  steps = 500\n  seed = 1;\n}"), "2:14 expected `;` after `500`\n");
   EXPECT_EQ(Errors("model m { layer a { gelu } }"), "1:25 expected `;` after `gelu`\n");
-  EXPECT_EQ(Errors("schedule gpipe"), "1:15 expected `{`, `(` or `;`, found the end of the file\n");
+  EXPECT_EQ(Errors("schedule gpipe"), "1:15 expected `{`, `(` or `;`, found the end\n");
 }
 
 TEST(ParserErrorsTest, EachStatementHasItsOwn) {
