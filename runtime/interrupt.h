@@ -1,7 +1,7 @@
 // SIGINT, noticed without a handler: while the watch lives, the signal is blocked in this thread
 // and in those it starts, and a thread of its own waits for it. The first one asks the run to stop
 // after a step that all ranks finish; the second one ends the process at once, with status 130.
-// Tests: interrupt_test.cc.
+// Tests: watchdog_test.cc.
 #pragma once
 
 #include <signal.h>

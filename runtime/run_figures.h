@@ -1,4 +1,4 @@
-// The figures that a run ends with. Tests: run_figures_test.cc.
+// The figures that a run ends with. Tests: run_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // The sum of several ranks' buffers, element by element, in rank order: its bits depend neither on
 // timing nor on who computes which part. bf16 adds in f32 and rounds once. Tests:
-// rank_order_sum_test.cc.
+// local_test.cc.
 #pragma once
 
 #include <cstdint>

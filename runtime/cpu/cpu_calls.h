@@ -1,4 +1,5 @@
-// From a call of the device's interface to its kernel. Tests: cpu_calls_test.cc.
+// From a call of the device's interface to its kernel. Tests:
+// conformance/device_conformance.h.
 #pragma once
 
 #include "kernels/cpu_queue.h"

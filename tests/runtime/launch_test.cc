@@ -1,0 +1,126 @@
+// Ranks as threads: they train together, and one rank's failure ends all with one reason.
+#include "runtime/launch.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "tests/runtime/small_plan.h"
+
+namespace pprun {
+namespace {
+
+using std::chrono::milliseconds;
+
+// What Run throws.
+std::string FailureOf(LocalRanks& ranks, const std::function<void(Rank)>& body) {
+  try {
+    ranks.Run(body);
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Launch, DividesTheCores) {
+  EXPECT_EQ(ThreadsPerRank(1, 8), 8);
+  EXPECT_EQ(ThreadsPerRank(3, 8), 2);
+  EXPECT_EQ(ThreadsPerRank(16, 8), 1);
+  EXPECT_GE(AvailableCores(), 1);
+}
+
+TEST(Launch, WarnsOfCrowds) {
+  EXPECT_FALSE(CrowdingWarning(8, 2));
+  EXPECT_EQ(*CrowdingWarning(9, 2), "9 ranks share 2 cores, so every step will be slow");
+  EXPECT_EQ(*CrowdingWarning(5, 1), "5 ranks share 1 core, so every step will be slow");
+}
+
+TEST(Launch, RunsEveryRankOnAThreadOfItsOwn) {
+  const SmallPlan small = {.positions = 2, .replicas = 4, .microbatches = 1};
+  const Plan plan = Build(small);
+  const SmallData data(small.vocabulary);
+  LocalRanks ranks(plan, {}, &data, nullptr);
+  std::atomic<int> steps{0};
+  ranks.Run([&](Rank rank) {
+    rank.executor.Initialise();
+    for (int64_t step = 0; step < 20; ++step) {
+      rank.executor.RunStep(step, 0.1F);
+      rank.control.Post({.step = step});
+      rank.control.Await(step);
+      ++steps;
+    }
+  });
+  EXPECT_EQ(steps, 8 * 20);
+}
+
+TEST(Launch, OneRanksFailureEndsAllWithItsReason) {
+  const SmallPlan small = {.positions = 2, .replicas = 2};
+  const Plan plan = Build(small);
+  const SmallData data(small.vocabulary);
+  LocalRanks ranks(plan, {}, &data, nullptr);
+  EXPECT_EQ(FailureOf(ranks,
+                      [](Rank rank) {
+                        rank.executor.Initialise();
+                        for (int64_t step = 0;; ++step) {
+                          if (rank.executor.rank() == 2 && step == 3) {
+                            throw std::runtime_error("rank 2 is out of paper");
+                          }
+                          rank.executor.RunStep(step, 0.1F);
+                        }
+                      }),
+            "rank 2 is out of paper");
+}
+
+// A data set that is broken from some step on: on the host, before anything is issued.
+class BreaksLater : public SmallData {
+ public:
+  using SmallData::SmallData;
+  void Sample(int64_t index, std::span<int32_t> inputs, std::span<int32_t> targets) const override {
+    if (index >= 16) throw std::runtime_error("cannot read `text.bin`: input/output error");
+    SmallData::Sample(index, inputs, targets);
+  }
+};
+
+TEST(Launch, DataThatCannotBeReadEndsAll) {
+  const SmallPlan small = {.positions = 2, .replicas = 1};
+  const Plan plan = Build(small);
+  const BreaksLater data(small.vocabulary);
+  LocalRanks ranks(plan, {}, &data, nullptr);
+  EXPECT_EQ(FailureOf(ranks,
+                      [](Rank rank) {
+                        rank.executor.Initialise();
+                        for (int64_t step = 0;; ++step) rank.executor.RunStep(step, 0.1F);
+                      }),
+            "cannot read `text.bin`: input/output error");
+}
+
+// A plan that the verifier would reject: the second position's first message is never sent.
+TEST(Launch, AHangIsReportedWithEveryRanksHeadsAndEnds) {
+  const SmallPlan small = {.positions = 2, .replicas = 1};
+  Plan plan = Build(small);
+  auto& instructions =
+      plan.positions[0].programs[static_cast<size_t>(ProgramKind::kStep)].instructions;
+  std::erase_if(instructions,
+                [](const Instruction& one) { return std::holds_alternative<Send>(one.operands); });
+  const SmallData data(small.vocabulary);
+  std::string report;
+  LocalRanks ranks(
+      plan,
+      {.patience = milliseconds(300), .on_hang = [&](const std::string& text) { report = text; }},
+      &data, nullptr);
+  const std::string why = FailureOf(ranks, [](Rank rank) {
+    rank.executor.Initialise();
+    rank.executor.RunStep(0, 0.1F);
+  });
+  EXPECT_NE(why.find("nothing has moved"), std::string::npos) << why;
+  EXPECT_NE(report.find("rank 0\n"), std::string::npos) << report;
+  EXPECT_NE(report.find("rank 1\n"), std::string::npos) << report;
+  // Both wait to receive: one the activation, the other the gradient of it.
+  const size_t first = report.find("recv  recv");
+  ASSERT_NE(first, std::string::npos) << report;
+  EXPECT_NE(report.find("recv  recv", first + 1), std::string::npos) << report;
+  EXPECT_NE(report.find("small.sched:1"), std::string::npos) << report;
+}
+
+}  // namespace
+}  // namespace pprun

@@ -1,0 +1,185 @@
+// A whole run on a hand-built plan: reports, files, NaN, interrupts.
+#include "runtime/run.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "compiler/plan/base/json.h"
+#include "runtime/run_figures.h"
+#include "runtime/train_rank.h"
+#include "tests/runtime/small_plan.h"
+
+namespace pprun {
+namespace {
+
+// A small plan with data that OpenData makes.
+Plan Trainable(SmallPlan small) {
+  Plan plan = Build(small);
+  plan.train.data.kind = DataSpec::Kind::kSynthetic;
+  plan.train.data.seed = 1;
+  plan.train.validation = plan.train.data;
+  plan.train.validation.seed = 2;
+  return plan;
+}
+
+class RunPlanTest : public testing::Test {
+ protected:
+  RunPlanTest() {
+    folder_ = std::filesystem::temp_directory_path() /
+              ("run_test_" + std::to_string(getpid()) + "_" +
+               testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::create_directories(folder_);
+  }
+  ~RunPlanTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
+  static std::string Text(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  std::vector<JsonValue> Metrics(const std::string& path) const {
+    std::vector<JsonValue> lines;
+    std::istringstream text(Text(path));
+    for (std::string line; std::getline(text, line);) lines.push_back(ParseJson(line));
+    return lines;
+  }
+
+  std::filesystem::path folder_;
+  std::ostringstream out_, err_;
+};
+
+TEST_F(RunPlanTest, TrainsAndWritesEverything) {
+  Plan plan = Trainable({.positions = 2, .replicas = 2, .clip = 1, .steps = 12});
+  plan.train.validate_every = 5;
+  const RunEnd end = RunPlan(
+      plan, {.save = Path("w.safetensors"), .metrics = Path("m.jsonl"), .trace = Path("t.json")},
+      out_, err_);
+  EXPECT_EQ(end, RunEnd::kFinished);
+  EXPECT_TRUE(std::filesystem::exists(Path("w.safetensors")));
+  const std::vector<JsonValue> metrics = Metrics(Path("m.jsonl"));
+  ASSERT_EQ(metrics.size(), 12U);
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    EXPECT_EQ(metrics[i].Find("step")->Integer(), static_cast<int64_t>(i + 1));
+    EXPECT_NE(metrics[i].Find("gradient_norm"), nullptr);
+    // After every fifth step and after the last.
+    const bool validates = i + 1 == 5 || i + 1 == 10 || i + 1 == 12;
+    EXPECT_EQ(metrics[i].Find("validation_loss") != nullptr, validates) << i;
+  }
+  const JsonValue trace = ParseJson(Text(Path("t.json")));
+  const JsonValue* const events =
+      trace.kind == JsonValue::Kind::kArray ? &trace : trace.Find("traceEvents");
+  ASSERT_NE(events, nullptr);
+  EXPECT_GT(events->items.size(), 3 * 4 * 10U);
+  const std::string text = out_.str();
+  EXPECT_NE(text.find("12 steps in"), std::string::npos) << text;
+  EXPECT_NE(text.find("bubble: predicted"), std::string::npos) << text;
+  EXPECT_NE(text.find("memory: arenas"), std::string::npos) << text;
+  EXPECT_EQ(text.find("measured not"), std::string::npos) << text;
+}
+
+TEST_F(RunPlanTest, StartsFromSavedWeightsOnAnotherMesh) {
+  const Plan first = Trainable({.positions = 2, .replicas = 2, .steps = 6});
+  RunPlan(first, {.save = Path("w.safetensors")}, out_, err_);
+  // One rank without learning: its first loss is that of the saved weights.
+  Plan one = Trainable({.positions = 1, .steps = 1});
+  one.train.optimizer.learning_rate = 0;
+  RunPlan(one, {.init = Path("w.safetensors"), .save = Path("same.safetensors")}, out_, err_);
+  EXPECT_EQ(Text(Path("w.safetensors")), Text(Path("same.safetensors")));
+  // And the plan's own start is another.
+  RunPlan(one, {.save = Path("fresh.safetensors")}, out_, err_);
+  EXPECT_NE(Text(Path("w.safetensors")), Text(Path("fresh.safetensors")));
+}
+
+TEST_F(RunPlanTest, QuietPrintsNothing) {
+  RunPlan(Trainable({.positions = 1, .steps = 2}), {.voice = RunOptions::Voice::kQuiet}, out_,
+          err_);
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_EQ(err_.str(), "");
+}
+
+TEST_F(RunPlanTest, ALossThatIsNotFiniteEndsTheRunAndNamesStepAndRank) {
+  Plan plan = Trainable({.positions = 2, .replicas = 1, .steps = 50});
+  plan.train.optimizer.learning_rate = 1e30;
+  try {
+    RunPlan(plan, {.save = Path("w.safetensors")}, out_, err_);
+    FAIL() << "the loss stayed finite";
+  } catch (const std::runtime_error& error) {
+    const std::string message = error.what();
+    EXPECT_TRUE(message.starts_with("loss is nan in step ") ||
+                message.starts_with("loss is inf in step "))
+        << message;
+    EXPECT_TRUE(message.ends_with(" on rank 1")) << message;
+  }
+  EXPECT_FALSE(std::filesystem::exists(Path("w.safetensors")));
+}
+
+TEST_F(RunPlanTest, AnInterruptStopsAfterAStepOfAllAndSaves) {
+  const Plan plan = Trainable({.positions = 2, .replicas = 2, .steps = 1'000'000'000});
+  std::atomic<int> interrupts{0};
+  std::thread user([&] {
+    while (Text(Path("m.jsonl")).size() < 2000) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    interrupts = 1;
+  });
+  const RunEnd end = RunPlan(
+      plan, {.save = Path("w.safetensors"), .metrics = Path("m.jsonl"), .interrupts = &interrupts},
+      out_, err_);
+  user.join();
+  EXPECT_EQ(end, RunEnd::kInterrupted);
+  // What was saved is what that many steps give.
+  Plan again = plan;
+  again.train.steps = static_cast<int64_t>(Metrics(Path("m.jsonl")).size());
+  RunPlan(again, {.save = Path("again.safetensors")}, out_, err_);
+  EXPECT_EQ(Text(Path("w.safetensors")), Text(Path("again.safetensors")));
+}
+
+TEST_F(RunPlanTest, WhatCannotBeWrittenIsSaidBeforeTheFirstStep) {
+  const Plan plan = Trainable({.positions = 1, .steps = 1'000'000'000});
+  EXPECT_THROW(RunPlan(plan, {.save = Path("no/such/folder/w")}, out_, err_), std::runtime_error);
+  EXPECT_THROW(RunPlan(plan, {.trace = Path("no/such/folder/t")}, out_, err_), std::runtime_error);
+  EXPECT_THROW(RunPlan(plan, {.metrics = Path("no/such/folder/m")}, out_, err_),
+               std::runtime_error);
+  EXPECT_THROW(RunPlan(plan, {.init = Path("missing")}, out_, err_), std::runtime_error);
+}
+
+TEST(StepsToTrace, StaysWithinTheRun) {
+  EXPECT_EQ(StepsToTrace(100, 3).first, 3);
+  EXPECT_EQ(StepsToTrace(100, 3).end(), 6);
+  EXPECT_EQ(StepsToTrace(4, 3).first, 1);
+  EXPECT_EQ(StepsToTrace(2, 3).first, 0);
+  EXPECT_EQ(StepsToTrace(2, 3).end(), 2);
+}
+
+TEST(RunFigures, CountsTheProductsOfAllRanks) {
+  const SmallPlan small = {.positions = 2, .replicas = 2};
+  // Logits, their input's gradient and the weight's: 2 * tokens * width * vocabulary each.
+  const double products = 3;
+  EXPECT_EQ(StepFlops(Build(small)), products * 2 * 8 * 4 * 6 * 11);
+}
+
+TEST(RunFigures, SaysWhatARunCameTo) {
+  const RunFigures figures = {.steps = 500,
+                              .tokens = 500 * 4096,
+                              .flops = 2e12,
+                              .seconds = 100,
+                              .loss = 1.23456,
+                              .validation_loss = 2.5,
+                              .predicted_bubble = 0.2,
+                              .measured_bubble = 0.25,
+                              .arena_bytes = 3 << 20,
+                              .touched_bytes = 2 << 20,
+                              .resident_bytes = 40 << 20};
+  EXPECT_EQ(ToText(figures),
+            "500 steps in 1 min 40 s: 20.5k tokens/s, 20.00 GFLOP/s\n"
+            "loss 1.2346, held-out loss 2.5000\n"
+            "bubble: predicted 20.0 %, measured 25.0 %\n"
+            "memory: arenas 3.0 MiB predicted, 2.0 MiB touched; resident 40.0 MiB at most\n");
+}
+
+}  // namespace
+}  // namespace pprun
