@@ -1,0 +1,86 @@
+// Time of what is done to a finished plan wherever it is used, each linear in its instructions:
+// proving it (goal: 100 ns an instruction), writing, reading, and printing it.
+#include <benchmark/benchmark.h>
+
+#include "compiler/plan/file.h"
+#include "compiler/plan/text.h"
+#include "compiler/simulate/simulate.h"
+#include "tests/bench/gpt_plan.h"
+
+namespace pprun {
+namespace {
+
+// Counts a plan's instructions, and the bytes of what is made of it or from it.
+void CountPlan(benchmark::State& state, const Plan& plan, size_t bytes) {
+  const int64_t instructions = InstructionCount(plan);
+  state.counters["instructions"] = static_cast<double>(instructions);
+  state.counters["per instruction"] = benchmark::Counter(
+      static_cast<double>(instructions),
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.SetComplexityN(instructions);
+  if (bytes > 0) state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes));
+}
+
+void RunVerify(benchmark::State& state) {
+  const Plan plan = CompileGpt({.microbatches = state.range(0)});
+  for (auto _ : state) {
+    if (!Verify(plan).empty()) state.SkipWithError("not proven");
+  }
+  CountPlan(state, plan, 0);
+}
+
+// The machine of semantics.h alone: the least that a proof of freedom from deadlock costs.
+void RunMachineAlone(benchmark::State& state) {
+  const Plan plan = CompileGpt({.microbatches = state.range(0)});
+  for (auto _ : state) {
+    const Outcome outcome = RunMachine(plan, ProgramKind::kStep, StreamView::kSeparate, 1, nullptr);
+    if (!outcome.completed) state.SkipWithError("hangs");
+  }
+  CountPlan(state, plan, 0);
+}
+
+void RunSimulate(benchmark::State& state) {
+  const Plan plan = CompileGpt({.microbatches = state.range(0)});
+  for (auto _ : state) benchmark::DoNotOptimize(Simulate(plan, ProgramKind::kStep, CostTable{}));
+  CountPlan(state, plan, 0);
+}
+
+void RunSerialise(benchmark::State& state) {
+  const Plan plan = CompileGpt({.microbatches = state.range(0)});
+  size_t bytes = 0;
+  for (auto _ : state) bytes = Serialise(plan).size();
+  CountPlan(state, plan, bytes);
+}
+
+void RunDeserialise(benchmark::State& state) {
+  const Plan plan = CompileGpt({.microbatches = state.range(0)});
+  const std::vector<std::byte> file = Serialise(plan);
+  for (auto _ : state) benchmark::DoNotOptimize(Deserialise(file));
+  CountPlan(state, plan, file.size());
+}
+
+void RunText(benchmark::State& state) {
+  const Plan plan = CompileGpt({.microbatches = state.range(0)});
+  size_t bytes = 0;
+  for (auto _ : state) bytes = ToText(plan).size();
+  CountPlan(state, plan, bytes);
+}
+
+void Sizes(benchmark::internal::Benchmark* bench) {
+  bench->RangeMultiplier(4)
+      ->Range(16, 1024)
+      ->Unit(benchmark::kMillisecond)
+      ->Complexity(benchmark::oN);
+}
+
+BENCHMARK(RunVerify)->Name("Verify")->Apply(Sizes);
+BENCHMARK(RunMachineAlone)->Name("RunMachine")->Apply(Sizes);
+BENCHMARK(RunSimulate)->Name("Simulate")->Apply(Sizes);
+BENCHMARK(RunSerialise)->Name("Serialise")->Apply(Sizes);
+BENCHMARK(RunDeserialise)->Name("Deserialise")->Apply(Sizes);
+BENCHMARK(RunText)->Name("ToText")->Apply(Sizes);
+
+}  // namespace
+}  // namespace pprun
+
+BENCHMARK_MAIN();
