@@ -10,7 +10,8 @@
 # Quiet: what apt prints is shown only when it fails.
 set -euo pipefail
 
-build=(g++ cmake ninja-build antlr4 libantlr4-runtime-dev zlib1g-dev libdnnl-dev)
+# Debian's oneDNN configuration looks for OpenCL.
+build=(g++ cmake ninja-build antlr4 libantlr4-runtime-dev zlib1g-dev libdnnl-dev ocl-icd-opencl-dev)
 tests=(libgtest-dev libbenchmark-dev python3)
 quickstart=(fortunes)
 
