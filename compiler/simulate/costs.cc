@@ -12,7 +12,7 @@
 namespace pprun {
 namespace {
 
-constexpr std::string_view kLetters = "FBIWTC";
+constexpr std::string_view kLetters = "FBIWCA";
 
 [[noreturn]] void Fail(std::string_view text, const std::string& what) {
   throw std::invalid_argument("cost `" + std::string(text) + "`: " + what);

@@ -106,7 +106,7 @@ size_t ExpectArrows(const JsonValue& document) {
 
 TEST(WriteChromeTrace, DrawsSlicesThatNestAndArrowsForTransfers) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(4, 8), {.layers = 3});
-  for (const std::string_view costs : {"F=1,B=2", "F=1,B=2,T=0.3"}) {
+  for (const std::string_view costs : {"F=1,B=2", "F=1,B=2,C=0.3"}) {
     const JsonValue document =
         Parsed(plan, Simulate(plan, ProgramKind::kStep, ParseCosts(costs), 2));
     ExpectNested(document);
@@ -117,7 +117,7 @@ TEST(WriteChromeTrace, DrawsSlicesThatNestAndArrowsForTransfers) {
 TEST(WriteChromeTrace, ShowsAUnitAsAMillisecondAndTheTaskAroundItsLayers) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(2, 2), {.layers = 2});
   const JsonValue document =
-      Parsed(plan, Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,T=0.5")));
+      Parsed(plan, Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,C=0.5")));
   std::vector<std::string> found;
   const JsonValue* layer = nullptr;
   for (const JsonValue& event : EventsOf(document)) {
@@ -145,7 +145,7 @@ TEST(WriteChromeTrace, ShowsAUnitAsAMillisecondAndTheTaskAroundItsLayers) {
 TEST(WriteChromeTrace, DrawsATransferFromWhereBothEndsWereThere) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(2, 1));
   const JsonValue document =
-      Parsed(plan, Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,T=0.5")));
+      Parsed(plan, Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,C=0.5")));
   int transfers = 0;
   for (const JsonValue& event : EventsOf(document)) {
     if (Text(event, "name") != "recv 0" || Number(event, "pid") != 1) continue;
@@ -185,7 +185,7 @@ TEST(WriteChromeTrace, StaysWellFormedWhateverWasMeasured) {
   const Plan plan = PipelinePlan(
       OneForwardOneBackward(3, 4),
       {.layers = 2, .data_parallel = 2, .reduce = testing::PipelineOptions::Reduce::kAtEnd});
-  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,T=0.2,C=3"), 2);
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,C=0.2,A=3"), 2);
   for (uint32_t seed = 1; seed <= 50; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937 random(seed);

@@ -119,7 +119,7 @@ TEST(TextTimeline, KeepsTheProportionsOfDensePictures) {
 TEST(TextTimeline, FitsItsWidth) {
   for (const int width : {30, 60, 80, 100, 160}) {
     for (const int microbatches : {4, 8, 13, 100}) {
-      for (const std::string_view costs : {"F=1,B=2", "F=1,B=2.3,T=0.17"}) {
+      for (const std::string_view costs : {"F=1,B=2", "F=1,B=2.3,C=0.17"}) {
         const Plan plan = PipelinePlan(OneForwardOneBackward(4, microbatches));
         const std::string text = Draw(plan, costs, {.width = width});
         const size_t rows = text.find("rank 0");

@@ -62,11 +62,11 @@ TEST(Simulate, MatchesTheFormulaOfZeroBubbleH1) {
 }
 
 TEST(Simulate, AddsTransfersAndCollectives) {
-  EXPECT_EQ(Makespan(PipelinePlan(GPipe(2, 1)), "F=1,B=2,T=0.5"), 7);
+  EXPECT_EQ(Makespan(PipelinePlan(GPipe(2, 1)), "F=1,B=2,C=0.5"), 7);
 
   const Plan plan = PipelinePlan(
       GPipe(1, 1), {.data_parallel = 2, .reduce = testing::PipelineOptions::Reduce::kAtEnd});
-  const Trace trace = SimulateStep(plan, "F=1,B=2,C=5");
+  const Trace trace = SimulateStep(plan, "F=1,B=2,A=5");
   ASSERT_FALSE(trace.events.empty());
   EXPECT_TRUE(std::holds_alternative<Collective>(OperandsOf(plan, trace.events.back())));
   EXPECT_EQ(trace.events.back().begin, 3);
@@ -89,7 +89,7 @@ TEST(Simulate, DividesATaskEquallyAmongItsLayers) {
 
 TEST(Simulate, BeginsWhenTheStreamGetsThere) {
   const Plan plan = PipelinePlan(GPipe(2, 2));
-  const Trace trace = SimulateStep(plan, "F=1,B=2,T=0.5");
+  const Trace trace = SimulateStep(plan, "F=1,B=2,C=0.5");
   std::vector<std::tuple<double, double>> receives, waits;
   for (const TraceEvent& event : trace.events) {
     if (event.rank != 1) continue;
@@ -116,7 +116,7 @@ TEST(Simulate, RepeatsWithoutABarrierBetweenRanks) {
 
 TEST(Simulate, SortsByRankThenBegin) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(3, 5), {.layers = 2, .data_parallel = 4});
-  const Trace trace = SimulateStep(plan, "F=1,B=2,T=0.25", 2);
+  const Trace trace = SimulateStep(plan, "F=1,B=2,C=0.25", 2);
   EXPECT_EQ(trace.kind, Trace::Kind::kPredicted);
   EXPECT_TRUE(std::ranges::is_sorted(trace.events, {}, [](const TraceEvent& event) {
     return std::tuple(event.rank, event.begin);
