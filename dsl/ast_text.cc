@@ -61,7 +61,7 @@ OperatorText TextOf(ast::BinaryOperator op) {
     case ast::BinaryOperator::kOr:
       return {"or", kOr};
   }
-  CHECK(!"a binary operator");
+  CHECK(false && "a binary operator");
 }
 
 struct Printed {

@@ -43,7 +43,7 @@ ast::BinaryOperator Operator(size_t type) {
     case SchedParser::OR:
       return ast::BinaryOperator::kOr;
     default:
-      CHECK(!"a binary operator of the grammar");
+      CHECK(false && "a binary operator of the grammar");
   }
 }
 

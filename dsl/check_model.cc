@@ -256,7 +256,10 @@ void ModelChecker::TiedWeight(const CheckedOperation& operation) {
       layer == by_name_.end() ? nullptr : FindEmbedding(model_.layers[layer->second]);
   if (table == nullptr) {
     std::vector<std::string> names;
-    for (const CheckedLayer& other : model_.layers) names.push_back(other.name);
+    // Only for the message, which nobody sees after the others.
+    for (size_t i = 0; i < model_.layers.size() && !context_.diagnostics.Full(); ++i) {
+      names.push_back(model_.layers[i].name);
+    }
     const std::string meant = DidYouMean(operation.tied, names);
     Diagnostic& error = context_.diagnostics.Error(
         operation.location,

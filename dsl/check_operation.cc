@@ -52,7 +52,7 @@ class SettingsReader {
     for (size_t i = 0; i < rule_.parameters.size(); ++i) {
       if (rule_.parameters[i].name == name) return arguments_[i];
     }
-    CHECK(!"a parameter of the operation");
+    CHECK(false && "a parameter of the operation");
   }
   bool ok() const { return ok_; }
 
@@ -138,7 +138,7 @@ void ReadSettings(const CheckContext& context, const ast::Operation& operation,
     case LayerOpKind::kMeanSquaredError:
       return;
   }
-  CHECK(!"an operation of the table");
+  CHECK(false && "an operation of the table");
 }
 
 // Labels become parts of names in files, as in `block[3].attn.qkv.weight`.

@@ -68,7 +68,7 @@ std::string BalanceText(Balance balance) {
     case Balance::kLayers:
       return "layers";
   }
-  CHECK(!"a way to balance");
+  CHECK(false && "a way to balance");
 }
 
 std::string StageText(const CheckedModel& model, const std::vector<LayerInstance>& stage) {
@@ -111,7 +111,7 @@ std::string SourceText(const DataSource& source) {
     case DataSource::Kind::kSynthetic:
       return "synthetic, seed " + std::to_string(source.seed);
   }
-  CHECK(!"a kind of data");
+  CHECK(false && "a kind of data");
 }
 
 std::string OptimizerText(const CheckedOptimizer& optimizer) {
@@ -174,7 +174,7 @@ std::string GradientsText(const CheckedGradients& gradients) {
       return "gradients ddp, bucket " + SizeText(gradients.bucket_bytes) +
              (gradients.overlap ? ", overlapped\n" : ", not overlapped\n");
   }
-  CHECK(!"a way to reduce gradients");
+  CHECK(false && "a way to reduce gradients");
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ std::string_view Verb(ast::BinaryOperator op) {
     case ast::BinaryOperator::kOr:
       return "this condition";
   }
-  CHECK(!"a binary operator");
+  CHECK(false && "a binary operator");
 }
 
 template <typename T>
@@ -118,7 +118,7 @@ std::optional<bool> Compare(ast::BinaryOperator op, const T& left, const T& righ
     case ast::BinaryOperator::kOr:
       return std::nullopt;
   }
-  CHECK(!"a binary operator");
+  CHECK(false && "a binary operator");
 }
 
 // Rounds towards minus infinity; C++ rounds towards zero. The divisor is not 0, the quotient fits.

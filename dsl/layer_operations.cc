@@ -42,7 +42,7 @@ std::string_view Name(LayerOpKind kind) {
   for (const OperationRule& rule : OperationRules()) {
     if (rule.kind == kind) return rule.name;
   }
-  CHECK(!"an operation of the table");
+  CHECK(false && "an operation of the table");
 }
 
 }  // namespace pprun

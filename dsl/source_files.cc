@@ -5,7 +5,10 @@
 #include <llvm/Support/SourceMgr.h>
 
 #include <algorithm>
+#include <numeric>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "compiler/plan/base/check.h"
 
@@ -141,14 +144,16 @@ LineColumn SourceFiles::Position(ast::Location location) const {
 }
 
 std::string SourceFiles::Render(const Diagnostics& diagnostics) const {
-  std::vector<const Diagnostic*> ordered;
-  for (const Diagnostic& diagnostic : diagnostics.all()) ordered.push_back(&diagnostic);
-  std::stable_sort(ordered.begin(), ordered.end(), [](const Diagnostic* a, const Diagnostic* b) {
-    return std::pair(a->location.file, a->location.begin) <
-           std::pair(b->location.file, b->location.begin);
-  });
+  // By place; several at one place as they were reported.
+  std::vector<size_t> ordered(diagnostics.all().size());
+  std::iota(ordered.begin(), ordered.end(), size_t{0});
+  const auto key = [&](size_t index) {
+    const ast::Location& location = diagnostics.all()[index].location;
+    return std::tuple(location.file, location.begin, index);
+  };
+  std::sort(ordered.begin(), ordered.end(), [&](size_t a, size_t b) { return key(a) < key(b); });
   std::string text;
-  for (const Diagnostic* diagnostic : ordered) text += manager_->One(*diagnostic);
+  for (const size_t index : ordered) text += manager_->One(diagnostics.all()[index]);
   if (diagnostics.Full()) text += "too many errors: only the first are shown\n";
   return text;
 }
