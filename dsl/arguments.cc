@@ -2,6 +2,7 @@
 #include "dsl/arguments.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "dsl/ast_text.h"
 
@@ -27,6 +28,8 @@ std::optional<BoundArguments> BindArguments(std::string_view callee, ast::Locati
                                             const std::vector<CallParameter>& parameters,
                                             Diagnostics& diagnostics) {
   BoundArguments bound(parameters.size());
+  std::unordered_map<std::string_view, size_t> by_name;
+  for (size_t i = 0; i < parameters.size(); ++i) by_name.emplace(parameters[i].name, i);
   bool named = false;
   const auto fail = [&](ast::Location where, const std::string& message) -> Diagnostic& {
     return diagnostics.Error(where, Code(callee) + " " + message);
@@ -36,10 +39,8 @@ std::optional<BoundArguments> BindArguments(std::string_view callee, ast::Locati
     size_t index = i;
     if (argument.name.has_value()) {
       named = true;
-      const auto same = [&](const CallParameter& p) { return p.name == argument.name->text; };
-      const auto found = std::find_if(parameters.begin(), parameters.end(), same);
-      index = static_cast<size_t>(found - parameters.begin());
-      if (found == parameters.end()) {
+      const auto found = by_name.find(argument.name->text);
+      if (found == by_name.end()) {
         std::vector<std::string> names;
         for (const CallParameter& parameter : parameters) names.push_back(parameter.name);
         const std::string meant = DidYouMean(argument.name->text, names);
@@ -48,6 +49,7 @@ std::optional<BoundArguments> BindArguments(std::string_view callee, ast::Locati
                                                          : "did you mean " + Code(meant) + "?");
         return std::nullopt;
       }
+      index = found->second;
     } else if (named) {
       fail(argument.location, "has an argument without a name after one with a name");
       return std::nullopt;
