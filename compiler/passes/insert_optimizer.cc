@@ -23,40 +23,26 @@ TensorType Doubles(int64_t count) { return {.dtype = DType::kF64, .shape = {coun
 // Where a position's partial sums lie: one aligned run of blocks a parameter that it counts.
 struct Partials {
   std::vector<ParameterId> parameters;
-  std::vector<int64_t> offsets;  // in doubles
-  int64_t total = 0;             // in doubles
+  int64_t total = 0;  // in doubles
 };
-
-Partials PartialsOf(const Draft& draft, PositionId position) {
-  Partials partials;
-  for (size_t i = 0; i < draft.plan.parameters.size(); ++i) {
-    const Parameter& parameter = draft.plan.parameters[i];
-    if (parameter.holders.empty() || parameter.holders.front() != position) continue;
-    partials.parameters.push_back(ParameterId(static_cast<int64_t>(i)));
-    partials.offsets.push_back(partials.total);
-    partials.total += AlignedBytes(Doubles(Blocks(parameter)).Bytes()) / 8;
-  }
-  return partials;
-}
 
 class Clipping {
  public:
-  explicit Clipping(Draft& draft) : draft_(draft) {
-    for (size_t p = 0; p < draft.positions.size(); ++p) {
-      partials_.push_back(PartialsOf(draft, PositionId(static_cast<int64_t>(p))));
-      widest_ = std::max(widest_, partials_.back().total);
+  explicit Clipping(Draft& draft) : draft_(draft), partials_(draft.positions.size()) {
+    const std::vector<Parameter>& parameters = draft.plan.parameters;
+    std::vector<int64_t> offsets;  // by parameter, in doubles
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      Partials& partials = partials_[parameters[i].holders.front().index()];
+      partials.parameters.push_back(ParameterId(static_cast<int64_t>(i)));
+      offsets.push_back(partials.total);
+      partials.total += AlignedBytes(Doubles(Blocks(parameters[i])).Bytes()) / 8;
+      widest_ = std::max(widest_, partials.total);
     }
     // Indices into the gathered partials, in (parameter, block) order.
-    for (size_t i = 0; i < draft.plan.parameters.size(); ++i) {
-      const Parameter& parameter = draft.plan.parameters[i];
-      const PositionId holder = parameter.holders.front();
-      const Partials& partials = partials_[holder.index()];
-      const auto found = std::find(partials.parameters.begin(), partials.parameters.end(),
-                                   ParameterId(static_cast<int64_t>(i)));
-      const int64_t offset =
-          partials.offsets[static_cast<size_t>(found - partials.parameters.begin())];
-      for (int64_t block = 0; block < Blocks(parameter); ++block) {
-        order_.push_back(static_cast<int32_t>(holder.value * widest_ + offset + block));
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const int64_t first = parameters[i].holders.front().value * widest_ + offsets[i];
+      for (int64_t block = 0; block < Blocks(parameters[i]); ++block) {
+        order_.push_back(static_cast<int32_t>(first + block));
       }
     }
   }
@@ -123,6 +109,8 @@ void Clipping::AddTo(PositionId position_id, StreamId compute, SourceId source) 
   place.covers.push_back({.buffer = factor, .parts = {clip}});
   position.gradient_norm = clip;
   instructions.push_back({compute, source, ClipFactor{.partials = gathered, .target = clip}});
+  // A position without parameters has nothing to scale.
+  if (!place.all_gradients.valid()) return;
   instructions.push_back({compute, source, Scale{.target = place.all_gradients, .factor = factor}});
 }
 

@@ -1,0 +1,71 @@
+// Random files that are right are all proven; random schedules are either proven or deadlock, as
+// plain reasoning about their tasks says.
+#include <gtest/gtest.h>
+
+#include "compiler/plan/file.h"
+#include "tests/compile/compile_source.h"
+#include "tests/compile/random_plan.h"
+#include "tests/compile/random_schedule.h"
+
+namespace pprun {
+namespace {
+
+void ExpectProven(const Compilation& result, const std::string& text) {
+  ASSERT_TRUE(result.Ok()) << result.Messages() << text;
+  EXPECT_EQ(result.Messages(), "") << text;
+}
+
+TEST(RandomPlansTest, EveryRightFileIsProvenAndSurvivesItsFile) {
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    const std::string text = RandomPlanText(random);
+    const Compilation result = CompileSource(text);
+    ASSERT_NO_FATAL_FAILURE(ExpectProven(result, text));
+    const std::vector<std::byte> bytes = Serialise(*result.plan);
+    const Plan read = Deserialise(bytes);
+    EXPECT_EQ(Serialise(read), bytes) << text;
+    EXPECT_TRUE(Verify(read).empty()) << text;
+  }
+}
+
+TEST(RandomPlansTest, EveryLegalScheduleIsProven) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    const int pp = 1 + static_cast<int>(seed % 5), microbatches = 1 + static_cast<int>(seed % 9);
+    const RandomOrder order = LegalOrder(random, pp, microbatches);
+    ASSERT_TRUE(Completes(order));
+    const std::string text =
+        PlanTextWith(ToSource(order, random), pp, 1 + static_cast<int>(seed % 2), microbatches);
+    ASSERT_NO_FATAL_FAILURE(ExpectProven(CompileSource(text), text));
+  }
+}
+
+TEST(RandomPlansTest, AScheduleIsProvenOrDeadlocksAndNothingElse) {
+  int proven = 0, deadlocks = 0;
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    const int pp = 2 + static_cast<int>(seed % 3), microbatches = 1 + static_cast<int>(seed % 4);
+    const RandomOrder order = LocalOrder(random, pp, microbatches);
+    const std::string text = PlanTextWith(ToSource(order, random), pp, 1, microbatches);
+    const Compilation result = CompileSource(text);
+    if (Completes(order)) {
+      ++proven;
+      ASSERT_NO_FATAL_FAILURE(ExpectProven(result, text));
+      continue;
+    }
+    ++deadlocks;
+    EXPECT_FALSE(result.plan.has_value());
+    ASSERT_EQ(result.diagnostics.errors(), 1) << result.Messages() << text;
+    EXPECT_EQ(result.diagnostics.all().front().message, "this schedule deadlocks") << text;
+    EXPECT_GE(result.diagnostics.all().front().notes.size(), 2u) << result.Messages();
+  }
+  // The sweep has plenty of both.
+  EXPECT_GT(proven, 50);
+  EXPECT_GT(deadlocks, 50);
+}
+
+}  // namespace
+}  // namespace pprun
