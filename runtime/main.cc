@@ -1,7 +1,10 @@
 // pprun: runs a training plan, a compiled `.plan` or, where the compiler is built in, a `.sched`.
 //
 // Exit status: 0; 1 after an error, with one message; 2 for a wrong command line; 130 after SIGINT.
+#include <unistd.h>
+
 #include <cstdint>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <optional>
@@ -90,6 +93,20 @@ Plan Load(const Flags& flags) {
   return plan;
 }
 
+// Lets the threads of a matrix product sleep, not spin, while they wait for each other: where other
+// work shares the cores, spinning makes a step ten times slower. The OpenMP runtime reads that from
+// its environment before main, so the process starts over once; where it cannot, it goes on as it
+// is.
+void LetProductsSleep(char** argv) {
+#ifdef PPRUN_ONEDNN
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
+  setenv("OMP_WAIT_POLICY", "passive", 1);
+  execv("/proc/self/exe", argv);
+#else
+  static_cast<void>(argv);
+#endif
+}
+
 int Run(const Flags& flags) {
   if (flags.threads < 0) throw UsageError("`--threads` is at least 1");
   if (flags.timeout < 1) throw UsageError("`--timeout` is at least 1 second");
@@ -142,6 +159,7 @@ int Main(int argc, char** argv) {
     }
     if (!plan) throw UsageError("no plan was given");
     flags.plan = *plan;
+    LetProductsSleep(argv);
     return Run(flags);
   } catch (const Reported&) {
     return 1;

@@ -180,6 +180,10 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
       figures.touched_bytes += ranks.executor(rank).TouchedBytes();
     }
     figures.resident_bytes = PeakResidentBytes();
+    if (results[0].end == TrainRankResult::End::kInterrupted) {
+      out << "interrupted after step " << results[0].steps << " of " << plan.train.steps << "\n";
+    }
+    if (options.trace) out << TextTimeline(plan, trace, {.repeat = traced.end() - 1});
     out << ToText(figures);
     if (options.save) out << "weights saved to " << *options.save << "\n";
     if (options.metrics) out << "metrics written to " << *options.metrics << "\n";
