@@ -58,7 +58,10 @@ class CycleOf {
              blocked_[cycle[last + 1]].position == blocked_[cycle[i]].position) {
         ++last;
       }
-      finding.notes.push_back(NoteOf(blocked_[cycle[i]], blocked_[cycle[last]]));
+      // A stream of messages waits for a compute stream: the task is what the latter would run.
+      size_t task = i;
+      while (task < last && TaskAfter(blocked_[cycle[task]]) == nullptr) ++task;
+      finding.notes.push_back(NoteOf(blocked_[cycle[task]], blocked_[cycle[last]]));
       i = last + 1;
     }
     if (!finding.notes.empty()) finding.source = finding.notes.front().source;

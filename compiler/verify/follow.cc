@@ -212,6 +212,7 @@ void Follower::operator()(const ClipFactor& clip) {
   constexpr int64_t kBlock = 64 << 10;
   const std::vector<Piece> partials = Read(RangeOf(clip.partials));
   const std::vector<int32_t>& order = position().norm_order;
+  Write(RangeOf(clip.target), {.kind = Value::Kind::kClipFactor});
   size_t next = 0;
   for (size_t p = 0; p < plan().parameters.size(); ++p) {
     const int64_t elements = plan().parameters[p].type.shape.Elements();
@@ -234,7 +235,6 @@ void Follower::operator()(const ClipFactor& clip) {
     }
   }
   if (next != order.size()) Fail(context_.completeness, "adds more to the norm than there is");
-  Write(RangeOf(clip.target), {.kind = Value::Kind::kClipFactor});
 }
 
 void Follower::operator()(const Update& update) {

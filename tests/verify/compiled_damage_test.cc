@@ -31,7 +31,7 @@ std::string Source(int pp, int dp, const std::string& schedule, const std::strin
 
 TEST(CompiledDamage, VerifierAndOracleAgree) {
   const uint64_t seed = static_cast<uint64_t>(Setting("PPRUN_DAMAGE_SEED", 20240602));
-  const int runs = static_cast<int>(Setting("PPRUN_DAMAGE_RUNS", 40));
+  const int runs = static_cast<int>(Setting("PPRUN_DAMAGE_RUNS", 200));
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   const std::string halves =
       "apart { order on rank r { for i in 0 .. microbatches { forward(i); }"
