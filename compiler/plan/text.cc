@@ -122,11 +122,30 @@ void AppendPosition(std::string& out, const Plan& plan, size_t index) {
               HumanBytes(bytes);
   }
   out += (arenas.empty() ? " none" : arenas) + "\n";
+  if (!position.streams.empty()) out += "  streams\n";
+  for (const Stream& stream : position.streams) {
+    std::string line = "    " + stream.name;
+    if (stream.channel.valid()) {
+      line = Padded(line, 36) + " channel " + NameOr(plan.channels, stream.channel, "channel");
+    }
+    if (stream.group.valid()) {
+      line = Padded(line, 36) + " group " + NameOr(plan.groups, stream.group, "group");
+    }
+    out += line + "\n";
+  }
   if (!position.buffers.empty()) out += "  buffers\n";
   for (const Buffer& buffer : position.buffers) {
     out += "    " + Padded(buffer.name, 32) + " " +
            Padded(std::string(Name(buffer.arena)) + " +" + std::to_string(buffer.offset), 28) +
            " " + ToString(buffer.type) + "\n";
+  }
+  for (size_t i = 0; i < position.losses.size(); ++i) {
+    out += (i == 0 ? "  losses " : ", ") + NameOr(position.buffers, position.losses[i], "buffer");
+  }
+  if (!position.losses.empty()) out += "\n";
+  if (position.gradient_norm.valid()) {
+    out += "  gradient norm " + NameOr(position.buffers, position.gradient_norm, "buffer") +
+           ", of " + std::to_string(position.norm_order.size()) + " partial sums\n";
   }
   for (int i = 0; i < kProgramCount; ++i) {
     AppendProgram(out, plan, position, static_cast<ProgramKind>(i));

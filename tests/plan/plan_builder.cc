@@ -92,14 +92,12 @@ std::vector<Function> MakeFunctions() {
            {weight, gradient, input, input_gradient, targets, Region(Role::kFrameInput, read),
             Region(Role::kWorkspace, write)},
            {Op(OpKind::kCrossEntropyGrad, {5, 4, 6, 7}),
-            Op(OpKind::kLinearWeightGrad, {2, 7, 1, -1}),
-            Op(OpKind::kLinearInputGrad, {7, 0, 3})}),
+            Op(OpKind::kLinearWeightGrad, {2, 7, 1, -1}), Op(OpKind::kLinearInputGrad, {7, 0, 3})}),
       Make("head.input_grad", TaskKind::kInputGrad,
            {weight, input_gradient, targets, Region(Role::kFrameInput, read),
             Region(Role::kStash, write)},
            {Op(OpKind::kCrossEntropyGrad, {3, 2, 4, 5}), Op(OpKind::kLinearInputGrad, {5, 0, 1})}),
-      Make("head.weight_grad", TaskKind::kWeightGrad,
-           {gradient, input, Region(Role::kStash, read)},
+      Make("head.weight_grad", TaskKind::kWeightGrad, {gradient, input, Region(Role::kStash, read)},
            {Op(OpKind::kLinearWeightGrad, {1, 2, 0, -1})}),
   };
 }
@@ -172,8 +170,8 @@ class Builder {
       AddParameter("head.weight", kHead);
     }
     for (const char* name : {"embed", "head"}) {
-      const int32_t stage = std::min<int32_t>(static_cast<int32_t>(plan_.layers.size()),
-                                              what_.positions - 1);
+      const int32_t stage =
+          std::min<int32_t>(static_cast<int32_t>(plan_.layers.size()), what_.positions - 1);
       plan_.layers.push_back({name, HashText(name), StageId(stage)});
     }
     plan_.functions = MakeFunctions();
@@ -312,8 +310,7 @@ class Builder {
     for (int32_t layer : {kEmbed, kHead}) {
       const size_t l = static_cast<size_t>(layer);
       if (!Owns(layer)) continue;
-      Issue(compute_,
-            Update{ParameterOf(layer), weight_[l], gradient_[l], first_[l], second_[l]});
+      Issue(compute_, Update{ParameterOf(layer), weight_[l], gradient_[l], first_[l], second_[l]});
     }
   }
 
@@ -453,8 +450,8 @@ class Builder {
       Here().norm_order = Tied() ? std::vector<int32_t>{0} : std::vector<int32_t>{0, 1};
     } else if (mine == 2) {
       // The two sums are a cache line apart; what lies between is zeroed first.
-      Here().buffers.push_back({"all squares", ArenaKind::kScalars,
-                                Here().buffers[own[0].index()].offset, all});
+      Here().buffers.push_back(
+          {"all squares", ArenaKind::kScalars, Here().buffers[own[0].index()].offset, all});
       partials = BufferId(static_cast<int64_t>(Here().buffers.size()) - 1);
       std::vector<Instruction>& body = Body().instructions;
       const auto first = std::ranges::find_if(body, [](const Instruction& instruction) {
@@ -465,10 +462,11 @@ class Builder {
     } else {
       Here().norm_order = {0};
     }
-    const BufferId factor_and_norm =
-        AddBuffer("clip", ArenaKind::kScalars, {DType::kF32, {2}});
-    Here().buffers.push_back({"clip factor", ArenaKind::kScalars,
-                              Here().buffers[factor_and_norm.index()].offset, {DType::kF32, {}}});
+    const BufferId factor_and_norm = AddBuffer("clip", ArenaKind::kScalars, {DType::kF32, {2}});
+    Here().buffers.push_back({"clip factor",
+                              ArenaKind::kScalars,
+                              Here().buffers[factor_and_norm.index()].offset,
+                              {DType::kF32, {}}});
     const BufferId factor(static_cast<int64_t>(Here().buffers.size()) - 1);
     Here().gradient_norm = factor_and_norm;
     Issue(compute_, ClipFactor{partials, factor_and_norm});

@@ -73,6 +73,11 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return previous[b.size()];
 }
 
+// The flag as it is typed: one of one letter has one dash.
+std::string Dashed(std::string_view name) {
+  return (name.size() == 1 ? "-" : "--") + std::string(name);
+}
+
 ArgumentsResult Wrong(std::string text) { return {ArgumentsResult::Kind::kWrong, std::move(text)}; }
 
 }  // namespace
@@ -80,7 +85,8 @@ ArgumentsResult Wrong(std::string text) { return {ArgumentsResult::Kind::kWrong,
 std::optional<std::string> NearestWord(std::string_view word,
                                        const std::vector<std::string>& candidates) {
   std::optional<std::string> best;
-  size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
+  // One letter is no misspelling of another one.
+  size_t best_distance = word.size() <= 1 ? 1 : std::max<size_t>(1, word.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
     const size_t distance = EditDistance(word, candidate);
     if (distance < best_distance) {
@@ -113,8 +119,9 @@ const Arguments::Declared* Arguments::Find(std::string_view name) const {
 std::string Arguments::Unknown(std::string_view name) const {
   std::vector<std::string> names = {"help"};
   for (const Declared& flag : flags_) names.push_back(flag.name);
-  std::string text = "unknown flag `--" + std::string(name) + "`";
-  if (const auto nearest = NearestWord(name, names)) text += "; did you mean `--" + *nearest + "`?";
+  std::string text = "unknown flag `" + Dashed(name) + "`";
+  if (const auto nearest = NearestWord(name, names))
+    text += "; did you mean `" + Dashed(*nearest) + "`?";
   return text;
 }
 
@@ -151,21 +158,21 @@ ArgumentsResult Arguments::Parse(int argc, const char* const* argv) const {
     const Declared* flag = Find(name);
     if (flag == nullptr) return Wrong(Unknown(name));
     if (!IsList(flag->target) && std::ranges::find(seen, flag) != seen.end()) {
-      return Wrong("`--" + name + "` is given twice");
+      return Wrong("`" + Dashed(name) + "` is given twice");
     }
     seen.push_back(flag);
     std::string_view value;
     if (IsSwitch(flag->target)) {
-      if (equals != word.npos) return Wrong("`--" + name + "` takes no value");
+      if (equals != word.npos) return Wrong("`" + Dashed(name) + "` takes no value");
     } else if (equals != word.npos) {
       value = word.substr(equals + 1);
     } else if (i + 1 < words.size()) {
       value = words[++i];
     } else {
-      return Wrong("`--" + name + "` needs a value: " + flag->value);
+      return Wrong("`" + Dashed(name) + "` needs a value: " + flag->value);
     }
     if (const auto problem = std::visit(Store{value}, flag->target)) {
-      return Wrong("`--" + name + "`: " + *problem);
+      return Wrong("`" + Dashed(name) + "`: " + *problem);
     }
   }
   if (positional < positionals_.size()) {
@@ -192,7 +199,7 @@ std::string Arguments::Help() const {
   for (const Declared& flag : flags_) {
     const bool letter = flag.name.size() == 1;
     const std::string value = flag.value.empty() ? "" : (letter ? " " : "=") + flag.value;
-    rows.emplace_back((letter ? "-" : "--") + flag.name + value, flag.help);
+    rows.emplace_back(Dashed(flag.name) + value, flag.help);
   }
   rows.emplace_back("--help", "print this");
   size_t width = 0;

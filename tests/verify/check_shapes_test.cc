@@ -1,0 +1,138 @@
+// Each operation's shape rule: what fits is accepted, and any one operand of another shape or type
+// is not.
+#include "compiler/verify/check_shapes.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace pprun {
+namespace {
+
+struct Case {
+  OpKind kind;
+  std::vector<TensorType> operands;
+};
+
+// b = 2, s = 3, d = 8, n = 6, V = 10, h = 4, k = 2, c = 2.
+std::vector<Case> Cases() {
+  const auto f32 = [](Shape shape) { return TensorType{DType::kF32, shape}; };
+  const TensorType ids{DType::kI32, {2, 3}}, loss{DType::kF64, {}};
+  const TensorType x = f32({2, 3, 8}), y = f32({2, 3, 6}), weight = f32({6, 8}), bias = f32({6}),
+                   table = f32({10, 8}), vector = f32({8}), rows = f32({2, 3}),
+                   qkv = f32({2, 3, 16}), lse = f32({2, 4, 3}), logits = f32({2, 3, 10}),
+                   places = f32({5, 8});
+  return {{OpKind::kEmbedding, {ids, table, x}},
+          {OpKind::kEmbeddingWeightGrad, {ids, x, table}},
+          {OpKind::kPositions, {x, places, x}},
+          {OpKind::kPositionsWeightGrad, {x, places}},
+          {OpKind::kLinear, {x, weight, bias, y}},
+          {OpKind::kLinearInputGrad, {y, weight, x}},
+          {OpKind::kLinearWeightGrad, {x, y, weight, bias}},
+          {OpKind::kLayerNorm, {x, vector, vector, x, rows, rows}},
+          {OpKind::kLayerNormInputGrad, {x, x, vector, rows, rows, x}},
+          {OpKind::kLayerNormWeightGrad, {x, x, rows, rows, vector, vector}},
+          {OpKind::kRmsNorm, {x, vector, x, rows}},
+          {OpKind::kRmsNormInputGrad, {x, x, vector, rows, x}},
+          {OpKind::kRmsNormWeightGrad, {x, x, rows, vector}},
+          {OpKind::kGelu, {x, x}},
+          {OpKind::kGeluGrad, {x, x, x}},
+          {OpKind::kGeluTanh, {x, x}},
+          {OpKind::kGeluTanhGrad, {x, x, x}},
+          {OpKind::kSilu, {x, x}},
+          {OpKind::kSiluGrad, {x, x, x}},
+          {OpKind::kRelu, {x, x}},
+          {OpKind::kReluGrad, {x, x, x}},
+          {OpKind::kSwiglu, {x, x, x}},
+          {OpKind::kSwigluGrad, {x, x, x, x, x}},
+          {OpKind::kRope, {qkv, qkv}},
+          {OpKind::kRopeGrad, {qkv, qkv}},
+          {OpKind::kAttention, {qkv, x, lse}},
+          {OpKind::kAttentionGrad, {qkv, x, lse, x, qkv}},
+          {OpKind::kAdd, {x, x, x}},
+          {OpKind::kDropout, {x, x}},
+          {OpKind::kCrossEntropy, {logits, ids, loss, rows}},
+          {OpKind::kCrossEntropyGrad, {logits, ids, rows, logits}},
+          {OpKind::kMeanSquaredError, {logits, ids, loss}},
+          {OpKind::kMeanSquaredErrorGrad, {logits, ids, logits}}};
+}
+
+std::optional<std::string> Problem(const Case& one, size_t absent = SIZE_MAX) {
+  Operation operation{.kind = one.kind};
+  operation.attributes = {.heads = 4, .kv_heads = 2, .rope_theta = 1e4F, .probability = 0.1F};
+  std::vector<const TensorType*> types;
+  for (size_t i = 0; i < one.operands.size(); ++i) {
+    types.push_back(i == absent ? nullptr : &one.operands[i]);
+  }
+  return ShapeProblem(operation, types);
+}
+
+TEST(CheckShapes, EveryOperationHasARule) {
+  const std::vector<Case> cases = Cases();
+  ASSERT_EQ(cases.size(), static_cast<size_t>(kOpKindCount));
+  for (int i = 0; i < kOpKindCount; ++i) {
+    const Case& one = cases[static_cast<size_t>(i)];
+    EXPECT_EQ(one.kind, static_cast<OpKind>(i));
+    EXPECT_EQ(one.operands.size(), Signature(one.kind).operands.size());
+    EXPECT_EQ(Problem(one), std::nullopt) << Name(one.kind);
+  }
+}
+
+TEST(CheckShapes, OptionalOperandsMayBeAbsent) {
+  for (const Case& one : Cases()) {
+    const auto operands = Signature(one.kind).operands;
+    for (size_t i = 0; i < operands.size(); ++i) {
+      if (operands[i].presence != OperandSignature::Presence::kOptional) continue;
+      EXPECT_EQ(Problem(one, i), std::nullopt) << Name(one.kind);
+    }
+  }
+}
+
+TEST(CheckShapes, OneOperandThatDiffersIsFound) {
+  for (const Case& one : Cases()) {
+    for (size_t i = 0; i < one.operands.size(); ++i) {
+      Case other = one;
+      other.operands[i].dtype = DType::kBF16;
+      EXPECT_TRUE(Problem(other)) << Name(one.kind) << " operand " << i << ", another type";
+      other = one;
+      Shape& shape = other.operands[i].shape;
+      // More rows of a table are fine, and more samples that a table's gradient adds up.
+      const bool table = Signature(one.kind).operands[i].name.ends_with("table") ||
+                         one.kind == OpKind::kPositionsWeightGrad;
+      if (shape.rank > 0 && !table) {
+        ++shape.extents[0];
+        EXPECT_TRUE(Problem(other)) << Name(one.kind) << " operand " << i << ", more of the first";
+      }
+      other = one;
+      if (shape.rank < Shape::kMaxRank) {
+        shape.extents[static_cast<size_t>(shape.rank++)] = 3;
+        EXPECT_TRUE(Problem(other)) << Name(one.kind) << " operand " << i << ", a rank more";
+      }
+    }
+  }
+}
+
+TEST(CheckShapes, HeadsAndTables) {
+  const std::vector<Case> cases = Cases();
+  const auto with = [&](OpKind kind, OpAttributes attributes) {
+    const Case& one = cases[static_cast<size_t>(kind)];
+    Operation operation{.kind = kind, .attributes = attributes};
+    std::vector<const TensorType*> types;
+    for (const TensorType& type : one.operands) types.push_back(&type);
+    return ShapeProblem(operation, types);
+  };
+  EXPECT_FALSE(with(OpKind::kAttention, {.heads = 4, .kv_heads = 2}));
+  EXPECT_TRUE(with(OpKind::kAttention, {.heads = 0, .kv_heads = 0}));
+  EXPECT_TRUE(with(OpKind::kAttention, {.heads = 4, .kv_heads = 3}));
+  EXPECT_TRUE(with(OpKind::kAttention, {.heads = 2, .kv_heads = 4}));
+  EXPECT_TRUE(with(OpKind::kAttention, {.heads = INT32_MAX, .kv_heads = 1}));
+  EXPECT_TRUE(with(OpKind::kRope, {.heads = 4, .kv_heads = 2, .rope_theta = 0}));
+  EXPECT_TRUE(with(OpKind::kDropout, {.probability = 1}));
+  EXPECT_TRUE(with(OpKind::kDropout, {.probability = -1}));
+  Case positions = cases[static_cast<size_t>(OpKind::kPositions)];
+  positions.operands[1].shape = {2, 8};
+  EXPECT_TRUE(Problem(positions)) << "fewer positions than the sequence has";
+}
+
+}  // namespace
+}  // namespace pprun
