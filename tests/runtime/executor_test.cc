@@ -9,6 +9,7 @@
 #include <memory>
 #include <thread>
 
+#include "compiler/verify/verify.h"
 #include "runtime/comm/local.h"
 #include "runtime/cpu/cpu_device.h"
 #include "tests/runtime/small_plan.h"
@@ -101,6 +102,14 @@ Outcome Train(const SmallPlan& small) {
   outcome.table = ranks.Value(0);
   outcome.weight = ranks.Value(1);
   return outcome;
+}
+
+// What the executor relies on.
+TEST(SmallPlan, IsProven) {
+  for (const int32_t positions : {1, 2}) {
+    const Plan plan = Build({.positions = positions, .replicas = 2, .dropout = 0.1F, .clip = 1});
+    for (const Finding& finding : Verify(plan)) ADD_FAILURE() << Render(plan, finding);
+  }
 }
 
 TEST(Executor, ComputesWhatPlainLoopsCompute) {

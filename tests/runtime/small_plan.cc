@@ -91,17 +91,20 @@ class Builder {
     plan_.parameters = {{.name = "embedding.table",
                          .type = weights_,
                          .initialisation = {Initialisation::Kind::kNormal, 0.5},
+                         .sum_over = {AxisId(1)},
                          .holders = {PositionId(0)},
                          .exports = {{"embedding.table", 0, small_.vocabulary}}},
                         {.name = "head.weight",
                          .type = weights_,
                          .initialisation = {Initialisation::Kind::kNormal, 0.5},
+                         .sum_over = {AxisId(1)},
                          .holders = {last},
                          .exports = {{"head.weight", 0, small_.vocabulary}}}};
     plan_.layers = {{"embedding", 101, StageId(0)}, {"head", 102, StageId(last.value)}};
-    plan_.groups = {{"dp", {}, {AxisId(1)}}, {"pp", {PositionId(0), last}, {}}};
+    plan_.groups = {{"dp", {}, {AxisId(1)}}};
     AddFunctions();
     if (small_.positions == 2) {
+      plan_.groups.push_back({"pp", {PositionId(0), last}, {}});
       plan_.channels = {{"forward", PositionId(0), PositionId(1), activation_},
                         {"backward", PositionId(1), PositionId(0), activation_}};
     }
