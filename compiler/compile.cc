@@ -140,7 +140,7 @@ void CheckTiedUses(const CheckedProgram& program, const CompiledModel& model,
 // Everything the passes start from.
 Draft MakeDraft(Plan plan, const Compilation& result,
                 const std::vector<std::vector<int32_t>>& stages, const TaskTimes& times,
-                Diagnostics& diagnostics) {
+                const TaskCosts& costs, Diagnostics& diagnostics) {
   const TaskOrder& order = *result.order;
   Draft draft{.plan = std::move(plan),
               .program = &*result.checked,
@@ -153,7 +153,7 @@ Draft MakeDraft(Plan plan, const Compilation& result,
   draft.position_of.resize(static_cast<size_t>(order.stages));
   const bool validates = draft.plan.train.validation.kind != DataSpec::Kind::kNone;
   const TaskOrder forward = ForwardOrder(order, result.checked->schedule.location);
-  const std::optional<TaskTimes> forward_times = PredictTimes(forward, diagnostics);
+  const std::optional<TaskTimes> forward_times = PredictTimes(forward, costs, diagnostics);
   for (size_t p = 0; p < order.positions.size(); ++p) {
     DraftPosition& place = draft.positions[p];
     place.stages.resize(static_cast<size_t>(order.chunks));
@@ -199,7 +199,8 @@ void Lower(const std::string& path, const CompileOptions& options, const TaskTim
   if (result.diagnostics.HasErrors()) return;
 
   Plan tables = MakeTables(path, checked, *result.model, *result.order, result.files);
-  Draft draft = MakeDraft(std::move(tables), result, *stages, times, result.diagnostics);
+  Draft draft =
+      MakeDraft(std::move(tables), result, *stages, times, options.costs, result.diagnostics);
   RunPasses(draft, options.after_pass);
   result.findings = Verify(draft.plan, options.verify);
   result.plan = std::move(draft.plan);
@@ -227,10 +228,11 @@ Compilation Compile(const std::string& path, const CompileOptions& options) {
     result.diagnostics.Error(result.checked->train->location, "there is no `model` to train");
     return result;
   }
-  result.order = EvaluateSchedule(*result.checked, result.checked->microbatches, options.limits,
-                                  result.diagnostics);
+  result.order = EvaluateSchedule(*result.checked, result.checked->microbatches, options.costs,
+                                  options.limits, result.diagnostics);
   if (!result.order) return result;
-  const std::optional<TaskTimes> times = PredictTimes(*result.order, result.diagnostics);
+  const std::optional<TaskTimes> times =
+      PredictTimes(*result.order, options.costs, result.diagnostics);
   if (times && trains) Lower(path, options, *times, result);
   return result;
 }

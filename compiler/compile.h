@@ -21,6 +21,7 @@ namespace pprun {
 struct CompileOptions {
   std::vector<Override> overrides;
   Limits limits;
+  TaskCosts costs;  // by which transfers are ordered, and what `greedy` weighs
   VerifyOptions verify;
   // Called after each pass, for --emit=after:<pass>.
   std::function<void(std::string_view pass, const Draft&)> after_pass;

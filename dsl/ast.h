@@ -191,6 +191,30 @@ struct Function {
   Location location;
 };
 
+// `place chunk c on rank r as stage STAGE of pipe PIPE;`. The chunk is a name, then the clause
+// places all chunks, or a literal, then that one.
+struct Placement {
+  Name chunk;            // empty text: a literal
+  ExpressionId literal;  // not valid(): a name
+  Name rank;
+  ExpressionId stage;
+  ExpressionId pipe;  // not valid(): 0
+  Location location;
+};
+
+// `greedy on rank r { limit in_flight <= memory; prefer input_grad, forward, weight_grad; }`
+struct GreedyLimit {
+  Name what;  // in_flight
+  ExpressionId most;
+  Location location;
+};
+struct Greedy {
+  Name rank;
+  std::vector<GreedyLimit> limits;
+  std::vector<Name> preferences;  // task kinds, most preferred first
+  Location location;
+};
+
 struct ScheduleDefinition {
   Name name;
   std::vector<Argument> parameters;  // name and default

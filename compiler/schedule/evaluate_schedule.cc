@@ -28,7 +28,9 @@ bool FitsLimit(int64_t stages, int64_t microbatches, const Limits& limits) {
 }  // namespace
 
 std::optional<TaskOrder> EvaluateSchedule(const CheckedProgram& program, int64_t microbatches,
-                                          const Limits& limits, Diagnostics& diagnostics) {
+                                          const TaskCosts& costs, const Limits& limits,
+                                          Diagnostics& diagnostics) {
+  static_cast<void>(costs);  // no order without greedy depends on them
   const int64_t positions = program.AxisSize("pp");
   if (microbatches < 1) {
     Diagnostic& error = diagnostics.Error(program.schedule.location,
@@ -53,8 +55,10 @@ std::optional<TaskOrder> EvaluateSchedule(const CheckedProgram& program, int64_t
   if (!runner.RunPreamble(diagnostics)) return std::nullopt;
 
   const int32_t count = static_cast<int32_t>(microbatches);
-  TaskOrder order{
-      .stages = static_cast<int32_t>(positions), .microbatches = count, .positions = {}};
+  TaskOrder order{.stages = static_cast<int32_t>(positions),
+                  .microbatches = count,
+                  .placement = {},
+                  .positions = {}};
   ScheduleFindings findings((*schedule)[schedule->order()].location, positions);
   bool sound = true;
   for (int32_t rank = 0; rank < positions && !runner.PassedLimit(); ++rank) {
@@ -67,6 +71,7 @@ std::optional<TaskOrder> EvaluateSchedule(const CheckedProgram& program, int64_t
     // Past a limit everything else is a consequence.
     if (!runner.PassedLimit()) findings.AddProblem(ledger);
     sound = sound && finished && !ledger.first_problem();
+    order.placement.push_back({{.stage = rank, .pipe = 0}});
     if (sound) order.positions.push_back(ledger.TakeTasks());
   }
   if (sound) return order;

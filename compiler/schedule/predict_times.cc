@@ -1,6 +1,7 @@
 #include "compiler/schedule/predict_times.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
 
 #include "compiler/plan/base/check.h"
@@ -9,8 +10,6 @@ namespace pprun {
 namespace {
 
 constexpr int64_t kNever = -1;
-
-int64_t Cost(TaskKind kind) { return kind == TaskKind::kBackward ? 2 : 1; }
 
 bool MovesGradient(TaskKind kind) {
   return kind == TaskKind::kBackward || kind == TaskKind::kInputGrad;
@@ -26,43 +25,31 @@ std::string CallText(const OrderedTask& task) {
 
 class Clock {
  public:
-  explicit Clock(const TaskOrder& order)
+  Clock(const TaskOrder& order, const TaskCosts& costs)
       : order_(order),
-        position_of_(static_cast<size_t>(order.stages), 0),
-        forward_end_(static_cast<size_t>(order.stages * order.microbatches), kNever),
+        costs_(costs),
+        position_of_(static_cast<size_t>(order.pipes * order.stages), 0),
+        forward_end_(static_cast<size_t>(order.stages) * static_cast<size_t>(order.microbatches),
+                     kNever),
         gradient_end_(forward_end_),
         next_(order.positions.size(), 0),
         now_(order.positions.size(), 0),
         times_(order.positions.size()) {
     for (size_t p = 0; p < order.positions.size(); ++p) {
       times_[p].resize(order.positions[p].size());
-      for (const OrderedTask& task : order.positions[p])
-        position_of_[static_cast<size_t>(task.stage)] = p;
+      for (const ChunkPlace& place : order.placement[p]) {
+        position_of_[static_cast<size_t>(place.pipe * order.stages + place.stage)] = p;
+      }
     }
   }
 
   // Runs whatever can run, until nothing can.
   void Run() {
-    std::vector<size_t> ready;
-    for (size_t p = order_.positions.size(); p-- > 0;) ready.push_back(p);
-    while (!ready.empty()) {
-      const size_t p = ready.back();
-      ready.pop_back();
-      while (next_[p] < order_.positions[p].size()) {
-        const OrderedTask& task = order_.positions[p][next_[p]];
-        const int64_t available = Available(task);
-        if (available == kNever) break;
-        TaskTime& time = times_[p][next_[p]++];
-        time.start = std::max(now_[p], available);
-        time.end = now_[p] = time.start + Cost(task.kind);
-        if (task.kind == TaskKind::kForward) {
-          forward_end_[Index(task.stage, task.microbatch)] = time.end;
-          if (task.stage + 1 < order_.stages)
-            ready.push_back(position_of_[static_cast<size_t>(task.stage + 1)]);
-        } else if (MovesGradient(task.kind)) {
-          gradient_end_[Index(task.stage, task.microbatch)] = time.end;
-          if (task.stage > 0) ready.push_back(position_of_[static_cast<size_t>(task.stage - 1)]);
-        }
+    for (size_t p = order_.positions.size(); p-- > 0;) ready_.push_back(p);
+    while (!ready_.empty()) {
+      const size_t p = ready_.back();
+      ready_.pop_back();
+      while (next_[p] < order_.positions[p].size() && RunNext(p)) {
       }
     }
   }
@@ -83,36 +70,87 @@ class Clock {
            static_cast<size_t>(microbatch);
   }
 
-  // When the task's input is there; kNever if it is not.
-  int64_t Available(const OrderedTask& task) const {
-    if (task.kind == TaskKind::kForward) {
-      return task.stage == 0 ? 0 : forward_end_[Index(task.stage - 1, task.microbatch)];
-    }
-    if (MovesGradient(task.kind)) {
-      return task.stage + 1 == order_.stages
-                 ? 0
-                 : gradient_end_[Index(task.stage + 1, task.microbatch)];
-    }
-    return 0;
+  size_t PositionOf(int32_t stage, int32_t pipe) const {
+    return position_of_[static_cast<size_t>(pipe * order_.stages + stage)];
   }
 
+  // The stage whose task hands the input to this one; out of range if it is the first to touch the
+  // microbatch.
+  static int32_t Before(const OrderedTask& task) {
+    return task.kind == TaskKind::kForward ? task.stage - 1 : task.stage + 1;
+  }
+
+  // When the task's input is there; kNever if it is not.
+  int64_t Available(const OrderedTask& task, size_t position) const {
+    const int32_t before = Before(task);
+    if (task.kind == TaskKind::kWeightGrad || before < 0 || before == order_.stages) return 0;
+    const std::vector<int64_t>& ends =
+        task.kind == TaskKind::kForward ? forward_end_ : gradient_end_;
+    const int64_t end = ends[Index(before, task.microbatch)];
+    if (end == kNever || PositionOf(before, task.pipe) == position) return end;
+    return end + costs_.transfer;
+  }
+
+  // Tasks that start together: a pair, or one.
+  size_t UnitSize(size_t position) const {
+    const std::vector<OrderedTask>& tasks = order_.positions[position];
+    const size_t at = next_[position];
+    const int32_t pair = tasks[at].overlap_pair;
+    return pair >= 0 && at + 1 < tasks.size() && tasks[at + 1].overlap_pair == pair ? 2 : 1;
+  }
+
+  int64_t UnitCost(std::span<const OrderedTask> unit) const {
+    int64_t cost = 0;
+    for (const OrderedTask& task : unit) cost += costs_.Of(task.kind, task.stage);
+    if (unit.size() == 1 || costs_.pair.empty()) return cost;
+    return costs_.pair[std::min(static_cast<size_t>(unit[0].stage), costs_.pair.size() - 1)];
+  }
+
+  // Runs what comes next at a position; false if its input is not there.
+  bool RunNext(size_t position) {
+    const size_t size = UnitSize(position);
+    const std::span<const OrderedTask> unit =
+        std::span(order_.positions[position]).subspan(next_[position], size);
+    int64_t start = now_[position];
+    for (const OrderedTask& task : unit) {
+      const int64_t available = Available(task, position);
+      if (available == kNever) return false;
+      start = std::max(start, available);
+    }
+    const int64_t end = now_[position] = start + UnitCost(unit);
+    for (const OrderedTask& task : unit) {
+      times_[position][next_[position]++] = {start, end};
+      if (task.kind == TaskKind::kWeightGrad) continue;
+      const bool forward = task.kind == TaskKind::kForward;
+      (forward ? forward_end_ : gradient_end_)[Index(task.stage, task.microbatch)] = end;
+      const int32_t after = forward ? task.stage + 1 : task.stage - 1;
+      if (after >= 0 && after < order_.stages) ready_.push_back(PositionOf(after, task.pipe));
+    }
+    return true;
+  }
+
+  // The task that the position cannot go on without: of a pair, the one whose input is missing.
   const OrderedTask& Head(size_t position) const {
-    return order_.positions[position][next_[position]];
+    const std::vector<OrderedTask>& tasks = order_.positions[position];
+    const size_t at = next_[position];
+    const bool second = UnitSize(position) == 2 && Available(tasks[at], position) != kNever;
+    return tasks[second ? at + 1 : at];
   }
 
   // The position whose task the head of `position` waits for.
   size_t WaitsFor(size_t position) const {
     const OrderedTask& task = Head(position);
-    const int32_t stage = task.kind == TaskKind::kForward ? task.stage - 1 : task.stage + 1;
-    return position_of_[static_cast<size_t>(stage)];
+    return PositionOf(Before(task), task.pipe);
   }
 
   const TaskOrder& order_;
-  std::vector<size_t> position_of_;    // by stage
+  const TaskCosts& costs_;
+  std::vector<size_t> position_of_;    // by pipe and stage
   std::vector<int64_t> forward_end_;   // by stage and microbatch
   std::vector<int64_t> gradient_end_;  // of the input gradient
   std::vector<size_t> next_;           // by position
   std::vector<int64_t> now_;
+  std::vector<size_t> ready_;  // positions to try
   TaskTimes times_;
 };
 
@@ -161,8 +199,27 @@ void Clock::ReportCircle(Diagnostics& diagnostics) const {
 
 }  // namespace
 
-std::optional<TaskTimes> PredictTimes(const TaskOrder& order, Diagnostics& diagnostics) {
-  Clock clock(order);
+int64_t TaskCosts::Of(TaskKind kind, int32_t stage) const {
+  const auto at = [stage](const std::vector<int64_t>& list) {
+    return list[std::min(static_cast<size_t>(stage), list.size() - 1)];
+  };
+  switch (kind) {
+    case TaskKind::kForward:
+    case TaskKind::kRecompute:
+      return at(forward);
+    case TaskKind::kBackward:
+      return at(input_grad) + at(weight_grad);
+    case TaskKind::kInputGrad:
+      return at(input_grad);
+    case TaskKind::kWeightGrad:
+      return at(weight_grad);
+  }
+  CHECK(false);
+}
+
+std::optional<TaskTimes> PredictTimes(const TaskOrder& order, const TaskCosts& costs,
+                                      Diagnostics& diagnostics) {
+  Clock clock(order, costs);
   clock.Run();
   if (!clock.Finished()) {
     clock.ReportCircle(diagnostics);

@@ -25,21 +25,52 @@ struct OrderedTask {
   int32_t chunk = 0;
   int32_t microbatch = 0;
   int32_t stage = 0;
+  int32_t pipe = 0;           // of a bidirectional placement; 0 otherwise
   int32_t overlap_pair = -1;  // tasks of one `overlap { }` share a number; -1: none
   ast::Location location;     // of the call in the schedule
 };
 
+// What a chunk of a position is: a stage of a pipe. Every (stage, pipe) is at exactly one
+// (position, chunk).
+struct ChunkPlace {
+  int32_t stage = 0;
+  int32_t pipe = 0;
+
+  bool operator==(const ChunkPlace&) const = default;
+};
+
 struct TaskOrder {
-  int32_t chunks = 1;  // of each position
-  int32_t stages = 1;  // pp * chunks
-  int32_t microbatches = 1;
+  int32_t chunks = 1;        // of each position
+  int32_t pipes = 1;         // 2 if bidirectional: pipe q takes the q-th half of the microbatches
+  int32_t stages = 1;        // pp * chunks / pipes
+  int32_t microbatches = 1;  // of all pipes together
+  std::vector<std::vector<ChunkPlace>> placement;   // [pp][chunks]
   std::vector<std::vector<OrderedTask>> positions;  // [pp]
+
+  // The pipe that a microbatch goes through.
+  int32_t PipeOf(int32_t microbatch) const {
+    return microbatch / ((microbatches + pipes - 1) / pipes);
+  }
+};
+
+// What a task costs, in integer units of the caller's choice: by stage, or one entry for all. What
+// predicts times and what `greedy` weighs.
+struct TaskCosts {
+  std::vector<int64_t> forward = {1};
+  std::vector<int64_t> input_grad = {1};
+  std::vector<int64_t> weight_grad = {1};
+  std::vector<int64_t> pair = {};  // an overlapped forward and backward; empty: their sum
+  int64_t transfer = 0;            // latency of one, occupying no compute
+
+  // A backward costs its two halves.
+  int64_t Of(TaskKind kind, int32_t stage) const;
 };
 
 // Empty after errors: a task that is missing, done twice, out of range, or before what it needs on
 // its own position.
 std::optional<TaskOrder> EvaluateSchedule(const CheckedProgram& program, int64_t microbatches,
-                                          const Limits& limits, Diagnostics& diagnostics);
+                                          const TaskCosts& costs, const Limits& limits,
+                                          Diagnostics& diagnostics);
 
 // One line a position: "0F0 0F1 0B0 ..." (stage, kind, microbatch; an overlapped pair in brackets).
 std::string ToText(const TaskOrder& order);

@@ -6,8 +6,6 @@
 #include <ctime>
 #include <map>
 
-#include "compiler/passes/passes.h"
-#include "compiler/schedule/predict_times.h"
 #include "tests/bench/gpt_plan.h"
 
 namespace pprun {
@@ -55,9 +53,24 @@ BENCHMARK(Positions)
     ->Range(1, 64)
     ->Unit(benchmark::kMillisecond);
 
-// Every phase of one compile. `place_tasks` includes what stands between the model and the passes.
+void Depth(benchmark::State& state) {
+  RunCompile(state, {.depth = state.range(0),
+                     .width = 64,
+                     .heads = 1,
+                     .vocabulary = 64,
+                     .pp = 2,
+                     .microbatches = 4});
+}
+BENCHMARK(Depth)
+    ->Name("Compile/depth")
+    ->RangeMultiplier(4)
+    ->Range(16, 1024)
+    ->Unit(benchmark::kMillisecond)
+    ->Complexity(benchmark::oN);
+
+// Processor seconds of every phase of one compile. `place_tasks` includes evaluating the schedule.
 void RunPhases(benchmark::State& state) {
-  const GptSize size{.microbatches = state.range(0)};
+  const GptSize size{.depth = state.range(1), .microbatches = state.range(0)};
   const TextFile file(GptText(size));
   std::map<std::string, double> seconds;
   int64_t instructions = 0;
@@ -69,37 +82,38 @@ void RunPhases(benchmark::State& state) {
       last = now;
     };
     // Once by hand up to the model, once whole.
+    CompileOptions options;
     SourceFiles files;
     Diagnostics diagnostics;
-    const Limits limits;
     const uint32_t index = files.Add(file.path(), GptText(size));
-    std::optional<CheckedProgram> checked =
-        Check(Parse(files, index, limits, diagnostics), {}, limits, diagnostics);
+    const std::optional<CheckedProgram> checked =
+        Check(Parse(files, index, options.limits, diagnostics), {}, options.limits, diagnostics);
     lap("1 parse, check");
-    const std::optional<TaskOrder> order =
-        EvaluateSchedule(*checked, size.microbatches, limits, diagnostics);
-    benchmark::DoNotOptimize(PredictTimes(*order, diagnostics));
-    lap("2 schedule");
     const CompiledModel model = CompileModel(*checked, MicrobatchSamples(*checked));
     benchmark::DoNotOptimize(&model);
-    lap("3 model");
-    CompileOptions options;
+    lap("2 model");
     options.after_pass = [&](std::string_view pass, const Draft&) {
-      lap("4 " + std::string(pass));
+      lap("3 " + std::string(pass));
     };
     last = ProcessorTime();
     const Compilation result = CompileFile(file, options);
-    lap("5 verify");
+    lap("4 verify");
     instructions = InstructionCount(*result.plan);
   }
   const double rounds = static_cast<double>(state.iterations());
-  for (const char* phase : {"1 parse, check", "2 schedule", "3 model"}) {
-    seconds["4 place_tasks"] -= seconds[phase];
+  for (const char* phase : {"1 parse, check", "2 model"}) {
+    seconds["3 place_tasks"] -= seconds[phase];
   }
   for (const auto& [phase, total] : seconds) state.counters[phase] = total / rounds;
   state.counters["instructions"] = static_cast<double>(instructions);
 }
-BENCHMARK(RunPhases)->Name("Phases")->Arg(64)->Arg(1024)->Unit(benchmark::kMillisecond);
+BENCHMARK(RunPhases)
+    ->Name("Phases")
+    ->ArgNames({"microbatches", "depth"})
+    ->Args({64, 24})
+    ->Args({1024, 24})
+    ->Args({8, 1536})
+    ->Unit(benchmark::kMillisecond);
 
 // A schedule of one call a line, so the text grows with the microbatches.
 void LongText(benchmark::State& state) {

@@ -13,6 +13,7 @@ namespace {
 TaskOrder Order(int32_t pp, int32_t microbatches, bool one_f_one_b) {
   TaskOrder order{.stages = pp, .microbatches = microbatches};
   for (int32_t r = 0; r < pp; ++r) {
+    order.placement.push_back({{.stage = r}});
     std::vector<OrderedTask>& tasks = order.positions.emplace_back();
     const auto add = [&](TaskKind kind, int32_t i) {
       tasks.push_back({.kind = kind, .microbatch = i, .stage = r});
@@ -31,7 +32,7 @@ TEST(PredictTimesTest, MakespanIsTheTextbookFormula) {
     for (int32_t microbatches : {1, 2, 5, 8, 16}) {
       for (bool one_f_one_b : {false, true}) {
         Diagnostics diagnostics;
-        const auto times = PredictTimes(Order(pp, microbatches, one_f_one_b), diagnostics);
+        const auto times = PredictTimes(Order(pp, microbatches, one_f_one_b), {}, diagnostics);
         ASSERT_TRUE(times);
         int64_t makespan = 0;
         for (const auto& tasks : *times) makespan = std::max(makespan, tasks.back().end);
@@ -54,7 +55,7 @@ TEST(PredictTimesTest, ACircleIsReportedWithItsMembers) {
                         {.kind = TaskKind::kBackward, .microbatch = 0, .stage = 1},
                         {.kind = TaskKind::kBackward, .microbatch = 1, .stage = 1}};
   Diagnostics diagnostics;
-  EXPECT_FALSE(PredictTimes(order, diagnostics));
+  EXPECT_FALSE(PredictTimes(order, {}, diagnostics));
   ASSERT_EQ(diagnostics.all().size(), 1u);
   const Diagnostic& error = diagnostics.all()[0];
   EXPECT_EQ(error.message, "this schedule deadlocks");
@@ -70,7 +71,7 @@ TEST(PredictTimesTest, ACircleIsReportedWithItsMembers) {
 TEST(ForwardOrderTest, EveryStageRunsEveryMicrobatchWithoutCircle) {
   const TaskOrder forward = ForwardOrder(Order(4, 6, true), {});
   Diagnostics diagnostics;
-  const auto times = PredictTimes(forward, diagnostics);
+  const auto times = PredictTimes(forward, {}, diagnostics);
   ASSERT_TRUE(times);
   for (const auto& tasks : forward.positions) EXPECT_EQ(tasks.size(), 6u);
   EXPECT_EQ(times->back().back().end, 6 + 3);
