@@ -1,127 +1,16 @@
 #include "tests/plan/plan_builder.h"
 
 #include <algorithm>
+#include <array>
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/base/hash.h"
-#include "compiler/plan/text.h"
+#include "tests/plan/built_functions.h"
 
 namespace pprun {
 namespace {
 
 using What = BuiltTask::What;
-
-constexpr int64_t kSamples = 2, kSequence = 4, kVocabulary = 16, kWidth = 8;
-const TensorType kIds{DType::kI32, {kSamples, kSequence}};
-const TensorType kActivation{DType::kF32, {kSamples, kSequence, kWidth}};
-const TensorType kLogits{DType::kF32, {kSamples, kSequence, kVocabulary}};
-const TensorType kLse{DType::kF32, {kSamples, kSequence}};
-const TensorType kTable{DType::kF32, {kVocabulary, kWidth}};
-const TensorType kLossType{DType::kF64, {}};
-constexpr int64_t kLogitsBytes = kSamples * kSequence * kVocabulary * 4;
-constexpr int64_t kFrameBytes = kLogitsBytes + 64;
-const TensorType kFrame{DType::kF32, {kFrameBytes / 4}};
-
-// An argument with the views of it, in order.
-struct Part {
-  Role role;
-  Access access;
-  int64_t bytes;
-  std::vector<View> views;
-};
-Part Tensor(Role role, Access access, const TensorType& type) {
-  return {role, access, type.Bytes(), {{0, 0, type}}};
-}
-Part Region(Role role, Access access) {
-  return {role, access, kFrameBytes, {{0, 0, kLogits}, {0, kLogitsBytes, kLse}}};
-}
-
-Operation Op(OpKind kind, std::vector<int32_t> operands) {
-  Operation operation{.kind = kind};
-  if (kind == OpKind::kCrossEntropy || kind == OpKind::kCrossEntropyGrad) {
-    operation.attributes.loss_scale = 0.125;
-  }
-  for (const int32_t operand : operands) operation.operands.emplace_back(operand);
-  return operation;
-}
-
-Function Make(std::string name, TaskKind kind, const std::vector<Part>& parts,
-              std::vector<Operation> operations) {
-  Function function{.name = std::move(name), .kind = kind};
-  for (const Part& part : parts) {
-    const int32_t argument = static_cast<int32_t>(function.arguments.size());
-    function.arguments.push_back({part.role, part.access, part.bytes, 0});
-    for (View view : part.views) {
-      view.argument = argument;
-      function.views.push_back(view);
-    }
-  }
-  function.segments.push_back({.count = static_cast<int32_t>(operations.size())});
-  function.operations = std::move(operations);
-  return function;
-}
-
-// In the order of FunctionOf.
-std::vector<Function> MakeFunctions() {
-  const auto read = Access::kRead, write = Access::kWrite, add = Access::kAccumulate;
-  const Part weight = Tensor(Role::kParameter, read, kTable);
-  const Part gradient = Tensor(Role::kGradient, add, kTable);
-  const Part tokens = Tensor(Role::kTokens, read, kIds);
-  const Part targets = Tensor(Role::kTargets, read, kIds);
-  const Part input = Tensor(Role::kInput, read, kActivation);
-  const Part input_gradient = Tensor(Role::kInputGradient, write, kActivation);
-  const Part loss = Tensor(Role::kLoss, write, kLossType);
-  const OpKind linear = OpKind::kLinear, entropy = OpKind::kCrossEntropy;
-  return {
-      Make("embed.forward", TaskKind::kForward,
-           {weight, tokens, Tensor(Role::kOutput, write, kActivation)},
-           {Op(OpKind::kEmbedding, {1, 0, 2})}),
-      Make("embed.backward", TaskKind::kBackward,
-           {gradient, tokens, Tensor(Role::kOutputGradient, read, kActivation)},
-           {Op(OpKind::kEmbeddingWeightGrad, {1, 2, 0})}),
-      Make("embed.weight_grad", TaskKind::kWeightGrad,
-           {gradient, tokens, Tensor(Role::kOutputGradient, read, kActivation)},
-           {Op(OpKind::kEmbeddingWeightGrad, {1, 2, 0})}),
-      Make("head.forward", TaskKind::kForward,
-           {weight, input, targets, loss, Region(Role::kFrameInput, write)},
-           {Op(linear, {1, 0, -1, 4}), Op(entropy, {4, 2, 3, 5})}),
-      Make("head.evaluate", TaskKind::kForward,
-           {weight, input, targets, loss, Region(Role::kWorkspace, write)},
-           {Op(linear, {1, 0, -1, 4}), Op(entropy, {4, 2, 3, 5})}),
-      Make("head.backward", TaskKind::kBackward,
-           {weight, gradient, input, input_gradient, targets, Region(Role::kFrameInput, read),
-            Region(Role::kWorkspace, write)},
-           {Op(OpKind::kCrossEntropyGrad, {5, 4, 6, 7}),
-            Op(OpKind::kLinearWeightGrad, {2, 7, 1, -1}), Op(OpKind::kLinearInputGrad, {7, 0, 3})}),
-      Make("head.input_grad", TaskKind::kInputGrad,
-           {weight, input_gradient, targets, Region(Role::kFrameInput, read),
-            Region(Role::kStash, write)},
-           {Op(OpKind::kCrossEntropyGrad, {3, 2, 4, 5}), Op(OpKind::kLinearInputGrad, {5, 0, 1})}),
-      Make("head.weight_grad", TaskKind::kWeightGrad, {gradient, input, Region(Role::kStash, read)},
-           {Op(OpKind::kLinearWeightGrad, {1, 2, 0, -1})}),
-  };
-}
-
-constexpr int32_t kEmbed = 0, kHead = 1;
-
-FunctionId FunctionOf(int32_t layer, TaskKind kind, ProgramKind program) {
-  if (layer == kEmbed) {
-    if (kind == TaskKind::kForward) return FunctionId(0);
-    return FunctionId(kind == TaskKind::kBackward ? 1 : 2);
-  }
-  switch (kind) {
-    case TaskKind::kForward:
-      return FunctionId(program == ProgramKind::kValidate ? 4 : 3);
-    case TaskKind::kBackward:
-      return FunctionId(5);
-    case TaskKind::kInputGrad:
-      return FunctionId(6);
-    case TaskKind::kWeightGrad:
-    case TaskKind::kRecompute:
-      return FunctionId(7);
-  }
-  CHECK(false);
-}
 
 class Builder {
  public:
@@ -174,7 +63,7 @@ class Builder {
           std::min<int32_t>(static_cast<int32_t>(plan_.layers.size()), what_.positions - 1);
       plan_.layers.push_back({name, HashText(name), StageId(stage)});
     }
-    plan_.functions = MakeFunctions();
+    plan_.functions = MakeBuiltFunctions();
     plan_.groups.push_back({"dp", {}, {AxisId(1)}});
     if (what_.positions > 1) {
       plan_.groups.push_back({"pp", {PositionId(0), PositionId(1)}, {}});
@@ -402,7 +291,7 @@ class Builder {
   }
 
   void IssueRun(int32_t layer, TaskKind kind, int32_t microbatch) {
-    const FunctionId function = FunctionOf(layer, kind, program_);
+    const FunctionId function = BuiltFunctionOf(layer, kind, program_);
     const int32_t first = static_cast<int32_t>(Here().bindings.size());
     for (const Argument& argument : plan_.functions[function.index()].arguments) {
       Here().bindings.push_back(Bind(layer, argument, microbatch));
@@ -489,57 +378,10 @@ class Builder {
 
 }  // namespace
 
-std::vector<BuiltOrder> DefaultOrder(const PlanToBuild& what) {
-  std::vector<BuiltOrder> order(static_cast<size_t>(what.positions));
-  const int32_t count = what.microbatches;
-  const bool apart = what.halves == PlanToBuild::Halves::kApart;
-  const auto add = [&](size_t position, What task, int32_t microbatch) {
-    if (microbatch < count) order[position].push_back({task, microbatch});
-  };
-  if (what.positions == 1) {
-    for (int32_t i = 0; i < count; ++i) {
-      add(0, What::kForward, i);
-      add(0, apart ? What::kInputGrad : What::kBackward, i);
-      if (apart) add(0, What::kWeightGrad, i);
-    }
-    return order;
-  }
-  add(0, What::kForward, 0);
-  add(0, What::kSendActivation, 0);
-  add(1, What::kRecvActivation, 0);
-  for (int32_t i = 0; i < count; ++i) {
-    add(0, What::kForward, i + 1);
-    add(0, What::kSendActivation, i + 1);
-    add(0, What::kRecvGradient, i);
-    add(0, apart ? What::kWeightGrad : What::kBackward, i);
-    add(1, What::kForward, i);
-    add(1, What::kRecvActivation, i + 1);
-    add(1, apart ? What::kInputGrad : What::kBackward, i);
-    add(1, What::kSendGradient, i);
-    if (apart) add(1, What::kWeightGrad, i);
-  }
-  return order;
-}
-
 Plan BuildPlan(const PlanToBuild& what) { return BuildPlan(what, DefaultOrder(what)); }
 
 Plan BuildPlan(const PlanToBuild& what, const std::vector<BuiltOrder>& order) {
   return Builder(what).Build(order);
-}
-
-std::vector<Instruction>& StepOf(Plan& plan, size_t position) {
-  return plan.positions[position].programs[static_cast<size_t>(ProgramKind::kStep)].instructions;
-}
-
-size_t FindInstruction(const Plan& plan, size_t position, const std::string& text,
-                       size_t occurrence) {
-  const Position& at = plan.positions[position];
-  const auto& step = at.programs[static_cast<size_t>(ProgramKind::kStep)].instructions;
-  for (size_t i = 0; i < step.size(); ++i) {
-    const std::string line = ToText(plan, at, step[i]);
-    if (line.find(text) != line.npos && occurrence-- == 0) return i;
-  }
-  CHECK(false);
 }
 
 }  // namespace pprun

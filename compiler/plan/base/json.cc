@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <unordered_set>
+#include <utility>
 
 #include "compiler/plan/base/check.h"
 
@@ -145,7 +146,7 @@ class Reader {
       if (!names.insert(name).second) Fail("the name `" + name + "` occurs twice");
       SkipSpace();
       if (!Take(':')) Fail("`:` expected");
-      value.members.emplace_back(std::move(name), Value(depth + 1));
+      value.members.push_back({std::move(name), Value(depth + 1)});
       SkipSpace();
     } while (Take(','));
     if (!Take('}')) Fail("`,` or `}` expected");
