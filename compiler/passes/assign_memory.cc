@@ -7,7 +7,7 @@
 // slots. After it: buffers are the plan's, one a slot; arenas have their sizes. Linear in the
 // number of instructions. Tests: assign_memory_test.cc.
 #include <algorithm>
-#include <deque>
+#include <list>
 #include <map>
 
 #include "compiler/passes/passes.h"
@@ -71,10 +71,6 @@ class PositionMemory {
     end += AlignedBytes(bytes);
     return offset;
   }
-  bool IsCover(BufferId buffer) const {
-    return std::any_of(place_.covers.begin(), place_.covers.end(),
-                       [&](const Cover& cover) { return cover.buffer == buffer; });
-  }
   void PlaceBuffers();
   void PlaceCovers();
   void Rename();
@@ -96,7 +92,8 @@ void PositionMemory::AssignSlots(const Program& program) {
       lifetime.last = static_cast<int64_t>(i);
     }
   }
-  std::vector<std::deque<int32_t>> free(place_.pools.size());
+  // Lists, since most pools are fixed and have none, and an empty list is small.
+  std::vector<std::list<int32_t>> free(place_.pools.size());
   std::vector<int32_t> used(place_.pools.size(), 0);
   for (size_t i = 0; i < mentioned.size(); ++i) {
     const int64_t now = static_cast<int64_t>(i);
@@ -105,7 +102,7 @@ void PositionMemory::AssignSlots(const Program& program) {
       Pool& pool = place_.pools[pool_index];
       if (pool.kind == Pool::Kind::kFixed || lifetimes[buffer.index()].first != now) continue;
       lifetimes[buffer.index()].first = -1;  // assigned, should it be mentioned twice here
-      std::deque<int32_t>& slots = free[pool_index];
+      std::list<int32_t>& slots = free[pool_index];
       const bool fresh =
           slots.empty() || (pool.kind == Pool::Kind::kTransfer && used[pool_index] < 2);
       if (fresh) {
@@ -139,6 +136,9 @@ void PositionMemory::PlaceBuffers() {
     for (int32_t slot = 0; slot < pool.slots; ++slot)
       offsets[i].push_back(Take(pool.arena, pool.type.Bytes()));
   }
+  // Covers have no place of their own.
+  std::vector<bool> covers(position_.buffers.size(), false);
+  for (const Cover& cover : place_.covers) covers[cover.buffer.index()] = true;
   for (size_t i = 0; i < position_.buffers.size(); ++i) {
     Buffer& buffer = position_.buffers[i];
     const Pool& pool = place_.pools[place_.pool_of[i].index()];
@@ -146,7 +146,7 @@ void PositionMemory::PlaceBuffers() {
     if (pool.kind != Pool::Kind::kFixed) {
       buffer.offset = offsets[place_.pool_of[i].index()][static_cast<size_t>(slot_[i])];
       buffer.name = pool.name + "[" + std::to_string(slot_[i]) + "]" + pool.suffix;
-    } else if (!IsCover(BufferId(static_cast<int64_t>(i)))) {
+    } else if (!covers[i]) {
       buffer.offset = Take(buffer.arena, buffer.type.Bytes());
     }
   }

@@ -6,6 +6,7 @@
 // whatever the timing. Linear in instructions times streams. Tests: insert_events_test.cc.
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "compiler/passes/passes.h"
 #include "compiler/passes/splice.h"
@@ -16,38 +17,58 @@ namespace {
 
 constexpr int32_t kNone = -1;
 
+// Bytes of a program's memory, as a range of segments.
+struct Touched {
+  size_t begin = 0;
+  size_t end = 0;
+  Access access = Access::kRead;
+};
+
 // The arenas cut at every boundary of an effect, so that a segment is touched wholly or not at all.
 class Segments {
  public:
-  explicit Segments(const std::vector<std::vector<Effect>>& effects) {
-    for (const std::vector<Effect>& of_one : effects) {
-      for (const Effect& effect : of_one) {
-        std::vector<int64_t>& cuts = cuts_[static_cast<size_t>(effect.arena)];
-        cuts.push_back(effect.begin);
-        cuts.push_back(effect.end);
-      }
+  explicit Segments(const std::vector<Effect>& effects) {
+    for (const Effect& effect : effects) {
+      Cuts& cuts = cuts_[static_cast<size_t>(effect.arena)];
+      cuts.Add(effect.begin);
+      cuts.Add(effect.end);
     }
     for (size_t arena = 0; arena < cuts_.size(); ++arena) {
-      std::vector<int64_t>& cuts = cuts_[arena];
-      std::sort(cuts.begin(), cuts.end());
-      cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+      cuts_[arena].Tidy();
       base_[arena] = count_;
-      count_ += cuts.size();
+      count_ += cuts_[arena].offsets.size();
     }
   }
 
   size_t Count() const { return count_; }
-  size_t Begin(const Effect& effect) const { return Find(effect.arena, effect.begin); }
-  size_t End(const Effect& effect) const { return Find(effect.arena, effect.end); }
+  Touched Of(const Effect& effect) const {
+    return {Find(effect.arena, effect.begin), Find(effect.arena, effect.end), effect.access};
+  }
 
  private:
+  // Effects are many and their boundaries few: doubles are dropped on the way.
+  struct Cuts {
+    std::vector<int64_t> offsets;
+    size_t tidy_at = 1024;
+
+    void Add(int64_t offset) {
+      offsets.push_back(offset);
+      if (offsets.size() >= tidy_at) Tidy();
+    }
+    void Tidy() {
+      std::sort(offsets.begin(), offsets.end());
+      offsets.erase(std::unique(offsets.begin(), offsets.end()), offsets.end());
+      tidy_at = std::max(tidy_at, 2 * offsets.size());
+    }
+  };
+
   size_t Find(ArenaKind arena, int64_t offset) const {
-    const std::vector<int64_t>& cuts = cuts_[static_cast<size_t>(arena)];
+    const std::vector<int64_t>& cuts = cuts_[static_cast<size_t>(arena)].offsets;
     return base_[static_cast<size_t>(arena)] +
            static_cast<size_t>(std::lower_bound(cuts.begin(), cuts.end(), offset) - cuts.begin());
   }
 
-  std::array<std::vector<int64_t>, kArenaCount> cuts_;
+  std::array<Cuts, kArenaCount> cuts_;
   std::array<size_t, kArenaCount> base_{};
   size_t count_ = 0;
 };
@@ -56,21 +77,22 @@ class ProgramEvents {
  public:
   ProgramEvents(const Plan& plan, const Position& position, Program& program)
       : program_(program), streams_(position.streams.size()) {
+    std::vector<Effect> effects;
     for (const Instruction& instruction : program.instructions) {
-      AppendEffects(plan, position, instruction, effects_.emplace_back());
+      AppendEffects(plan, position, instruction, effects);
+      effects_end_.push_back(effects.size());
     }
-  }
-
-  void Run() {
-    if (program_.events > 0) return;
-    const Segments segments(effects_);
+    const Segments segments(effects);
+    for (const Effect& effect : effects) touched_.push_back(segments.Of(effect));
     last_writer_.assign(segments.Count(), kNone);
     last_reader_.assign(segments.Count() * streams_, kNone);
     clocks_.assign(program_.instructions.size() * streams_, kNone);
     last_on_stream_.assign(streams_, kNone);
     event_of_.resize(program_.instructions.size());
-    for (size_t i = 0; i < program_.instructions.size(); ++i)
-      Order(segments, static_cast<int32_t>(i));
+  }
+
+  void Run() {
+    for (size_t i = 0; i < program_.instructions.size(); ++i) Order(static_cast<int32_t>(i));
     for (size_t i = 0; i < event_of_.size(); ++i) {
       if (!event_of_[i].valid()) continue;
       const Instruction& recorded = program_.instructions[i];
@@ -84,12 +106,18 @@ class ProgramEvents {
   int32_t& Clock(int32_t instruction, size_t stream) {
     return clocks_[static_cast<size_t>(instruction) * streams_ + stream];
   }
-  void Order(const Segments& segments, int32_t instruction);
+  std::span<const Touched> TouchedBy(int32_t instruction) const {
+    const size_t i = static_cast<size_t>(instruction);
+    const size_t begin = i == 0 ? 0 : effects_end_[i - 1];
+    return std::span(touched_).subspan(begin, effects_end_[i] - begin);
+  }
+  void Order(int32_t instruction);
   void Await(int32_t instruction, int32_t earlier);
 
   Program& program_;
   size_t streams_;
-  std::vector<std::vector<Effect>> effects_;
+  std::vector<Touched> touched_;      // of all instructions, in order
+  std::vector<size_t> effects_end_;   // by instruction
   std::vector<int32_t> last_writer_;  // by segment
   std::vector<int32_t> last_reader_;  // by segment and stream, since the last write
   std::vector<int32_t> clocks_;  // by instruction and stream: the last that is known to be done
@@ -101,7 +129,7 @@ class ProgramEvents {
 
 // The instruction waits for everything it depends on, latest first, since the latest often brings
 // the rest along.
-void ProgramEvents::Order(const Segments& segments, int32_t instruction) {
+void ProgramEvents::Order(int32_t instruction) {
   const size_t own = program_.instructions[static_cast<size_t>(instruction)].stream.index();
   if (last_on_stream_[own] != kNone) {
     for (size_t s = 0; s < streams_; ++s) Clock(instruction, s) = Clock(last_on_stream_[own], s);
@@ -112,10 +140,10 @@ void ProgramEvents::Order(const Segments& segments, int32_t instruction) {
     const size_t stream = program_.instructions[static_cast<size_t>(earlier)].stream.index();
     needed[stream] = std::max(needed[stream], earlier);
   };
-  for (const Effect& effect : effects_[static_cast<size_t>(instruction)]) {
-    for (size_t segment = segments.Begin(effect); segment < segments.End(effect); ++segment) {
+  for (const Touched& touched : TouchedBy(instruction)) {
+    for (size_t segment = touched.begin; segment < touched.end; ++segment) {
       need(last_writer_[segment]);
-      if (effect.access == Access::kRead) continue;
+      if (touched.access == Access::kRead) continue;
       for (size_t s = 0; s < streams_; ++s) need(last_reader_[segment * streams_ + s]);
     }
   }
@@ -126,10 +154,10 @@ void ProgramEvents::Order(const Segments& segments, int32_t instruction) {
   }
   Clock(instruction, own) = instruction;
   last_on_stream_[own] = instruction;
-  for (const Effect& effect : effects_[static_cast<size_t>(instruction)]) {
-    for (size_t segment = segments.Begin(effect); segment < segments.End(effect); ++segment) {
+  for (const Touched& touched : TouchedBy(instruction)) {
+    for (size_t segment = touched.begin; segment < touched.end; ++segment) {
       int32_t* readers = &last_reader_[segment * streams_];
-      if (effect.access == Access::kRead) {
+      if (touched.access == Access::kRead) {
         readers[own] = instruction;
       } else {
         last_writer_[segment] = instruction;
@@ -155,7 +183,9 @@ void ProgramEvents::Await(int32_t instruction, int32_t earlier) {
 
 void InsertEvents(Draft& draft) {
   for (Position& position : draft.plan.positions) {
-    for (Program& program : position.programs) ProgramEvents(draft.plan, position, program).Run();
+    for (Program& program : position.programs) {
+      if (program.events == 0) ProgramEvents(draft.plan, position, program).Run();
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 // the step, validate and initialise programs hold everything that needs no other rank. Tests:
 // place_tasks_test.cc.
 #include <algorithm>
+#include <map>
 
 #include "compiler/passes/passes.h"
 #include "compiler/plan/base/check.h"
@@ -14,16 +15,19 @@
 namespace pprun {
 namespace {
 
-// Buffers of one role, made on first use: by instance (or 0) and microbatch.
+// Buffers of one role, made on first use: by instance (or 0) and microbatch. Those of a row share a
+// pool.
 class BufferTable {
  public:
   BufferTable(size_t rows, size_t microbatches)
-      : microbatches_(microbatches), ids_(rows * microbatches) {}
+      : microbatches_(microbatches), ids_(rows * microbatches), pools_(rows) {}
   BufferId& At(size_t row, size_t microbatch) { return ids_[row * microbatches_ + microbatch]; }
+  PoolId& PoolOf(size_t row) { return pools_[row]; }
 
  private:
   size_t microbatches_;
   std::vector<BufferId> ids_;
+  std::vector<PoolId> pools_;
 };
 
 // Builds the programs of one position.
@@ -66,8 +70,14 @@ class PositionPlacer {
     return model_
         .layers[static_cast<size_t>(model_.instances[static_cast<size_t>(instance)].layer)];
   }
+  TensorType TokenType() const {
+    return {.dtype = DType::kI32, .shape = {draft_.samples, draft_.plan.train.sequence}};
+  }
   bool KeepsInput(int32_t instance) const;
-  BufferId FromPool(BufferId& buffer, const Pool& pool);
+  // `describe` gives the pool, and is called once a row.
+  template <typename Describe>
+  BufferId FromPool(BufferTable& table, size_t row, size_t microbatch, const Describe& describe);
+  Pool PoolBetween(Boundary::Kind kind, int32_t instance) const;
   BufferId Activation(Values& values, ProgramKind program, int32_t instance, size_t microbatch);
   BufferId Gradient(Values& values, int32_t instance, size_t microbatch);
   BufferId Workspace(StreamId stream);
@@ -82,7 +92,7 @@ class PositionPlacer {
   PositionId position_;
   DraftPosition& place_;
   size_t microbatches_;
-  std::vector<std::pair<std::string, PoolId>> pools_;
+  std::map<std::string, PoolId> pools_;
   std::vector<BufferId> tokens_, targets_, losses_;
   std::vector<BufferId> workspaces_;  // by StreamId
   std::vector<Values> values_;        // by ProgramKind, as far as made
@@ -109,9 +119,7 @@ void PositionPlacer::MakeState() {
           "gradient of " + parameter.name + suffix, parameter.type);
     }
   }
-  tokens_.resize(microbatches_);
-  targets_.resize(microbatches_);
-  losses_.resize(microbatches_);
+  for (auto* ids : {&tokens_, &targets_, &losses_}) ids->resize(microbatches_);
 }
 
 void PositionPlacer::PlaceInitialise() {
@@ -139,56 +147,53 @@ bool PositionPlacer::KeepsInput(int32_t instance) const {
   return false;
 }
 
-BufferId PositionPlacer::FromPool(BufferId& buffer, const Pool& pool) {
+template <typename Describe>
+BufferId PositionPlacer::FromPool(BufferTable& table, size_t row, size_t microbatch,
+                                  const Describe& describe) {
+  BufferId& buffer = table.At(row, microbatch);
   if (buffer.valid()) return buffer;
-  const std::string key = pool.name + pool.suffix + ToString(pool.type);
-  const auto found = std::find_if(pools_.begin(), pools_.end(),
-                                  [&](const auto& entry) { return entry.first == key; });
-  PoolId id;
-  if (found == pools_.end()) {
-    id = AddPool(draft_, position_, pool);
-    pools_.emplace_back(key, id);
-  } else {
-    id = found->second;
+  PoolId& id = table.PoolOf(row);
+  if (!id.valid()) {
+    const Pool pool = describe();
+    PoolId& known = pools_[pool.name + pool.suffix + ToString(pool.type)];
+    if (!known.valid()) known = AddPool(draft_, position_, pool);
+    id = known;
   }
   return buffer = AddBuffer(draft_, position_, id);
 }
 
+// What an instance hands to the next one, or the gradient that it gets back for it.
+Pool PositionPlacer::PoolBetween(Boundary::Kind kind, int32_t instance) const {
+  const TensorType type = *LayerOf(instance).output;
+  const bool activation = kind == Boundary::Kind::kActivation;
+  const std::string what = activation ? "activation" : "gradient";
+  if (IsHere(instance) && IsHere(instance + 1)) {
+    return {.kind = Pool::Kind::kFrame, .name = what, .arena = ArenaKind::kWorkspace, .type = type};
+  }
+  return {.kind = Pool::Kind::kTransfer,
+          .name = (IsHere(instance) == activation ? "sent " : "received ") + what,
+          .arena = ArenaKind::kTransferSlots,
+          .type = type};
+}
+
 BufferId PositionPlacer::Activation(Values& values, ProgramKind program, int32_t instance,
                                     size_t microbatch) {
-  const TensorType type = *LayerOf(instance).output;
-  Pool pool{.kind = Pool::Kind::kTransfer, .arena = ArenaKind::kTransferSlots, .type = type};
-  if (!IsHere(instance)) {
-    pool.name = "received activation";
-  } else if (!IsHere(instance + 1)) {
-    pool.name = "sent activation";
-  } else if (program == ProgramKind::kStep && KeepsInput(instance + 1)) {
-    pool.kind = Pool::Kind::kFrame;
-    pool.name = "frame";
-    pool.suffix = "." + model_.instances[static_cast<size_t>(instance) + 1].name + ".input";
-    pool.arena = ArenaKind::kFrames;
-  } else {
-    pool.kind = Pool::Kind::kFrame;
-    pool.name = "activation";
-    pool.arena = ArenaKind::kWorkspace;
-  }
-  return FromPool(values.activation.At(static_cast<size_t>(instance), microbatch), pool);
+  const size_t row = static_cast<size_t>(instance);
+  return FromPool(values.activation, row, microbatch, [&] {
+    Pool pool = PoolBetween(Boundary::Kind::kActivation, instance);
+    if (pool.kind == Pool::Kind::kFrame && program == ProgramKind::kStep &&
+        KeepsInput(instance + 1)) {
+      pool.name = "frame";
+      pool.suffix = "." + model_.instances[row + 1].name + ".input";
+      pool.arena = ArenaKind::kFrames;
+    }
+    return pool;
+  });
 }
 
 BufferId PositionPlacer::Gradient(Values& values, int32_t instance, size_t microbatch) {
-  Pool pool{.kind = Pool::Kind::kTransfer,
-            .arena = ArenaKind::kTransferSlots,
-            .type = *LayerOf(instance).output};
-  if (!IsHere(instance)) {
-    pool.name = "sent gradient";
-  } else if (!IsHere(instance + 1)) {
-    pool.name = "received gradient";
-  } else {
-    pool.kind = Pool::Kind::kFrame;
-    pool.name = "gradient";
-    pool.arena = ArenaKind::kWorkspace;
-  }
-  return FromPool(values.gradient.At(static_cast<size_t>(instance), microbatch), pool);
+  return FromPool(values.gradient, static_cast<size_t>(instance), microbatch,
+                  [&] { return PoolBetween(Boundary::Kind::kGradient, instance); });
 }
 
 // Each compute stream has one, as large as the largest that a function here wants.
@@ -215,20 +220,21 @@ BufferId PositionPlacer::Workspace(StreamId stream) {
 BufferId PositionPlacer::Bind(Values& values, ProgramKind program, const Argument& argument,
                               int32_t instance, size_t microbatch, StreamId stream) {
   const CompiledInstance& layer = model_.instances[static_cast<size_t>(instance)];
-  const size_t row = static_cast<size_t>(instance);
-  const std::string number = "[" + std::to_string(microbatch) + "]";
-  const TensorType ids{.dtype = DType::kI32, .shape = {draft_.samples, draft_.plan.train.sequence}};
   const auto saved = [&](BufferTable& table, const char* name, const char* what) {
-    return FromPool(table.At(row, microbatch), {.kind = Pool::Kind::kFrame,
-                                                .name = name,
-                                                .suffix = "." + layer.name + what,
-                                                .arena = ArenaKind::kFrames,
-                                                .type = RegionType(argument.bytes)});
+    return FromPool(table, static_cast<size_t>(instance), microbatch, [&] {
+      return Pool{.kind = Pool::Kind::kFrame,
+                  .name = name,
+                  .suffix = "." + layer.name + what,
+                  .arena = ArenaKind::kFrames,
+                  .type = RegionType(argument.bytes)};
+    });
   };
   const auto fixed = [&](std::vector<BufferId>& made, ArenaKind arena, const char* name,
                          const TensorType& type) {
-    if (!made[microbatch].valid())
-      made[microbatch] = AddFixedBuffer(draft_, position_, arena, name + number, type);
+    if (!made[microbatch].valid()) {
+      made[microbatch] = AddFixedBuffer(draft_, position_, arena,
+                                        name + ("[" + std::to_string(microbatch) + "]"), type);
+    }
     return made[microbatch];
   };
   switch (argument.role) {
@@ -248,9 +254,9 @@ BufferId PositionPlacer::Bind(Values& values, ProgramKind program, const Argumen
     case Role::kInputGradient:
       return Gradient(values, instance - 1, microbatch);
     case Role::kTokens:
-      return fixed(tokens_, ArenaKind::kBatch, "tokens", ids);
+      return fixed(tokens_, ArenaKind::kBatch, "tokens", TokenType());
     case Role::kTargets:
-      return fixed(targets_, ArenaKind::kBatch, "targets", ids);
+      return fixed(targets_, ArenaKind::kBatch, "targets", TokenType());
     case Role::kLoss:
       return fixed(losses_, ArenaKind::kScalars, "loss", {.dtype = DType::kF64, .shape = {}});
     case Role::kFrameInput:
