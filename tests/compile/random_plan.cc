@@ -46,6 +46,7 @@ class Writer {
     }
     return text + "}\n" + Schedule(microbatches) +
            OneOf({"", "gradients naive;\n", "gradients flat;\n",
+                  "gradients ddp(bucket = 1, overlap = true);\n",
                   "gradients ddp(bucket = 1 KiB, overlap = true);\n",
                   "gradients ddp(bucket = 1 KiB, overlap = false);\n",
                   "gradients ddp(bucket = 25 MiB, overlap = true);\n"});
@@ -148,8 +149,11 @@ class Writer {
         return "schedule one_f_one_b;\n";
       case 3:
         return kZeroBubbleH1;
-      default:
-        return ToSource(LegalOrder(random_, pp_, microbatches), random_);
+      default: {
+        RandomOrder order = LegalOrder(random_, pp_, microbatches);
+        if (Chance(2)) PairUp(random_, order);
+        return ToSource(order);
+      }
     }
   }
 

@@ -126,6 +126,20 @@ RandomOrder LocalOrder(std::mt19937_64& random, int pp, int microbatches) {
                  });
 }
 
+void PairUp(std::mt19937_64& random, RandomOrder& order) {
+  for (std::vector<RandomTask>& tasks : order) {
+    for (size_t i = 0; i + 1 < tasks.size(); ++i) {
+      if (tasks[i].microbatch == tasks[i + 1].microbatch || Pick(random, 6) != 0) continue;
+      tasks[i].beside = RandomTask::Beside::kNext;
+      if (Completes(order)) {
+        ++i;
+      } else {
+        tasks[i].beside = RandomTask::Beside::kNothing;
+      }
+    }
+  }
+}
+
 bool Completes(const RandomOrder& order) {
   Progress progress(static_cast<int>(order.size()));
   std::vector<size_t> next(order.size(), 0);
@@ -133,8 +147,14 @@ bool Completes(const RandomOrder& order) {
     moved = false;
     for (size_t p = 0; p < order.size(); ++p) {
       const int position = static_cast<int>(p);
-      for (; next[p] < order[p].size() && progress.Ready(position, order[p][next[p]]); ++next[p]) {
-        progress.Do(position, order[p][next[p]]);
+      while (next[p] < order[p].size()) {
+        const RandomTask& first = order[p][next[p]];
+        const size_t count = first.beside == RandomTask::Beside::kNext ? 2 : 1;
+        const RandomTask& last = order[p][next[p] + count - 1];
+        if (!progress.Ready(position, first) || !progress.Ready(position, last)) break;
+        progress.Do(position, first);
+        progress.Do(position, last);
+        next[p] += count;
         moved = true;
       }
     }
@@ -145,19 +165,16 @@ bool Completes(const RandomOrder& order) {
   return true;
 }
 
-std::string ToSource(const RandomOrder& order, std::mt19937_64& random) {
+std::string ToSource(const RandomOrder& order) {
   std::string text = "schedule random {\n  order on rank r {\n";
   for (size_t p = 0; p < order.size(); ++p) {
-    const std::vector<RandomTask>& tasks = order[p];
     text += "    if r == " + std::to_string(p) + " {";
-    for (size_t i = 0; i < tasks.size(); ++i) {
-      const bool pair = i + 1 < tasks.size() && tasks[i].microbatch != tasks[i + 1].microbatch &&
-                        Pick(random, 8) == 0;
-      if (pair) {
-        text += " overlap { " + CallOf(tasks[i]) + " " + CallOf(tasks[i + 1]) + " }";
+    for (size_t i = 0; i < order[p].size(); ++i) {
+      if (order[p][i].beside == RandomTask::Beside::kNext) {
+        text += " overlap { " + CallOf(order[p][i]) + " " + CallOf(order[p][i + 1]) + " }";
         ++i;
       } else {
-        text += " " + CallOf(tasks[i]);
+        text += " " + CallOf(order[p][i]);
       }
     }
     text += " }\n";

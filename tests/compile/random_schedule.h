@@ -1,6 +1,7 @@
 // Random orders of a schedule's tasks, and their text: every position's list spelt out.
 #pragma once
 
+#include <cstdint>
 #include <random>
 #include <string>
 #include <vector>
@@ -12,6 +13,8 @@ namespace pprun {
 struct RandomTask {
   TaskKind kind = TaskKind::kForward;
   int microbatch = 0;
+  // Beside the next one, as an overlapped pair; the two start together.
+  enum class Beside : uint8_t { kNothing, kNext } beside = Beside::kNothing;
 };
 
 // [position], in order.
@@ -24,11 +27,13 @@ RandomOrder LegalOrder(std::mt19937_64& random, int pp, int microbatches);
 // Each position's tasks in a random order of its own: positions may come to wait for each other.
 RandomOrder LocalOrder(std::mt19937_64& random, int pp, int microbatches);
 
+// Makes overlapped pairs of some neighbours of different microbatches, where the order stays legal.
+void PairUp(std::mt19937_64& random, RandomOrder& order);
+
 // Whether every position gets to its end, found by running whatever can run.
 bool Completes(const RandomOrder& order);
 
-// `schedule random { ... }`; some neighbours that do not depend on each other become overlapped
-// pairs.
-std::string ToSource(const RandomOrder& order, std::mt19937_64& random);
+// `schedule random { ... }`, and its choice.
+std::string ToSource(const RandomOrder& order);
 
 }  // namespace pprun
