@@ -1,10 +1,12 @@
 // Time of what is done to a finished plan wherever it is used, each linear in its instructions:
-// proving it (goal: 100 ns an instruction), writing, reading, and printing it.
+// proving it, writing, reading, and printing it.
 #include <benchmark/benchmark.h>
 
+#include "compiler/plan/effects.h"
 #include "compiler/plan/file.h"
 #include "compiler/plan/text.h"
 #include "compiler/simulate/simulate.h"
+#include "compiler/verify/checks.h"
 #include "tests/bench/gpt_plan.h"
 
 namespace pprun {
@@ -28,6 +30,28 @@ void RunVerify(benchmark::State& state) {
   }
   CountPlan(state, plan, 0);
 }
+
+// One check of the verifier alone. Accesses are what its cost depends on: a run has one a binding.
+void RunCheck(benchmark::State& state, void (*check)(const Plan&, Findings&)) {
+  const Plan plan = CompileGpt({});
+  std::vector<Effect> accesses;
+  for (const Position& position : plan.positions) {
+    for (const Program& program : position.programs) {
+      for (const Instruction& instruction : program.instructions) {
+        AppendEffects(plan, position, instruction, accesses);
+      }
+    }
+  }
+  for (auto _ : state) {
+    Findings findings;
+    check(plan, findings);
+    if (!findings.empty()) state.SkipWithError("not proven");
+  }
+  CountPlan(state, plan, 0);
+  state.counters["accesses"] = static_cast<double>(accesses.size());
+}
+
+void Follow(const Plan& plan, Findings& findings) { FollowValues(plan, findings, findings); }
 
 // The machine of semantics.h alone: the least that a proof of freedom from deadlock costs.
 void RunMachineAlone(benchmark::State& state) {
@@ -74,6 +98,11 @@ void Sizes(benchmark::internal::Benchmark* bench) {
 }
 
 BENCHMARK(RunVerify)->Name("Verify")->Apply(Sizes);
+BENCHMARK_CAPTURE(RunCheck, types, CheckTypes)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(RunCheck, matching, CheckMatching)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(RunCheck, deadlock, CheckDeadlock)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(RunCheck, races, CheckRaces)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(RunCheck, values, Follow)->Unit(benchmark::kMillisecond);
 BENCHMARK(RunMachineAlone)->Name("RunMachine")->Apply(Sizes);
 BENCHMARK(RunSimulate)->Name("Simulate")->Apply(Sizes);
 BENCHMARK(RunSerialise)->Name("Serialise")->Apply(Sizes);
