@@ -1,5 +1,5 @@
 // The tensor that each argument of each function is, for those that are one tensor. Tests:
-// check_instructions_test.cc.
+// named_damage_test.cc.
 #pragma once
 
 #include <optional>

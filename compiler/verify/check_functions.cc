@@ -1,6 +1,6 @@
 // types, second part: a function's views lie inside its arguments, its operands fit the operations'
 // signatures and shape rules, every argument is accessed only as it declares, and nothing is read
-// before it is written. Tests: check_functions_test.cc.
+// before it is written. Tests: named_damage_test.cc.
 #include <cmath>
 #include <set>
 #include <span>

@@ -1,5 +1,5 @@
 // types, third part: every instruction is on a stream of its kind, and its operands exist and have
-// the types that it works on. Tests: check_instructions_test.cc.
+// the types that it works on. Tests: named_damage_test.cc.
 #include <algorithm>
 #include <optional>
 #include <variant>
@@ -306,7 +306,7 @@ void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, Po
       }
     }
   }
-  if (bound > WorkLimit(position.bindings.size())) {
+  if (bound > BoundArgumentsLimit(position.bindings.size())) {
     findings.Add(FindingKind::kTypes, where + " binds too many arguments through shared bindings");
   }
 }

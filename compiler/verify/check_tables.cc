@@ -1,6 +1,6 @@
 // types, first part: the plan's tables refer only to what exists, and their sizes are within
 // limits, so that everything after this may index and multiply without asking. Tests:
-// check_tables_test.cc.
+// named_damage_test.cc.
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -76,6 +76,8 @@ class TableCheck {
         return;
       }
     }
+    Require(plan_.positions.size() <= kMaxPositions,
+            "the plan has more than " + std::to_string(kMaxPositions) + " positions");
     Require(static_cast<int64_t>(plan_.positions.size()) == plan_.AxisSize("pp"),
             "the plan has " + std::to_string(plan_.positions.size()) + " positions, the mesh " +
                 std::to_string(plan_.AxisSize("pp")));
@@ -199,7 +201,8 @@ class TableCheck {
                 static_cast<int64_t>(position.losses.size()) == plan_.train.microbatches,
             name + " has losses, but not one a microbatch");
     for (const BufferId loss : position.losses) {
-      Require(is(loss, DType::kF64, {}), name + " has a loss that is no f64[] buffer");
+      Require(!loss.valid() || is(loss, DType::kF64, {}),
+              name + " has a loss that is no f64[] buffer");
     }
     Require(!position.gradient_norm.valid() || is(position.gradient_norm, DType::kF32, {2}),
             name + " has a gradient norm that is no f32[2] buffer");

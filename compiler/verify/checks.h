@@ -1,5 +1,5 @@
 // The checks, one a property. Each takes for granted what those before it have proven, and adds
-// what it finds. Tests: the test named after each file.
+// what it finds. Tests: named_damage_test.cc, damage_test.cc.
 #pragma once
 
 #include "compiler/plan/plan.h"

@@ -24,6 +24,8 @@ void Follower::OnRun(std::span<const Site> sites) {
   if (context_.data_flow.full()) return;
   site_ = sites.front();
   const Instruction& instruction = InstructionAt(plan(), program_, site_);
+  // No plan of a compiler comes near; one made to waste time is refused at the end.
+  if (context_.work > context_.work_limit) return;
   if (sites.size() == 1) return std::visit(*this, instruction.operands);
   if (std::holds_alternative<Send>(instruction.operands)) return Transfer(sites[0], sites[1]);
   CollectiveAcross(sites);
@@ -77,10 +79,9 @@ std::string Follower::Describe(const std::vector<Piece>& pieces) const {
 }
 
 void Follower::Fail(Findings& findings, const std::string& what) {
-  findings.Add(findings.full()                       ? FindingKind::kDataFlow
-               : &findings == &context_.completeness ? FindingKind::kCompleteness
-                                                     : FindingKind::kDataFlow,
-               NameOf(plan(), program_, site_) + " " + what,
+  const FindingKind kind =
+      &findings == &context_.completeness ? FindingKind::kCompleteness : FindingKind::kDataFlow;
+  findings.Add(kind, NameOf(plan(), program_, site_) + " " + what,
                InstructionAt(plan(), program_, site_).source);
 }
 
@@ -119,6 +120,7 @@ void Follower::CheckGradient(ParameterId parameter, const Range& range,
       .scaled = scaled};
   for (const Piece& piece : pieces) {
     context_.work += static_cast<int64_t>(expected.uses.size()) * expected.microbatches;
+    if (context_.work > context_.work_limit) return;
     const auto problem = GradientProblem(plan(), context_.values, piece.value, expected);
     if (!problem) continue;
     return Fail(context_.completeness, "uses a gradient of " + name + " that " + *problem);
@@ -317,6 +319,12 @@ void FollowValues(const Plan& plan, Findings& data_flow, Findings& completeness)
                         .data_flow = data_flow,
                         .completeness = completeness};
   for (const Function& function : plan.functions) context.flows.push_back(FlowOf(function));
+  size_t size = 0;
+  for (const Position& position : plan.positions) {
+    size += position.bindings.size();
+    for (const Program& program : position.programs) size += program.instructions.size();
+  }
+  context.work_limit = WorkLimit(size);
 
   const Followed made =
       Follower(context, ProgramKind::kInitialise, Memory(plan.positions.size())).Run();
@@ -325,6 +333,9 @@ void FollowValues(const Plan& plan, Findings& data_flow, Findings& completeness)
   context.uses = FindUses(plan, context.values, start);
   CheckStep(context, Follower(context, ProgramKind::kStep, start).Run());
   CheckValidate(context, Follower(context, ProgramKind::kValidate, start).Run());
+  if (context.work > context.work_limit) {
+    data_flow.Add(FindingKind::kDataFlow, "the plan's buffers hold more than can be followed");
+  }
 }
 
 }  // namespace pprun

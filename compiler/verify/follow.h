@@ -6,7 +6,8 @@
 // microbatch's frame, another layer's gradient), and a gradient that is not the sum of every
 // (parameter use, microbatch, replica) exactly once where it is used. Counted for the end: tasks,
 // updates, initialisations (follow_results.cc). Runs: follow_run.cc, collectives:
-// follow_collective.cc. Cost: instructions times pieces touched. Tests: follow_values_test.cc.
+// follow_collective.cc. Cost: instructions times pieces touched. Tests: named_damage_test.cc,
+// damage_test.cc.
 #pragma once
 
 #include <array>
@@ -67,7 +68,8 @@ struct FollowContext {
   std::vector<std::vector<ArgumentFlow>> flows;  // by function
   // Producer, consumer, the consumer's argument: pairs whose regions are known to fit.
   std::set<std::tuple<FunctionId, FunctionId, size_t>> fits;
-  int64_t work = 0;  // pieces touched
+  int64_t work = 0;  // pieces touched, and terms of gradients looked at
+  int64_t work_limit = 0;
   Findings& data_flow;
   Findings& completeness;
 };

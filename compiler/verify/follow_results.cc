@@ -1,7 +1,7 @@
 // completeness, what must hold when a program has ended: each microbatch went forward,
 // input-gradient and weight-gradient through every layer exactly once; every holder initialised and
 // updated each of its parameters exactly once; losses and norm are where the plan says; validation
-// changed nothing that training needs. Tests: completeness_test.cc.
+// changed nothing that training needs. Tests: named_damage_test.cc, damage_test.cc.
 #include <algorithm>
 #include <array>
 
@@ -188,20 +188,25 @@ class EndCheck {
                               source);
   }
 
-  // Each loss is there, at one position at least.
+  // The loss of each microbatch is there, at one position.
   void Losses() {
-    bool reported = false;
+    std::vector<int> reported(static_cast<size_t>(context_.plan.train.microbatches), 0);
     for (size_t p = 0; p < context_.plan.positions.size(); ++p) {
       const std::vector<BufferId>& losses = context_.plan.positions[p].losses;
-      reported |= !losses.empty();
       for (size_t i = 0; i < losses.size(); ++i) {
+        if (!losses[i].valid()) continue;
+        ++reported[i];
         Holds(PositionId(static_cast<int64_t>(p)), losses[i],
               {.kind = Value::Kind::kLoss, .microbatch = MicrobatchId(static_cast<int64_t>(i))},
               {});
       }
     }
-    if (!reported) {
-      context_.completeness.Add(FindingKind::kCompleteness, "no position reports the loss");
+    for (size_t i = 0; i < reported.size(); ++i) {
+      if (reported[i] == 1) continue;
+      context_.completeness.Add(FindingKind::kCompleteness,
+                                "the loss of microbatch " + std::to_string(i) + " is reported by " +
+                                    std::to_string(reported[i]) + " positions, not by one");
+      return;
     }
   }
 

@@ -1,5 +1,5 @@
 // What a function's body does to each of its arguments, byte by byte: what it writes, and what it
-// reads before it has written it, so that the caller must have. Tests: check_functions_test.cc.
+// reads before it has written it, so that the caller must have. Tests: named_damage_test.cc.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
 // What a gradient is the sum of, as a set of (parameter use, microbatch, replica). Tests:
-// follow_values_test.cc.
+// named_damage_test.cc, damage_test.cc.
 #pragma once
 
 #include <compare>

@@ -1,7 +1,7 @@
 // matching: on every channel, sends and recvs are as many and in the same order; on every group of
 // several positions, the members issue the same collectives in the same order; every wait comes
 // after its event's only record. Each stream is a queue of its own program, so order within a
-// program is all there is. Linear. Tests: matching_test.cc.
+// program is all there is. Linear. Tests: named_damage_test.cc.
 #include <algorithm>
 #include <optional>
 #include <variant>

@@ -7,7 +7,7 @@
 // record in issue order (matching), so one walk in issue order with a clock vector a stream
 // decides. Parameters and optimizer state start as `initialise` leaves them, everything else
 // undefined; a second run of the step starts with no less, so one proves two. Cost: instructions
-// times streams, and segments touched. Tests: races_test.cc, damage_test.cc.
+// times streams, and segments touched. Tests: damage_test.cc.
 #include <algorithm>
 #include <variant>
 

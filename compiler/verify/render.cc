@@ -1,5 +1,5 @@
 // A finding as people read it: place, message, the quoted line with a caret, and notes the same
-// way. Tests: render_test.cc.
+// way. Tests: deadlock_test.cc.
 #include <algorithm>
 
 #include "compiler/plan/text.h"

@@ -1,5 +1,5 @@
 // A position's memory, cut wherever an effect of any of its programs begins or ends: an instruction
-// touches a segment wholly or not at all. Tests: races_test.cc.
+// touches a segment wholly or not at all. Tests: damage_test.cc.
 #pragma once
 
 #include <algorithm>

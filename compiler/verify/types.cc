@@ -1,6 +1,6 @@
 // types: references, shapes, dtypes and byte ranges fit buffers, arenas and limits, whatever a
 // hostile file says. After it, every id of the plan that an instruction uses is in range, every
-// buffer lies in its arena, and no size overflows. Tests: types_check_test.cc.
+// buffer lies in its arena, and no size overflows. Tests: named_damage_test.cc.
 #include "compiler/verify/argument_types.h"
 #include "compiler/verify/checks.h"
 

@@ -1,5 +1,5 @@
 // What a range of bytes holds, as far as a training step is concerned: a value is named by what
-// made it, not by its numbers. Tests: follow_values_test.cc.
+// made it, not by its numbers. Tests: named_damage_test.cc, damage_test.cc.
 #pragma once
 
 #include <cstdint>

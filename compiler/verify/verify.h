@@ -1,16 +1,23 @@
 // Proves that a plan cannot hang, race, or leave anything out. Sees the plan alone; trusts nothing
 // in it.
 //
-// Checks, each in a file of its own, in this order, stopping after the first that finds something:
-//   types        references, shapes, dtypes and byte ranges fit buffers, arenas and limits
-//   matching     every send has its recv, every member of a group issues the same collectives, in
-//   the same order deadlock     no program can hang under zero buffering, streams as they are and
-//   merged into issue order data_flow    nothing is read before it is written, overwritten while
-//   needed, or used by two streams without an event completeness every microbatch goes forward,
-//   input-gradient and weight-gradient through every stage exactly once, and
-//                every optimizer shard sees every (parameter use, microbatch, replica) exactly once
-//   memory       the peak of each position against a limit
-// All programs are checked, the step twice in a row. What is proven, no backend checks again.
+// Checks in this order, stopping after the first that finds something; what is proven, no backend
+// checks again. All programs are checked, the step twice in a row.
+//
+// - types (types.cc, check_tables.cc, check_functions.cc, check_instructions.cc): references,
+//   shapes, dtypes and byte ranges fit buffers, arenas and limits.
+// - matching (matching.cc): every send has its recv, every member of a group issues the same
+//   collectives in the same order, every wait comes after its record.
+// - deadlock (deadlock.cc): no program can hang under zero buffering, streams as they are and
+//   merged into issue order.
+// - data_flow (races.cc, follow.h): nothing is read before it is written, overwritten while needed,
+//   or used by two streams without an event; everything read is the value it is meant to be.
+// - completeness (follow.h): every microbatch goes forward, input-gradient and weight-gradient
+//   through every layer exactly once, and every update sees every (parameter use, microbatch,
+//   replica) exactly once.
+// - memory (memory.cc): the peak of each position against a limit.
+//
+// Tests: verify_test.cc; against an independent oracle, damage_test.cc.
 #pragma once
 
 #include <cstdint>

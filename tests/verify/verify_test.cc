@@ -50,5 +50,23 @@ TEST(Verify, HoldsThePeakAgainstTheLimit) {
   EXPECT_EQ(findings[0].kind, FindingKind::kMemory);
 }
 
+// Six thousand nested buffers, each zeroed: every instruction touches all the pieces of those
+// before.
+TEST(Verify, RefusesPlansThatWouldTakeTheSquareOfTheirSize) {
+  Plan plan = BuildPlan({.positions = 1});
+  Position& position = plan.positions[0];
+  constexpr int64_t kCount = 6000;
+  const int64_t begin = position.arena_bytes[static_cast<size_t>(ArenaKind::kWorkspace)];
+  position.arena_bytes[static_cast<size_t>(ArenaKind::kWorkspace)] += 4 * kCount;
+  for (int64_t i = 1; i <= kCount; ++i) {
+    position.buffers.push_back({"nested", ArenaKind::kWorkspace, begin, {DType::kF32, {i}}});
+    const BufferId buffer(static_cast<int64_t>(position.buffers.size()) - 1);
+    StepOf(plan, 0).push_back({StreamId(0), SourceId(), Zero{buffer}});
+  }
+  const std::vector<Finding> findings = Verify(plan);
+  ASSERT_FALSE(findings.empty());
+  EXPECT_NE(findings[0].message.find("overlap too much"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace pprun
