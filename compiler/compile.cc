@@ -113,25 +113,71 @@ std::vector<PlacedTask> WithTimes(const std::vector<OrderedTask>& tasks,
 }
 
 // A parameter's gradient is summed where it is used, so all its uses have to be in one place.
-void CheckTiedUses(const CheckedProgram& program, const CompiledModel& model,
-                   const std::vector<std::vector<int32_t>>& stages, Diagnostics& diagnostics) {
-  std::vector<int32_t> first_stage(model.parameters.size(), -1);
-  for (size_t stage = 0; stage < stages.size(); ++stage) {
-    for (int32_t id : stages[stage]) {
-      const CompiledInstance& instance = model.instances[static_cast<size_t>(id)];
-      for (const ParameterUse& use : instance.parameters) {
-        int32_t& first = first_stage[use.parameter.index()];
-        if (first < 0) first = static_cast<int32_t>(stage);
-        if (first == static_cast<int32_t>(stage)) continue;
-        const ast::Location place =
-            program.model->layers[static_cast<size_t>(instance.layer)].location;
-        diagnostics
-            .Error(place,
-                   "`" + model.parameters[use.parameter.index()].name +
-                       "` is tied across stages, which is not supported: it is used in stage " +
-                       std::to_string(first) + " and in stage " + std::to_string(stage))
-            .Note(place, "keep both layers in one stage, or give this one weights of its own");
-        return;
+void CheckTiedUses(const CheckedProgram& program, const CompiledModel& model, const Draft& draft,
+                   Diagnostics& diagnostics) {
+  std::vector<StageId> first_use(model.parameters.size());
+  for (size_t id = 0; id < model.instances.size(); ++id) {
+    const CompiledInstance& instance = model.instances[id];
+    const StageId stage = draft.plan.layers[id].stage;
+    for (const ParameterUse& use : instance.parameters) {
+      StageId& first = first_use[use.parameter.index()];
+      if (!first.valid()) first = stage;
+      if (draft.PositionOf(first, 0) == draft.PositionOf(stage, 0)) continue;
+      const ast::Location place =
+          program.model->layers[static_cast<size_t>(instance.layer)].location;
+      diagnostics
+          .Error(place,
+                 "`" + model.parameters[use.parameter.index()].name +
+                     "` is tied across stages, which is not supported: it is used in stage " +
+                     std::to_string(first.value) + " and in stage " + std::to_string(stage.value))
+          .Note(place, "keep both layers in one stage, or give this one weights of its own");
+      return;
+    }
+  }
+}
+
+// Where every stage of every pipe is, and what every position runs when.
+void PlaceChunks(const TaskOrder& order, const TaskTimes& times, const TaskOrder& forward,
+                 const TaskTimes& forward_times, Draft& draft) {
+  draft.positions.resize(order.positions.size());
+  draft.position_of.resize(static_cast<size_t>(order.pipes * order.stages));
+  for (int32_t i = 0; i < order.microbatches; ++i) draft.pipe_of.push_back(order.PipeOf(i));
+  const bool validates = draft.plan.train.validation.kind != DataSpec::Kind::kNone;
+  for (size_t p = 0; p < order.positions.size(); ++p) {
+    DraftPosition& place = draft.positions[p];
+    place.chunks = order.placement[p];
+    for (const ChunkPlace& chunk : place.chunks) {
+      draft.position_of[static_cast<size_t>(chunk.pipe * order.stages + chunk.stage)] =
+          PositionId(static_cast<int64_t>(p));
+    }
+    place.tasks[static_cast<size_t>(ProgramKind::kStep)] = WithTimes(order.positions[p], times[p]);
+    if (validates) {
+      place.tasks[static_cast<size_t>(ProgramKind::kValidate)] =
+          WithTimes(forward.positions[p], forward_times[p]);
+    }
+  }
+}
+
+// Which layers every position holds, and who holds every parameter.
+void PlaceLayers(const CompiledModel& model, Draft& draft) {
+  for (size_t stage = 0; stage < draft.instances_of.size(); ++stage) {
+    for (int32_t id : draft.instances_of[stage]) {
+      draft.plan.layers[static_cast<size_t>(id)].stage = StageId(static_cast<int64_t>(stage));
+    }
+  }
+  for (Parameter& parameter : draft.plan.parameters) parameter.sum_over = draft.ReplicaAxes();
+  for (size_t p = 0; p < draft.positions.size(); ++p) {
+    const PositionId position(static_cast<int64_t>(p));
+    std::vector<int32_t>& here = draft.positions[p].instances;
+    for (const ChunkPlace& chunk : draft.positions[p].chunks) {
+      const std::vector<int32_t>& stage = draft.instances_of[static_cast<size_t>(chunk.stage)];
+      here.insert(here.end(), stage.begin(), stage.end());
+    }
+    std::sort(here.begin(), here.end());
+    for (int32_t id : here) {
+      for (const ParameterUse& use : model.instances[static_cast<size_t>(id)].parameters) {
+        std::vector<PositionId>& holders = draft.plan.parameters[use.parameter.index()].holders;
+        if (holders.empty() || holders.back() != position) holders.push_back(position);
       }
     }
   }
@@ -141,48 +187,18 @@ void CheckTiedUses(const CheckedProgram& program, const CompiledModel& model,
 Draft MakeDraft(Plan plan, const Compilation& result,
                 const std::vector<std::vector<int32_t>>& stages, const TaskTimes& times,
                 const TaskCosts& costs, Diagnostics& diagnostics) {
-  const TaskOrder& order = *result.order;
   Draft draft{.plan = std::move(plan),
               .program = &*result.checked,
               .model = &*result.model,
-              .microbatches = order.microbatches,
+              .microbatches = result.order->microbatches,
               .files = &result.files,
               .instances_of = stages,
               .samples = MicrobatchSamples(*result.checked)};
-  draft.positions.resize(order.positions.size());
-  draft.position_of.resize(static_cast<size_t>(order.stages));
-  const bool validates = draft.plan.train.validation.kind != DataSpec::Kind::kNone;
-  const TaskOrder forward = ForwardOrder(order, result.checked->schedule.location);
+  const TaskOrder forward = ForwardOrder(*result.order, result.checked->schedule.location);
   const std::optional<TaskTimes> forward_times = PredictTimes(forward, costs, diagnostics);
-  for (size_t p = 0; p < order.positions.size(); ++p) {
-    DraftPosition& place = draft.positions[p];
-    place.stages.resize(static_cast<size_t>(order.chunks));
-    for (const OrderedTask& task : order.positions[p]) {
-      place.stages[static_cast<size_t>(task.chunk)] = StageId(task.stage);
-      draft.position_of[static_cast<size_t>(task.stage)] = PositionId(static_cast<int64_t>(p));
-    }
-    place.tasks[static_cast<size_t>(ProgramKind::kStep)] = WithTimes(order.positions[p], times[p]);
-    if (validates) {
-      place.tasks[static_cast<size_t>(ProgramKind::kValidate)] =
-          WithTimes(forward.positions[p], (*forward_times)[p]);
-    }
-  }
-  for (size_t stage = 0; stage < stages.size(); ++stage) {
-    const PositionId position = draft.position_of[stage];
-    std::vector<int32_t>& here = draft.positions[position.index()].instances;
-    here.insert(here.end(), stages[stage].begin(), stages[stage].end());
-    std::sort(here.begin(), here.end());
-    for (int32_t id : stages[stage]) {
-      draft.plan.layers[static_cast<size_t>(id)].stage = StageId(static_cast<int64_t>(stage));
-      for (const ParameterUse& use : result.model->instances[static_cast<size_t>(id)].parameters) {
-        Parameter& parameter = draft.plan.parameters[use.parameter.index()];
-        parameter.sum_over = draft.ReplicaAxes();
-        std::vector<PositionId>& holders = parameter.holders;
-        if (std::find(holders.begin(), holders.end(), position) == holders.end())
-          holders.push_back(position);
-      }
-    }
-  }
+  PlaceChunks(*result.order, times, forward, *forward_times, draft);
+  PlaceLayers(*result.model, draft);
+  CheckTiedUses(*result.checked, *result.model, draft, diagnostics);
   return draft;
 }
 
@@ -195,12 +211,10 @@ void Lower(const std::string& path, const CompileOptions& options, const TaskTim
   const std::optional<std::vector<std::vector<int32_t>>> stages =
       SplitStages(checked, *result.model, result.order->stages, result.diagnostics);
   if (!stages) return;
-  CheckTiedUses(checked, *result.model, *stages, result.diagnostics);
-  if (result.diagnostics.HasErrors()) return;
-
   Plan tables = MakeTables(path, checked, *result.model, *result.order, result.files);
   Draft draft =
       MakeDraft(std::move(tables), result, *stages, times, options.costs, result.diagnostics);
+  if (result.diagnostics.HasErrors()) return;
   RunPasses(draft, options.after_pass);
   result.findings = Verify(draft.plan, options.verify);
   result.plan = std::move(draft.plan);

@@ -113,6 +113,7 @@ std::optional<double> Executor::ReadLoss() {
   if (position_.losses.empty()) return std::nullopt;
   double sum = 0;
   for (const BufferId buffer : position_.losses) {
+    if (!buffer.valid()) continue;
     double loss = 0;
     Read(std::as_writable_bytes(std::span(&loss, 1)), buffer, 0);
     sum += loss;

@@ -55,6 +55,7 @@ struct Boundary {
   enum class Kind : uint8_t { kActivation, kGradient } kind = Kind::kActivation;
   StageId from;
   StageId to;
+  int32_t pipe = 0;
   MicrobatchId microbatch;
   BufferId source;  // at the position of `from`
   BufferId target;  // at the position of `to`
@@ -71,7 +72,7 @@ struct DraftPosition {
   std::vector<PoolId> pool_of;  // by BufferId of Position::buffers
   std::vector<Cover> covers;
   std::vector<BufferId> gradient_layout;  // order of the gradient arena
-  std::vector<StageId> stages;            // by chunk
+  std::vector<ChunkPlace> chunks;         // what each chunk is
   std::vector<int32_t> instances;         // of the model that live here, ascending
   std::array<std::vector<PlacedTask>, kProgramCount>
       tasks;  // of the step, and of validation if there is any
@@ -91,8 +92,9 @@ struct Draft {
   const CheckedProgram* program = nullptr;
   const CompiledModel* model = nullptr;
   int32_t microbatches = 1;
+  std::vector<int32_t> pipe_of;  // by microbatch
   const SourceFiles* files = nullptr;
-  std::vector<PositionId> position_of;             // by StageId
+  std::vector<PositionId> position_of;             // by pipe and stage: see PositionOf
   std::vector<std::vector<int32_t>> instances_of;  // by StageId
   int64_t samples = 1;                             // of a microbatch on one replica
 
@@ -104,6 +106,12 @@ struct Draft {
         .programs[static_cast<size_t>(program_kind)]
         .instructions;
   }
+
+  PositionId PositionOf(StageId stage, int32_t pipe) const {
+    return position_of[static_cast<size_t>(pipe * plan.stages + stage.value)];
+  }
+  // The pipe that a microbatch goes through.
+  int32_t PipeOf(size_t microbatch) const { return pipe_of[microbatch]; }
 
   // All but pp: those whose ranks hold the same parameters.
   std::vector<AxisId> ReplicaAxes() const;

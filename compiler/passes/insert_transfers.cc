@@ -70,8 +70,8 @@ const char* What(const Boundary& boundary) {
 // Messages of one type and kind between two positions share a channel. Where stages hand over
 // several types, the further ones are numbered.
 ChannelId ChannelOf(Draft& draft, const Boundary& boundary) {
-  const PositionId from = draft.position_of[boundary.from.index()];
-  const PositionId to = draft.position_of[boundary.to.index()];
+  const PositionId from = draft.PositionOf(boundary.from, boundary.pipe);
+  const PositionId to = draft.PositionOf(boundary.to, boundary.pipe);
   const TensorType type = draft.plan.positions[from.index()].buffers[boundary.source.index()].type;
   const std::string name = std::string(What(boundary)) + " " + std::to_string(from.value) + " to " +
                            std::to_string(to.value);
@@ -160,8 +160,9 @@ void InsertInto(Draft& draft, ProgramKind program) {
   };
   for (const Transfer& transfer : OrderTransfers(draft, program)) {
     const ChannelId channel = ChannelOf(draft, transfer.boundary);
-    const PositionId from = draft.position_of[transfer.boundary.from.index()];
-    const PositionId to = draft.position_of[transfer.boundary.to.index()];
+    const Boundary& boundary = transfer.boundary;
+    const PositionId from = draft.PositionOf(boundary.from, boundary.pipe);
+    const PositionId to = draft.PositionOf(boundary.to, boundary.pipe);
     const int64_t time = transfer.producer->end;
     CHECK(transfer.consumer->start >= time);
     placed[from.index()].push_back({slot_at(from, time), MakeSend(draft, transfer, channel)});

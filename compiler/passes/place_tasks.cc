@@ -15,14 +15,19 @@
 namespace pprun {
 namespace {
 
-// Buffers of one role, made on first use: by instance (or 0) and microbatch. Those of a row share a
-// pool.
+// Of a bidirectional placement; others have one.
+constexpr size_t kMostPipes = 2;
+
+// Buffers of one role, made on first use: by instance and microbatch. Those of one instance and
+// pipe share a pool.
 class BufferTable {
  public:
   BufferTable(size_t rows, size_t microbatches)
-      : microbatches_(microbatches), ids_(rows * microbatches), pools_(rows) {}
+      : microbatches_(microbatches), ids_(rows * microbatches), pools_(rows * kMostPipes) {}
   BufferId& At(size_t row, size_t microbatch) { return ids_[row * microbatches_ + microbatch]; }
-  PoolId& PoolOf(size_t row) { return pools_[row]; }
+  PoolId& PoolOf(size_t row, int32_t pipe) {
+    return pools_[row * kMostPipes + static_cast<size_t>(pipe)];
+  }
 
  private:
   size_t microbatches_;
@@ -62,9 +67,11 @@ class PositionPlacer {
     BufferTable stash;
   };
 
-  bool IsHere(int32_t instance) const {
-    return instance >= 0 && instance < static_cast<int32_t>(model_.instances.size()) &&
-           std::binary_search(place_.instances.begin(), place_.instances.end(), instance);
+  // Whether this position runs the instance for the microbatches of a pipe.
+  bool IsHere(int32_t instance, int32_t pipe) const {
+    if (instance < 0 || instance >= static_cast<int32_t>(model_.instances.size())) return false;
+    const StageId stage = draft_.plan.layers[static_cast<size_t>(instance)].stage;
+    return draft_.PositionOf(stage, pipe) == position_;
   }
   const CompiledLayer& LayerOf(int32_t instance) const {
     return model_
@@ -77,7 +84,7 @@ class PositionPlacer {
   // `describe` gives the pool, and is called once a row.
   template <typename Describe>
   BufferId FromPool(BufferTable& table, size_t row, size_t microbatch, const Describe& describe);
-  Pool PoolBetween(Boundary::Kind kind, int32_t instance) const;
+  Pool PoolBetween(Boundary::Kind kind, int32_t instance, int32_t pipe) const;
   BufferId Activation(Values& values, ProgramKind program, int32_t instance, size_t microbatch);
   BufferId Gradient(Values& values, int32_t instance, size_t microbatch);
   BufferId Workspace(StreamId stream);
@@ -152,7 +159,7 @@ BufferId PositionPlacer::FromPool(BufferTable& table, size_t row, size_t microba
                                   const Describe& describe) {
   BufferId& buffer = table.At(row, microbatch);
   if (buffer.valid()) return buffer;
-  PoolId& id = table.PoolOf(row);
+  PoolId& id = table.PoolOf(row, draft_.PipeOf(microbatch));
   if (!id.valid()) {
     const Pool pool = describe();
     PoolId& known = pools_[pool.name + pool.suffix + ToString(pool.type)];
@@ -163,15 +170,16 @@ BufferId PositionPlacer::FromPool(BufferTable& table, size_t row, size_t microba
 }
 
 // What an instance hands to the next one, or the gradient that it gets back for it.
-Pool PositionPlacer::PoolBetween(Boundary::Kind kind, int32_t instance) const {
+Pool PositionPlacer::PoolBetween(Boundary::Kind kind, int32_t instance, int32_t pipe) const {
   const TensorType type = *LayerOf(instance).output;
   const bool activation = kind == Boundary::Kind::kActivation;
   const std::string what = activation ? "activation" : "gradient";
-  if (IsHere(instance) && IsHere(instance + 1)) {
+  const bool here = IsHere(instance, pipe);
+  if (here && IsHere(instance + 1, pipe)) {
     return {.kind = Pool::Kind::kFrame, .name = what, .arena = ArenaKind::kWorkspace, .type = type};
   }
   return {.kind = Pool::Kind::kTransfer,
-          .name = (IsHere(instance) == activation ? "sent " : "received ") + what,
+          .name = (here == activation ? "sent " : "received ") + what,
           .arena = ArenaKind::kTransferSlots,
           .type = type};
 }
@@ -179,8 +187,9 @@ Pool PositionPlacer::PoolBetween(Boundary::Kind kind, int32_t instance) const {
 BufferId PositionPlacer::Activation(Values& values, ProgramKind program, int32_t instance,
                                     size_t microbatch) {
   const size_t row = static_cast<size_t>(instance);
+  const int32_t pipe = draft_.PipeOf(microbatch);
   return FromPool(values.activation, row, microbatch, [&] {
-    Pool pool = PoolBetween(Boundary::Kind::kActivation, instance);
+    Pool pool = PoolBetween(Boundary::Kind::kActivation, instance, pipe);
     if (pool.kind == Pool::Kind::kFrame && program == ProgramKind::kStep &&
         KeepsInput(instance + 1)) {
       pool.name = "frame";
@@ -192,8 +201,9 @@ BufferId PositionPlacer::Activation(Values& values, ProgramKind program, int32_t
 }
 
 BufferId PositionPlacer::Gradient(Values& values, int32_t instance, size_t microbatch) {
+  const int32_t pipe = draft_.PipeOf(microbatch);
   return FromPool(values.gradient, static_cast<size_t>(instance), microbatch,
-                  [&] { return PoolBetween(Boundary::Kind::kGradient, instance); });
+                  [&] { return PoolBetween(Boundary::Kind::kGradient, instance, pipe); });
 }
 
 // Each compute stream has one, as large as the largest that a function here wants.
@@ -335,32 +345,35 @@ void PositionPlacer::PlaceProgram(ProgramKind program) {
     for (int32_t instance : layers) PlaceRun(values, program, placed.task, instance, stream);
     placed.count = static_cast<int32_t>(instructions.size()) - placed.first;
   }
-  std::vector<BufferId>& losses = draft_.plan.positions[position_.index()].losses;
-  if (losses_.front().valid() && losses.empty()) losses = losses_;
+  const bool has_loss =
+      std::any_of(losses_.begin(), losses_.end(), [](BufferId id) { return id.valid(); });
+  if (has_loss) draft_.plan.positions[position_.index()].losses = losses_;
 }
 
-// Boundaries after a stage of this position; those before it are the other end's to list.
+// Boundaries beside a stage of this position that its results cross.
 void PositionPlacer::ListBoundaries(ProgramKind program, std::vector<Boundary>& boundaries) {
   if (place_.tasks[static_cast<size_t>(program)].empty()) return;
   Values& values = values_[static_cast<size_t>(program)];
-  for (StageId stage : place_.stages) {
+  for (const ChunkPlace& chunk : place_.chunks) {
+    const StageId stage(chunk.stage), next(chunk.stage + 1), previous(chunk.stage - 1);
     const auto list = [&](Boundary::Kind kind, StageId other, int32_t instance,
                           BufferTable& table) {
+      if (draft_.PositionOf(other, chunk.pipe) == position_) return;
       for (size_t i = 0; i < microbatches_; ++i) {
+        if (draft_.PipeOf(i) != chunk.pipe) continue;
         boundaries.push_back({.kind = kind,
                               .from = stage,
                               .to = other,
+                              .pipe = chunk.pipe,
                               .microbatch = MicrobatchId(static_cast<int64_t>(i)),
                               .source = table.At(static_cast<size_t>(instance), i)});
       }
     };
     const std::vector<int32_t>& instances = draft_.instances_of[stage.index()];
-    const StageId next(stage.value + 1), previous(stage.value - 1);
-    if (next.value < draft_.plan.stages && draft_.position_of[next.index()] != position_) {
+    if (next.value < draft_.plan.stages) {
       list(Boundary::Kind::kActivation, next, instances.back(), values.activation);
     }
-    if (program == ProgramKind::kStep && previous.valid() &&
-        draft_.position_of[previous.index()] != position_) {
+    if (program == ProgramKind::kStep && previous.valid()) {
       list(Boundary::Kind::kGradient, previous, instances.front() - 1, values.gradient);
     }
   }
@@ -370,7 +383,7 @@ void PositionPlacer::ListBoundaries(ProgramKind program, std::vector<Boundary>& 
 void PositionPlacer::FillTargets(ProgramKind program, std::vector<Boundary>& boundaries) {
   Values& values = values_[static_cast<size_t>(program)];
   for (Boundary& boundary : boundaries) {
-    if (draft_.position_of[boundary.to.index()] != position_) continue;
+    if (draft_.PositionOf(boundary.to, boundary.pipe) != position_) continue;
     const std::vector<int32_t>& instances = draft_.instances_of[boundary.to.index()];
     const bool activation = boundary.kind == Boundary::Kind::kActivation;
     BufferTable& table = activation ? values.activation : values.gradient;

@@ -3,10 +3,15 @@
 // pass), flat (one for all), ddp (one a bucket; with overlap each is issued, on a stream of its
 // own, as soon as the last microbatch has produced the bucket's last gradient; Li et al. 2020).
 //
+// A parameter that several positions hold (a bidirectional placement) is summed over its holders
+// too, after the backward pass, in an order that does not depend on the position.
+//
 // After it: the gradient arena is laid out in the order in which gradients become ready, so that a
 // bucket is one range; a gradient read by what follows is the sum over microbatches and replicas.
 // Tests: sync_gradients_test.cc.
 #include <algorithm>
+#include <span>
+#include <tuple>
 
 #include "compiler/passes/passes.h"
 #include "compiler/passes/splice.h"
@@ -40,7 +45,7 @@ class PositionSync {
     AddTiedUses();
     for (const Ready& ready : ready_) place_.gradient_layout.push_back(ready.buffer);
     ZeroAtStart();
-    if (draft_.plan.Replicas() > 1) SumOverReplicas();
+    SumOverCopies();
     insertions_.ApplyTo(instructions_);
   }
 
@@ -48,9 +53,13 @@ class PositionSync {
   void FindReady();
   void AddTiedUses();
   void ZeroAtStart();
-  void SumOverReplicas();
+  void SumOverCopies();
+  void Sum(std::span<const Ready> alike);
   BufferId Covering(std::string name, const std::vector<BufferId>& parts);
   void AllReduce(size_t before, BufferId buffer, const Ready& last, const std::string& reason);
+  const std::vector<PositionId>& HoldersOf(const Ready& ready) const {
+    return draft_.plan.parameters[ready.parameter.index()].holders;
+  }
 
   Draft& draft_;
   PositionId position_;
@@ -59,6 +68,7 @@ class PositionSync {
   StreamId compute_;
   std::vector<Ready> ready_;         // in the order of readiness
   std::vector<BufferId> transient_;  // of further uses of tied parameters
+  int32_t buckets_ = 0;
   Insertions insertions_;
 };
 
@@ -89,8 +99,15 @@ void PositionSync::FindReady() {
     ready.buffer = uses.front();
     ready_.push_back(ready);
   }
+  // Those that other positions hold too come last, by holders and then as every holder sorts them.
+  const auto key = [this](const Ready& ready) {
+    const std::vector<PositionId>& holders = HoldersOf(ready);
+    const bool shared = holders.size() > 1;
+    return std::make_tuple(shared ? holders : std::vector<PositionId>(), shared ? 0 : ready.last,
+                           shared ? -ready.parameter.value : 0);
+  };
   std::stable_sort(ready_.begin(), ready_.end(),
-                   [](const Ready& a, const Ready& b) { return a.last < b.last; });
+                   [&](const Ready& a, const Ready& b) { return key(a) < key(b); });
 }
 
 void PositionSync::AddTiedUses() {
@@ -127,10 +144,15 @@ void PositionSync::ZeroAtStart() {
 
 void PositionSync::AllReduce(size_t before, BufferId buffer, const Ready& last,
                              const std::string& reason) {
-  const GroupId group =
-      GroupNamed(draft_, {.name = "dp", .positions = {}, .axes = draft_.ReplicaAxes()});
+  Group copies{.name = "dp", .positions = {}, .axes = draft_.ReplicaAxes()};
+  if (HoldersOf(last).size() > 1) {
+    copies.positions = HoldersOf(last);
+    copies.name = "holders";
+    for (PositionId holder : copies.positions) copies.name += "." + std::to_string(holder.value);
+  }
+  const GroupId group = GroupNamed(draft_, copies);
   const StreamId stream = StreamNamed(
-      draft_, position_, {.name = "dp", .kind = StreamKind::kCollective, .group = group});
+      draft_, position_, {.name = copies.name, .kind = StreamKind::kCollective, .group = group});
   Source source = draft_.plan.sources[last.source.index()];
   draft_.plan.sources.push_back({source.file, source.line, source.column, reason});
   insertions_.Before(before,
@@ -141,37 +163,55 @@ void PositionSync::AllReduce(size_t before, BufferId buffer, const Ready& last,
                                  .group = group}});
 }
 
-void PositionSync::SumOverReplicas() {
+// Gradients of one set of holders at a time.
+void PositionSync::SumOverCopies() {
+  for (size_t first = 0; first < ready_.size();) {
+    size_t end = first;
+    while (end < ready_.size() && HoldersOf(ready_[end]) == HoldersOf(ready_[first])) ++end;
+    if (draft_.plan.Replicas() > 1 || HoldersOf(ready_[first]).size() > 1) {
+      Sum(std::span(ready_).subspan(first, end - first));
+    }
+    first = end;
+  }
+}
+
+void PositionSync::Sum(std::span<const Ready> alike) {
   const CheckedGradients& policy = draft_.program->gradients;
   const Position& position = draft_.plan.positions[position_.index()];
+  const bool shared = HoldersOf(alike.front()).size() > 1;
   const size_t end = instructions_.size();
   if (policy.kind == CheckedGradients::Kind::kNaive) {
-    for (const Ready& ready : ready_) AllReduce(end, ready.buffer, ready, "naive, one a parameter");
-    return;
-  }
-  if (policy.kind == CheckedGradients::Kind::kFlat) {
-    AllReduce(end, place_.all_gradients, ready_.back(), "flat, one for all");
+    for (const Ready& ready : alike) AllReduce(end, ready.buffer, ready, "naive, one a parameter");
     return;
   }
   std::vector<BufferId> parts;
   int64_t bytes = 0;
-  int32_t number = 0;
-  const auto close = [&](const Ready& last) {
-    const std::string& layer = draft_.plan.layers[last.layer.index()].name;
-    const size_t before = policy.overlap ? last.last + 1 : end;
-    AllReduce(before, Covering("bucket[" + std::to_string(number++) + "]", parts), last,
-              policy.overlap ? "ddp, after the last backward of " + layer
-                             : "ddp, after the backward pass");
+  const auto close = [&](const Ready& last, const std::string& name, const std::string& reason,
+                         size_t before) {
+    const bool everything = parts.size() == ready_.size();
+    AllReduce(before, everything ? place_.all_gradients : Covering(name, parts), last, reason);
     parts.clear();
     bytes = 0;
   };
-  for (size_t i = 0; i < ready_.size(); ++i) {
-    const int64_t size = position.buffers[ready_[i].buffer.index()].type.Bytes();
-    if (!parts.empty() && bytes + size > policy.bucket_bytes) close(ready_[i - 1]);
-    parts.push_back(ready_[i].buffer);
+  if (policy.kind == CheckedGradients::Kind::kFlat) {
+    for (const Ready& ready : alike) parts.push_back(ready.buffer);
+    close(alike.back(), "flat", "flat, one for all", end);
+    return;
+  }
+  const auto close_bucket = [&](const Ready& last) {
+    const bool overlap = policy.overlap && !shared;
+    const std::string& layer = draft_.plan.layers[last.layer.index()].name;
+    close(last, "bucket[" + std::to_string(buckets_++) + "]",
+          overlap ? "ddp, after the last backward of " + layer : "ddp, after the backward pass",
+          overlap ? last.last + 1 : end);
+  };
+  for (size_t i = 0; i < alike.size(); ++i) {
+    const int64_t size = position.buffers[alike[i].buffer.index()].type.Bytes();
+    if (!parts.empty() && bytes + size > policy.bucket_bytes) close_bucket(alike[i - 1]);
+    parts.push_back(alike[i].buffer);
     bytes += size;
   }
-  close(ready_.back());
+  close_bucket(alike.back());
 }
 
 }  // namespace

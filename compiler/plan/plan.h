@@ -175,8 +175,9 @@ struct Position {
   std::vector<Buffer> buffers;
   std::vector<BufferId> bindings;   // of the runs, see Run::first_binding
   std::vector<int32_t> norm_order;  // see ClipFactor
-  std::vector<BufferId>
-      losses;              // f64[] of each microbatch, in order; empty except where the loss is
+  // f64[] of each microbatch, in order, none where another position has it; empty where none is
+  // here.
+  std::vector<BufferId> losses;
   BufferId gradient_norm;  // f32[2] as ClipFactor leaves it, if clipping
   std::array<int64_t, kArenaCount> arena_bytes{};
   std::array<Program, kProgramCount> programs;
