@@ -222,6 +222,18 @@ void Lower(const std::string& path, const CompileOptions& options, const TaskTim
 
 }  // namespace
 
+std::vector<Override> ParseOverrides(const std::vector<std::string>& settings) {
+  std::vector<Override> overrides;
+  for (const std::string& setting : settings) {
+    const size_t equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw std::invalid_argument("`--set " + setting + "` is not of the form NAME=VALUE");
+    }
+    overrides.push_back({setting.substr(0, equals), setting.substr(equals + 1)});
+  }
+  return overrides;
+}
+
 int64_t MicrobatchSamples(const CheckedProgram& program) {
   int64_t replicas = 1;
   for (const CheckedAxis& axis : program.mesh) {

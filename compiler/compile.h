@@ -46,6 +46,9 @@ struct Compilation {
   std::string Messages() const;
 };
 
+// What `--set NAME=VALUE` gave, for both programs. Throws std::invalid_argument.
+std::vector<Override> ParseOverrides(const std::vector<std::string>& settings);
+
 // Samples of a microbatch on one replica.
 int64_t MicrobatchSamples(const CheckedProgram& program);
 

@@ -39,19 +39,13 @@ struct Options {
 };
 
 // A wrong command line, as opposed to a wrong file.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
+struct UsageError : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
 };
 
 CompileOptions ToCompileOptions(const Options& options) {
   CompileOptions compile;
-  for (const std::string& setting : options.settings) {
-    const size_t equals = setting.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw UsageError("`--set " + setting + "` is not of the form NAME=VALUE");
-    }
-    compile.overrides.push_back({setting.substr(0, equals), setting.substr(equals + 1)});
-  }
+  compile.overrides = ParseOverrides(options.settings);
   return compile;
 }
 
@@ -214,7 +208,7 @@ int Main(int argc, char** argv) {
   try {
     if (parsed.kind == ArgumentsResult::Kind::kWrong) throw UsageError(parsed.text);
     return Dispatch(options);
-  } catch (const UsageError& error) {
+  } catch (const std::invalid_argument& error) {
     std::cerr << "ppc: error: " << error.what() << "\n  `ppc --help` lists commands and flags\n";
     return 2;
   } catch (const std::exception& error) {

@@ -28,8 +28,8 @@ namespace {
 constexpr int kInterruptedStatus = 130;
 
 // A wrong command line, as opposed to a run that fails.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
+struct UsageError : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
 };
 
 // What is wrong has been printed.
@@ -53,16 +53,13 @@ struct Flags {
 // The compiler has verified what it returns.
 Plan LoadSource(const Flags& flags) {
   CompileOptions options;
-  for (const std::string& setting : flags.settings) {
-    const size_t equals = setting.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw UsageError("`--set " + setting + "` is not of the form NAME=VALUE");
-    }
-    options.overrides.push_back({setting.substr(0, equals), setting.substr(equals + 1)});
-  }
+  options.overrides = ParseOverrides(flags.settings);
   Compilation compilation = Compile(flags.plan, options);
   std::cerr << compilation.Messages();
   if (!compilation.Ok()) throw Reported();
+  if (!compilation.plan) {
+    throw std::runtime_error("`" + flags.plan + "` has no `train`, so there is nothing to run");
+  }
   return std::move(*compilation.plan);
 }
 #else
@@ -163,7 +160,7 @@ int Main(int argc, char** argv) {
     return Run(flags);
   } catch (const Reported&) {
     return 1;
-  } catch (const UsageError& error) {
+  } catch (const std::invalid_argument& error) {
     std::cerr << "pprun: error: " << error.what() << "\n  `pprun --help` lists the flags\n";
     return 2;
   } catch (const std::exception& error) {
