@@ -45,7 +45,7 @@ Executor::Executor(const Plan& plan, int64_t rank, Device& device, Communicator&
       position_id_(CoordinatesOf(plan, rank).position),
       position_(plan.positions[position_id_.index()]),
       device_(device),
-      memory_(position_, device),
+      memory_(plan, position_, device),
       staging_(plan, rank),
       parameters_(ValuesOf(plan, position_)),
       training_(training),

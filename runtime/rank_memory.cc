@@ -1,14 +1,30 @@
 #include "runtime/rank_memory.h"
 
+#include <vector>
+
 namespace pprun {
 
-RankMemory::RankMemory(const Position& position, Device& device)
+namespace {
+
+std::vector<int32_t> ExpandedNormOrder(const Plan& plan) {
+  std::vector<int32_t> order;
+  for (const NormBlocks& blocks : plan.norm_order) {
+    for (int32_t i = 0; i < blocks.count; ++i) order.push_back(blocks.first + i);
+  }
+  return order;
+}
+
+}  // namespace
+
+RankMemory::RankMemory(const Plan& plan, const Position& position, Device& device)
     : position_(position), device_(device) {
   for (size_t arena = 0; arena < arenas_.size(); ++arena) {
     arenas_[arena] = device.Allocate(position.arena_bytes[arena]);
   }
   step_state_ = device.Allocate(sizeof(kernels::StepState));
-  const auto order = std::as_bytes(std::span(position.norm_order));
+  const std::vector<int32_t> indices = ExpandedNormOrder(plan);
+  norm_partials_ = indices.size();
+  const auto order = std::as_bytes(std::span(indices));
   norm_order_ = device.Allocate(static_cast<int64_t>(order.size()));
   device.Upload(norm_order_->data(), order);
 }
@@ -25,7 +41,7 @@ const kernels::StepState* RankMemory::step_state() const {
 }
 
 std::span<const int32_t> RankMemory::norm_order() const {
-  return {reinterpret_cast<const int32_t*>(norm_order_->data()), position_.norm_order.size()};
+  return {reinterpret_cast<const int32_t*>(norm_order_->data()), norm_partials_};
 }
 
 void RankMemory::WriteStepState(const kernels::StepState& state) {

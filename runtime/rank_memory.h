@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -16,13 +17,14 @@ namespace pprun {
 class RankMemory {
  public:
   // All outlive the memory.
-  RankMemory(const Position& position, Device& device);
+  RankMemory(const Plan& plan, const Position& position, Device& device);
 
   // Null if the id is not valid().
   kernels::Tensor TensorOf(BufferId buffer) const;
 
   // In device memory.
   const kernels::StepState* step_state() const;
+  // Index of each partial sum of the gradient norm, in the order in which they are added.
   std::span<const int32_t> norm_order() const;
 
   void WriteStepState(const kernels::StepState& state);
@@ -36,7 +38,8 @@ class RankMemory {
   Device& device_;
   std::array<std::unique_ptr<DeviceMemory>, kArenaCount> arenas_;
   std::unique_ptr<DeviceMemory> step_state_;
-  std::unique_ptr<DeviceMemory> norm_order_;
+  std::unique_ptr<DeviceMemory> norm_order_;  // i32
+  size_t norm_partials_ = 0;
 };
 
 }  // namespace pprun

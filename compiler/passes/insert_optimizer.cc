@@ -12,10 +12,8 @@
 namespace pprun {
 namespace {
 
-constexpr int64_t kBlockElements = 64 << 10;
-
 int64_t Blocks(const Parameter& parameter) {
-  return (parameter.type.shape.Elements() + kBlockElements - 1) / kBlockElements;
+  return (parameter.type.shape.Elements() + kNormBlockElements - 1) / kNormBlockElements;
 }
 
 TensorType Doubles(int64_t count) { return {.dtype = DType::kF64, .shape = {count}}; }
@@ -38,12 +36,11 @@ class Clipping {
       partials.total += AlignedBytes(Doubles(Blocks(parameters[i])).Bytes()) / 8;
       widest_ = std::max(widest_, partials.total);
     }
-    // Indices into the gathered partials, in (parameter, block) order.
     for (size_t i = 0; i < parameters.size(); ++i) {
       const int64_t first = parameters[i].holders.front().value * widest_ + offsets[i];
-      for (int64_t block = 0; block < Blocks(parameters[i]); ++block) {
-        order_.push_back(static_cast<int32_t>(first + block));
-      }
+      draft.plan.norm_order.push_back({.parameter = ParameterId(static_cast<int64_t>(i)),
+                                       .first = static_cast<int32_t>(first),
+                                       .count = static_cast<int32_t>(Blocks(parameters[i]))});
     }
   }
 
@@ -53,7 +50,6 @@ class Clipping {
   Draft& draft_;
   std::vector<Partials> partials_;  // by position
   int64_t widest_ = 0;
-  std::vector<int32_t> order_;
 };
 
 void Clipping::AddTo(PositionId position_id, StreamId compute, SourceId source) {
@@ -100,7 +96,6 @@ void Clipping::AddTo(PositionId position_id, StreamId compute, SourceId source) 
                                        .target = gathered,
                                        .group = group}});
   }
-  position.norm_order = order_;
   const BufferId clip =
       AddFixedBuffer(draft_, position_id, ArenaKind::kScalars, "clip factor and norm",
                      {.dtype = DType::kF32, .shape = {2}});

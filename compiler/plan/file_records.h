@@ -246,7 +246,6 @@ void Describe(Archive& archive, Of<Archive, Position>& position) {
   archive.List(position.streams);
   archive.List(position.buffers);
   archive.Integers(position.bindings);
-  archive.Integers(position.norm_order);
   archive.Integers(position.losses);
   archive.Id(position.gradient_norm);
   for (auto& bytes : position.arena_bytes) archive.Number(bytes);
@@ -254,6 +253,13 @@ void Describe(Archive& archive, Of<Archive, Position>& position) {
     archive.List(program.instructions);
     archive.Number(program.events);
   }
+}
+
+template <typename Archive>
+void Describe(Archive& archive, Of<Archive, NormBlocks>& blocks) {
+  archive.Id(blocks.parameter);
+  archive.Number(blocks.first);
+  archive.Number(blocks.count);
 }
 
 template <typename Archive>
@@ -283,6 +289,7 @@ void Describe(Archive& archive, Of<Archive, Plan>& plan) {
   archive.List(plan.groups);
   archive.List(plan.channels);
   archive.List(plan.positions);
+  archive.List(plan.norm_order);
   archive.List(plan.files);
   archive.List(plan.sources);
 }

@@ -24,7 +24,7 @@
 namespace pprun::file_detail {
 
 inline constexpr std::string_view kMagic = "PPRUNPLN";
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 
 static_assert(std::endian::native == std::endian::little, "plan files are little-endian");
 
@@ -69,24 +69,25 @@ enum class Section : uint8_t {
   kStream,
   kBuffer,
   kInstruction,
+  kNormBlocks,
   kSourceFile,
   kSource,
   kInteger,  // elements of lists of ids and numbers
   kText,     // elements of lists of strings
   kStrings,
 };
-inline constexpr size_t kSectionCount = 22;
+inline constexpr size_t kSectionCount = 23;
 inline constexpr size_t kTableEntryBytes = 16;
 inline constexpr size_t kTableBytes = kSectionCount * kTableEntryBytes;
 
 // In the order of Section.
 inline constexpr std::array<SectionSpec, kSectionCount> kSections = {{
-    {"plan", 208},        {"axes", 8},        {"parameters", 72}, {"exports", 21},
-    {"splits", 12},       {"layers", 16},     {"functions", 29},  {"arguments", 14},
-    {"views", 46},        {"operations", 41}, {"segments", 12},   {"groups", 12},
-    {"channels", 46},     {"positions", 128}, {"streams", 13},    {"buffers", 47},
-    {"instructions", 34}, {"files", 8},       {"sources", 16},    {"integers", 4},
-    {"texts", 4},         {"strings", 1},
+    {"plan", 212},        {"axes", 8},         {"parameters", 72}, {"exports", 21},
+    {"splits", 12},       {"layers", 16},      {"functions", 29},  {"arguments", 14},
+    {"views", 46},        {"operations", 41},  {"segments", 12},   {"groups", 12},
+    {"channels", 46},     {"positions", 124},  {"streams", 13},    {"buffers", 47},
+    {"instructions", 34}, {"norm blocks", 12}, {"files", 8},       {"sources", 16},
+    {"integers", 4},      {"texts", 4},        {"strings", 1},
 }};
 
 // The section of each type of record.
@@ -126,6 +127,8 @@ template <>
 inline constexpr Section kSectionOf<Buffer> = Section::kBuffer;
 template <>
 inline constexpr Section kSectionOf<Instruction> = Section::kInstruction;
+template <>
+inline constexpr Section kSectionOf<NormBlocks> = Section::kNormBlocks;
 template <>
 inline constexpr Section kSectionOf<SourceFile> = Section::kSourceFile;
 template <>

@@ -93,7 +93,8 @@ struct SquareSum {
 };
 
 // Adds all partials in (parameter, block) order: target[0] = min(1, max_norm / (norm + 1e-6)),
-// target[1] = norm. The order is Position::norm_order, indices into the partials.
+// target[1] = norm. Plan::norm_order says where they lie in `partials`, in the order in which they
+// are added; every position has all of them.
 struct ClipFactor {
   BufferId partials;
   BufferId target;  // f32[2]

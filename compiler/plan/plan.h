@@ -132,6 +132,18 @@ struct Buffer {
   TensorType type;
 };
 
+// The gradient norm adds sums of squares over blocks of this many elements, the last of a parameter
+// shorter, so that it is the same bits on every mesh.
+inline constexpr int64_t kNormBlockElements = 64 << 10;
+
+// Where the sums of one parameter's blocks lie among those that ClipFactor adds: `count` doubles
+// from number `first` on.
+struct NormBlocks {
+  ParameterId parameter;
+  int32_t first = 0;
+  int32_t count = 0;
+};
+
 // A set of positions times a set of axes: its members are all ranks at these positions whose other
 // coordinates agree, in rank order. No positions: each position by itself, so that one "dp" serves
 // the whole pipeline.
@@ -173,8 +185,7 @@ struct Program {
 struct Position {
   std::vector<Stream> streams;
   std::vector<Buffer> buffers;
-  std::vector<BufferId> bindings;   // of the runs, see Run::first_binding
-  std::vector<int32_t> norm_order;  // see ClipFactor
+  std::vector<BufferId> bindings;  // of the runs, see Run::first_binding
   // f64[] of each microbatch, in order, none where another position has it; empty where none is
   // here.
   std::vector<BufferId> losses;
@@ -208,6 +219,7 @@ struct Plan {
   std::vector<Group> groups;
   std::vector<Channel> channels;
   std::vector<Position> positions;
+  std::vector<NormBlocks> norm_order;  // see ClipFactor; empty if gradients are not clipped
   std::vector<SourceFile> files;
   std::vector<Source> sources;
 

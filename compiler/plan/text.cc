@@ -144,8 +144,7 @@ void AppendPosition(std::string& out, const Plan& plan, size_t index) {
   }
   if (!position.losses.empty()) out += "\n";
   if (position.gradient_norm.valid()) {
-    out += "  gradient norm " + NameOr(position.buffers, position.gradient_norm, "buffer") +
-           ", of " + std::to_string(position.norm_order.size()) + " partial sums\n";
+    out += "  gradient norm " + NameOr(position.buffers, position.gradient_norm, "buffer") + "\n";
   }
   for (int i = 0; i < kProgramCount; ++i) {
     AppendProgram(out, plan, position, static_cast<ProgramKind>(i));
@@ -202,6 +201,12 @@ std::string ToText(const Plan& plan) {
     out += "  " + Padded(channel.name, 24) + " from position " +
            std::to_string(channel.from.value) + " to " + std::to_string(channel.to.value) + ", " +
            ToString(channel.type) + "\n";
+  }
+  if (!plan.norm_order.empty()) out += "gradient norm, in this order\n";
+  for (const NormBlocks& blocks : plan.norm_order) {
+    out += "  " + Padded(NameOr(plan.parameters, blocks.parameter, "parameter"), 32) + " " +
+           std::to_string(blocks.count) + (blocks.count == 1 ? " block" : " blocks") + " from " +
+           std::to_string(blocks.first) + "\n";
   }
   for (const Function& function : plan.functions) out += ToText(plan, function);
   for (size_t i = 0; i < plan.positions.size(); ++i) AppendPosition(out, plan, i);

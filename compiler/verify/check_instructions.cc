@@ -11,8 +11,6 @@
 namespace pprun {
 namespace {
 
-constexpr int64_t kNormBlock = 64 << 10;
-
 using Problem = std::optional<std::string>;
 
 // What is wrong with one instruction.
@@ -219,7 +217,7 @@ struct ProblemOf {
   Problem operator()(const SquareSum& sum) const {
     if (const auto problem = OfParameter(sum.parameter, {sum.gradient})) return problem;
     const int64_t elements = plan.parameters[sum.parameter.index()].type.shape.Elements();
-    const int64_t blocks = (elements + kNormBlock - 1) / kNormBlock;
+    const int64_t blocks = (elements + kNormBlockElements - 1) / kNormBlockElements;
     const TensorType* partials = TypeOf(sum.partials);
     if (partials == nullptr) return "has no buffer";
     if (*partials != TensorType{DType::kF64, {blocks}}) {
@@ -234,8 +232,10 @@ struct ProblemOf {
     if (*target != TensorType{DType::kF32, {2}}) return "has a target of " + ToString(*target);
     if (partials->dtype != DType::kF64) return "adds " + ToString(*partials);
     const int64_t count = partials->shape.Elements();
-    const bool inside = std::ranges::all_of(
-        position.norm_order, [&](int32_t index) { return index >= 0 && index < count; });
+    const bool inside = std::ranges::all_of(plan.norm_order, [&](const NormBlocks& blocks) {
+      return Exists(blocks.parameter, plan.parameters) && blocks.first >= 0 && blocks.count >= 0 &&
+             int64_t{blocks.first} + blocks.count <= count;
+    });
     if (!inside) return "adds partial sums that do not exist";
     return Local();
   }

@@ -211,32 +211,35 @@ void Follower::operator()(const SquareSum& sum) {
 
 // Every block of every parameter, once and in order.
 void Follower::operator()(const ClipFactor& clip) {
-  constexpr int64_t kBlock = 64 << 10;
   const std::vector<Piece> partials = Read(RangeOf(clip.partials));
-  const std::vector<int32_t>& order = position().norm_order;
   Write(RangeOf(clip.target), {.kind = Value::Kind::kClipFactor});
-  size_t next = 0;
+  const std::vector<NormBlocks>& order = plan().norm_order;
+  constexpr const char* kMore = "adds more to the norm than there is";
+  const auto name = [&](int64_t block, size_t parameter) {
+    return "block " + std::to_string(block) + " of `" + plan().parameters[parameter].name + "`";
+  };
   for (size_t p = 0; p < plan().parameters.size(); ++p) {
     const int64_t elements = plan().parameters[p].type.shape.Elements();
-    for (int64_t block = 0; block * kBlock < elements; ++block, ++next) {
-      const std::string name =
-          "block " + std::to_string(block) + " of `" + plan().parameters[p].name + "`";
-      if (next == order.size()) {
-        return Fail(context_.completeness, "leaves " + name + " out of the norm");
-      }
-      const int64_t at = int64_t{8} * order[next];
-      const auto piece = std::ranges::upper_bound(partials, at, {}, &Piece::end);
-      const bool sound = piece != partials.end() && piece->value != kNoValue &&
+    const int64_t count = (elements + kNormBlockElements - 1) / kNormBlockElements;
+    const int64_t listed = p < order.size() ? order[p].count : 0;
+    if (listed < count) {
+      return Fail(context_.completeness, "leaves " + name(listed, p) + " out of the norm");
+    }
+    if (listed > count) return Fail(context_.completeness, kMore);
+    const int64_t begin = int64_t{8} * order[p].first;
+    const int64_t end = begin + 8 * count;
+    auto piece = std::ranges::upper_bound(partials, begin, {}, &Piece::end);
+    for (int64_t at = begin; at < end; at = piece->end, ++piece) {
+      const bool sound = piece->value != kNoValue &&
                          context_.values[piece->value].kind == Value::Kind::kPartials &&
                          context_.values[piece->value].parameter.index() == p &&
-                         piece->offset + (at - piece->begin) == 8 * block;
-      if (!sound) {
-        return Fail(context_.completeness,
-                    "adds something else to the norm in the place of " + name);
-      }
+                         piece->offset + (at - piece->begin) == at - begin;
+      if (sound && order[p].parameter.index() == p) continue;
+      return Fail(context_.completeness,
+                  "adds something else to the norm in the place of " + name((at - begin) / 8, p));
     }
   }
-  if (next != order.size()) Fail(context_.completeness, "adds more to the norm than there is");
+  if (order.size() > plan().parameters.size()) Fail(context_.completeness, kMore);
 }
 
 void Follower::operator()(const Update& update) {

@@ -63,6 +63,11 @@ class Builder {
           std::min<int32_t>(static_cast<int32_t>(plan_.layers.size()), what_.positions - 1);
       plan_.layers.push_back({name, HashText(name), StageId(stage)});
     }
+    // One block a parameter; where one position has both, its sums are a cache line apart.
+    for (size_t i = 0; what_.clip > 0 && i < plan_.parameters.size(); ++i) {
+      const int32_t first = static_cast<int32_t>(i) * (what_.positions == 1 ? 8 : 1);
+      plan_.norm_order.push_back({ParameterId(static_cast<int64_t>(i)), first, 1});
+    }
     plan_.functions = MakeBuiltFunctions();
     plan_.groups.push_back({"dp", {}, {AxisId(1)}});
     if (what_.positions > 1) {
@@ -336,7 +341,6 @@ class Builder {
     if (what_.positions > 1) {
       partials = AddBuffer("all squares", ArenaKind::kScalars, all);
       Issue(gather_, Collective{CollectiveKind::kAllGather, own[0], partials, GroupId(1)});
-      Here().norm_order = Tied() ? std::vector<int32_t>{0} : std::vector<int32_t>{0, 1};
     } else if (mine == 2) {
       // The two sums are a cache line apart; what lies between is zeroed first.
       Here().buffers.push_back(
@@ -347,9 +351,6 @@ class Builder {
         return std::holds_alternative<SquareSum>(instruction.operands);
       });
       body.insert(first, {compute_, AddSource("built"), Zero{partials}});
-      Here().norm_order = {0, 8};
-    } else {
-      Here().norm_order = {0};
     }
     const BufferId factor_and_norm = AddBuffer("clip", ArenaKind::kScalars, {DType::kF32, {2}});
     Here().buffers.push_back({"clip factor",

@@ -314,7 +314,7 @@ void Builder::AddPosition(int32_t p) {
     }
     const BufferId clip = b.Add(ArenaKind::kScalars, "clip", {DType::kF32, {2}});
     const BufferId factor = b.View("factor", clip, {DType::kF32, {}});
-    position.norm_order = {0, 8};
+    plan_.norm_order = {{ParameterId(0), 0, 1}, {ParameterId(1), 8, 1}};
     position.gradient_norm = clip;
     b.Emit(kStep, compute, ClipFactor{gathered, clip});
     b.Emit(kStep, compute, Scale{gradients, factor});

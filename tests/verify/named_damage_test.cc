@@ -138,10 +138,47 @@ TEST(NamedDamage, ForgottenScale) {
 
 TEST(NamedDamage, NormInAnotherOrder) {
   Plan plan = BuildPlan({.clip = 1});
-  std::ranges::reverse(plan.positions[1].norm_order);
-  const size_t clip = FindInstruction(plan, 1, "clip_factor");
-  ExpectFinding(plan, FindingKind::kCompleteness, StepOf(plan, 1)[clip].source,
+  std::ranges::reverse(plan.norm_order);
+  // Both positions are wrong: which of them the machine comes to first is not the point.
+  const std::vector<Finding> findings = Verify(plan);
+  ASSERT_FALSE(findings.empty());
+  const SourceId source = findings[0].source;
+  EXPECT_TRUE(source == StepOf(plan, 0)[FindInstruction(plan, 0, "clip_factor")].source ||
+              source == StepOf(plan, 1)[FindInstruction(plan, 1, "clip_factor")].source);
+  ExpectFinding(plan, FindingKind::kCompleteness, source,
                 "in the place of block 0 of `embed.table`");
+}
+
+TEST(NamedDamage, NormOfAnotherNumberOfBlocks) {
+  const auto message = [](auto&& damage) {
+    Plan plan = BuildPlan({.positions = 1, .clip = 1});
+    damage(plan.norm_order);
+    const std::vector<Finding> findings = Verify(plan);
+    return findings.empty() ? "" : Render(plan, findings[0]);
+  };
+  using Order = std::vector<NormBlocks>;
+  EXPECT_EQ(message([](Order&) {}), "");
+  EXPECT_NE(message([](Order& order) { order.pop_back(); }).find("leaves block 0 of `head.weight`"),
+            std::string::npos);
+  EXPECT_NE(message([](Order& order) { order[0].count = 0; }).find("leaves block 0 of `embed"),
+            std::string::npos);
+  EXPECT_NE(message([](Order& order) { order[0].count = 2; }).find("adds more to the norm"),
+            std::string::npos);
+  EXPECT_NE(message([](Order& order) { order.push_back(order[0]); }).find("adds more to the norm"),
+            std::string::npos);
+  EXPECT_NE(message([](Order& order) {
+              order[0].parameter = ParameterId(1);
+            }).find("adds something else to the norm in the place of block 0 of `embed"),
+            std::string::npos);
+  for (const NormBlocks& wrong :
+       {NormBlocks{ParameterId(0), -1, 1}, NormBlocks{ParameterId(0), 9, 1},
+        NormBlocks{ParameterId(0), 0, INT32_MAX}, NormBlocks{ParameterId(2), 0, 1},
+        NormBlocks{{}, 0, 1}}) {
+    EXPECT_NE(message([&](Order& order) {
+                order[0] = wrong;
+              }).find("adds partial sums that do not exist"),
+              std::string::npos);
+  }
 }
 
 TEST(NamedDamage, ForgottenUpdate) {

@@ -233,9 +233,12 @@ class Machine {
     void operator()(const ClipFactor& clip) const {
       const Words partials = Get(clip.partials);
       Words in_order;
-      for (const int32_t index : place().norm_order) {
-        in_order.push_back(partials[2 * static_cast<size_t>(index)]);
-        in_order.push_back(partials[2 * static_cast<size_t>(index) + 1]);
+      for (const NormBlocks& blocks : machine.plan_.norm_order) {
+        for (int32_t i = 0; i < blocks.count; ++i) {
+          const size_t word = 2 * static_cast<size_t>(blocks.first + i);
+          in_order.push_back(partials[word]);
+          in_order.push_back(partials[word + 1]);
+        }
       }
       const Word factor = ClipWord(in_order);
       Put(clip.target, {factor, Combine({factor, 67})});
