@@ -10,6 +10,7 @@
 #include "compiler/plan/base/hash.h"
 #include "compiler/schedule/forward_order.h"
 #include "compiler/schedule/predict_times.h"
+#include "compiler/study.h"
 
 namespace pprun {
 namespace {
@@ -184,36 +185,35 @@ void PlaceLayers(const CompiledModel& model, Draft& draft) {
 }
 
 // Everything the passes start from.
-Draft MakeDraft(Plan plan, const Compilation& result,
+Draft MakeDraft(Plan plan, const CheckedProgram& program, const Compilation& result,
                 const std::vector<std::vector<int32_t>>& stages, const TaskTimes& times,
                 const TaskCosts& costs, Diagnostics& diagnostics) {
   Draft draft{.plan = std::move(plan),
-              .program = &*result.checked,
+              .program = &program,
               .model = &*result.model,
               .microbatches = result.order->microbatches,
               .files = &result.files,
               .instances_of = stages,
-              .samples = MicrobatchSamples(*result.checked)};
-  const TaskOrder forward = ForwardOrder(*result.order, result.checked->schedule.location);
+              .samples = MicrobatchSamples(program)};
+  const TaskOrder forward = ForwardOrder(*result.order, program.schedule.location);
   const std::optional<TaskTimes> forward_times = PredictTimes(forward, costs, diagnostics);
   PlaceChunks(*result.order, times, forward, *forward_times, draft);
   PlaceLayers(*result.model, draft);
-  CheckTiedUses(*result.checked, *result.model, draft, diagnostics);
+  CheckTiedUses(program, *result.model, draft, diagnostics);
   return draft;
 }
 
 // From a checked program with a model to a plan; stops at the first stage that finds something
 // wrong.
-void Lower(const std::string& path, const CompileOptions& options, const TaskTimes& times,
-           Compilation& result) {
-  const CheckedProgram& checked = *result.checked;
-  result.model = CompileModel(checked, MicrobatchSamples(checked));
+void Lower(const std::string& path, const CheckedProgram& program, const CompileOptions& options,
+           const TaskTimes& times, Compilation& result) {
+  result.model = CompileModel(program, MicrobatchSamples(program));
   const std::optional<std::vector<std::vector<int32_t>>> stages =
-      SplitStages(checked, *result.model, result.order->stages, result.diagnostics);
+      SplitStages(program, *result.model, result.order->stages, result.diagnostics);
   if (!stages) return;
-  Plan tables = MakeTables(path, checked, *result.model, *result.order, result.files);
-  Draft draft =
-      MakeDraft(std::move(tables), result, *stages, times, options.costs, result.diagnostics);
+  Plan tables = MakeTables(path, program, *result.model, *result.order, result.files);
+  Draft draft = MakeDraft(std::move(tables), program, result, *stages, times, options.costs,
+                          result.diagnostics);
   if (result.diagnostics.HasErrors()) return;
   RunPasses(draft, options.after_pass);
   result.findings = Verify(draft.plan, options.verify);
@@ -249,17 +249,18 @@ Compilation Compile(const std::string& path, const CompileOptions& options) {
   if (result.diagnostics.HasErrors()) return result;
   result.checked = Check(*result.program, options.overrides, options.limits, result.diagnostics);
   if (!result.checked) return result;
-  const bool trains = result.checked->train.has_value();
-  if (trains && !result.checked->model) {
-    result.diagnostics.Error(result.checked->train->location, "there is no `model` to train");
-    return result;
-  }
+  if (!result.checked->train) result.purpose = Compilation::Purpose::kStudy;
   result.order = EvaluateSchedule(*result.checked, result.checked->microbatches, options.costs,
                                   options.limits, result.diagnostics);
   if (!result.order) return result;
   const std::optional<TaskTimes> times =
       PredictTimes(*result.order, options.costs, result.diagnostics);
-  if (times && trains) Lower(path, options, *times, result);
+  if (!times) return result;
+  if (result.purpose == Compilation::Purpose::kStudy) {
+    Lower(path, WithStudyModel(*result.checked, *result.order), options, *times, result);
+  } else {
+    Lower(path, *result.checked, options, *times, result);
+  }
   return result;
 }
 

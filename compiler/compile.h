@@ -38,9 +38,11 @@ struct Compilation {
   std::optional<CompiledModel> model;
   std::optional<Plan> plan;
 
-  // Nothing is wrong. There is a proven plan, unless the file is a study: a schedule without
-  // `train`.
-  bool Ok() const { return order && findings.empty() && !diagnostics.HasErrors(); }
+  // A study has a schedule but nothing to train; its plan has a stand-in for the model (study.h).
+  enum class Purpose : uint8_t { kTraining, kStudy } purpose = Purpose::kTraining;
+
+  // Nothing is wrong: there is a plan, and it is proven.
+  bool Ok() const { return plan && findings.empty() && !diagnostics.HasErrors(); }
 
   // Errors and warnings as they are printed; empty if there are none.
   std::string Messages() const;

@@ -65,14 +65,13 @@ Trace Predict(const Plan& plan, const Options& options) {
 std::optional<Plan> CompilePlan(const std::string& path, const Options& options) {
   Compilation result;
   if (!CompileAndReport(path, ToCompileOptions(options), result)) return std::nullopt;
-  if (!result.plan) throw std::runtime_error("`" + path + "` has no `train`, so there is no plan");
   return std::move(result.plan);
 }
 
 int Check(const std::string& path, const Options& options) {
   Compilation result;
   if (!CompileAndReport(path, ToCompileOptions(options), result)) return 1;
-  if (result.plan) {
+  if (result.purpose == Compilation::Purpose::kTraining) {
     std::cout << Summary(*result.plan, Summarise(*result.plan, Predict(*result.plan, options)));
   } else {
     std::cout << result.checked->schedule.name << ": " << result.order->positions.size()
@@ -146,9 +145,11 @@ int Emit(const std::string& value, const std::string& path, const Options& optio
   };
   if (value == "ast") return print(result.program, [&] { return ToText(*result.program); });
   if (value == "checked") return print(result.checked, [&] { return ToText(*result.checked); });
-  if (value == "layers")
-    return print(result.model,
-                 [&] { return LayersText(*result.checked, MicrobatchSamples(*result.checked)); });
+  if (value == "layers") {
+    const bool trains = result.model && result.purpose == Compilation::Purpose::kTraining;
+    if (trains) std::cout << LayersText(*result.checked, MicrobatchSamples(*result.checked));
+    return trains ? 0 : 1;
+  }
   if (value == "tasks") return print(result.order, [&] { return ToText(*result.order); });
   if (value == "plan") return print(result.plan, [&] { return ToText(*result.plan); });
   if (value == "timeline") {

@@ -39,14 +39,14 @@ TEST(CompileTest, AnUnreadableFileThrows) {
   EXPECT_THROW(Compile("/", {}), std::runtime_error);
 }
 
-TEST(CompileTest, WithoutTrainThereIsAnOrderButNoPlan) {
+TEST(CompileTest, WithoutTrainItIsAStudy) {
   const std::string text = "mesh { pp = 2; }\nschedule gpipe;\n";
   const Compilation result = CompileSource(text, {{"microbatches", "3"}});
   EXPECT_EQ(result.Messages(), "");
   ASSERT_TRUE(result.order.has_value());
   EXPECT_EQ(result.order->positions.size(), 2u);
   EXPECT_EQ(result.order->positions[0].size(), 6u);
-  EXPECT_FALSE(result.plan.has_value());
+  EXPECT_EQ(result.purpose, Compilation::Purpose::kStudy);
   EXPECT_TRUE(result.Ok()) << "a schedule may be studied without a model";
 
   const Compilation how_many = CompileSource(text);
