@@ -1,11 +1,14 @@
-// Sums up one run of the step from a trace, predicted or measured. Work that overlaps on two
-// compute streams of a rank is counted once. Tests: figures_test.cc.
+// Work that overlaps on two compute streams of a rank is counted once. Tests: figures_test.cc.
+#include "compiler/simulate/figures.h"
+
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <utility>
 #include <variant>
-#include <vector>
 
-#include "compiler/simulate/simulate.h"
+#include "compiler/plan/base/json.h"
+#include "compiler/simulate/tasks.h"
 
 namespace pprun {
 namespace {
@@ -13,44 +16,147 @@ namespace {
 // The runs of one rank, seen by ascending begin.
 struct Busy {
   double time = 0;
+  double from = std::numeric_limits<double>::infinity();
   double until = -std::numeric_limits<double>::infinity();
 
   void Add(double begin, double end) {
     time += std::max(0.0, end - std::max(begin, until));
+    from = std::min(from, begin);
     until = std::max(until, end);
   }
 };
 
+bool HasPairs(const PlannedTasks& tasks) {
+  return std::ranges::any_of(tasks.tasks, [](const PlannedTask& t) { return t.partner >= 0; });
+}
+
+// Something that is there from one task to another. One is born before the task starts, and freed
+// after it has ended.
+struct Lifetime {
+  int32_t born = -1;
+  int32_t freed = -1;
+};
+
+int64_t PeakOf(const std::vector<Lifetime>& lifetimes, size_t tasks) {
+  std::vector<int64_t> change(tasks + 1, 0);
+  for (const Lifetime& lifetime : lifetimes) {
+    if (lifetime.born < 0 || lifetime.freed < lifetime.born) continue;
+    ++change[static_cast<size_t>(lifetime.born)];
+    --change[static_cast<size_t>(lifetime.freed) + 1];
+  }
+  int64_t live = 0, peak = 0;
+  for (const int64_t step : change) peak = std::max(peak, live += step);
+  return peak;
+}
+
+Peaks PeaksOf(const PlannedTasks& planned) {
+  std::map<std::pair<StageId, MicrobatchId>, size_t> index;
+  std::vector<Lifetime> activations, weight_buffers;
+  for (size_t i = 0; i < planned.tasks.size(); ++i) {
+    const PlannedTask& task = planned.tasks[i];
+    const int32_t now = static_cast<int32_t>(i);
+    const auto [found, added] =
+        index.emplace(std::pair(task.stage, task.microbatch), activations.size());
+    if (added) activations.emplace_back(), weight_buffers.emplace_back();
+    Lifetime& activation = activations[found->second];
+    Lifetime& weight_buffer = weight_buffers[found->second];
+    switch (task.kind) {
+      case TaskKind::kForward:
+        activation.born = now;
+        break;
+      case TaskKind::kRecompute:
+        break;
+      case TaskKind::kInputGrad:
+        weight_buffer.born = now;
+        activation.freed = now;
+        break;
+      case TaskKind::kWeightGrad:
+        weight_buffer.freed = now;
+        activation.freed = now;
+        break;
+      case TaskKind::kBackward:
+        activation.freed = now;
+        break;
+    }
+  }
+  return {PeakOf(activations, planned.tasks.size()), PeakOf(weight_buffers, planned.tasks.size())};
+}
+
 }  // namespace
 
+Peaks PeaksOf(const Position& position) { return PeaksOf(TasksOf(position, ProgramKind::kStep)); }
+
 Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
+  std::vector<Peaks> peaks;
+  bool pairs = false;
+  for (const Position& position : plan.positions) {
+    const PlannedTasks tasks = TasksOf(position, ProgramKind::kStep);
+    peaks.push_back(PeaksOf(tasks));
+    pairs = pairs || HasPairs(tasks);
+  }
+
   Figures figures;
   double first = std::numeric_limits<double>::infinity();
   double last = -first;
-  Busy busy;
   for (size_t i = 0; i < trace.events.size();) {
     const int64_t rank = trace.events[i].rank;
-    const Position& position = plan.positions[CoordinatesOf(plan, rank).position.index()];
-    busy = {};
+    const size_t index = CoordinatesOf(plan, rank).position.index();
+    const Position& position = plan.positions[index];
+    Busy busy;
     for (; i < trace.events.size() && trace.events[i].rank == rank; ++i) {
       const TraceEvent& event = trace.events[i];
-      if (event.program != ProgramKind::kStep || event.repeat != repeat) continue;
+      if (event.program != ProgramKind::kStep) continue;
+      if (repeat != kAllRepeats && event.repeat != repeat) continue;
       const Program& program = position.programs[static_cast<size_t>(event.program)];
       const Instruction& instruction = program.instructions[static_cast<size_t>(event.instruction)];
       if (!std::holds_alternative<Run>(instruction.operands)) continue;
       busy.Add(event.begin, event.end);
-      first = std::min(first, event.begin);
-      last = std::max(last, event.end);
     }
+    first = std::min(first, busy.from);
+    last = std::max(last, busy.until);
+    figures.span = std::max(figures.span, busy.until - busy.from);
+    figures.ranks.push_back(rank);
     figures.busy.push_back(busy.time);
+    figures.peak_activations.push_back(peaks[index].activations);
+    figures.peak_weight_buffers.push_back(peaks[index].weight_buffers);
   }
-  if (last <= first) return figures;
+  if (last <= first) {
+    figures.span = 0;
+    return figures;
+  }
 
   figures.makespan = last - first;
   for (const double time : figures.busy) figures.work += time;
   figures.work /= static_cast<double>(figures.busy.size());
+  if (pairs) figures.work = std::ranges::min(figures.busy);
   figures.bubble_of_makespan = 1 - figures.work / figures.makespan;
+  figures.bubble_of_span = 1 - figures.work / figures.span;
   return figures;
+}
+
+std::string FiguresJson(const Figures& figures) {
+  std::string json = "{";
+  const auto number = [&json](const char* name, auto value) {
+    json += "\"" + std::string(name) + "\": ";
+    AppendJsonNumber(json, value);
+    json += ", ";
+  };
+  number("makespan", figures.makespan);
+  number("work", figures.work);
+  number("span", figures.span);
+  number("bubble_of_makespan", figures.bubble_of_makespan);
+  number("bubble_of_span", figures.bubble_of_span);
+  json += "\"ranks\": [";
+  for (size_t i = 0; i < figures.busy.size(); ++i) {
+    json += i == 0 ? "{" : ", {";
+    number("rank", figures.ranks[i]);
+    number("busy", figures.busy[i]);
+    number("peak_activations", figures.peak_activations[i]);
+    json += "\"peak_weight_buffers\": ";
+    AppendJsonNumber(json, figures.peak_weight_buffers[i]);
+    json += "}";
+  }
+  return json + "]}";
 }
 
 }  // namespace pprun

@@ -1,100 +1,59 @@
 #include "compiler/simulate/simulate.h"
 
 #include <algorithm>
-#include <compare>
-#include <map>
 #include <span>
 #include <tuple>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/semantics.h"
+#include "compiler/simulate/arranged_program.h"
+#include "compiler/simulate/tasks.h"
 
 namespace pprun {
 namespace {
-
-const Program& ProgramOf(const Plan& plan, PositionId position, ProgramKind program) {
-  return plan.positions[position.index()].programs[static_cast<size_t>(program)];
-}
-
-// What one task consists of: the runs of a stage's layers for one microbatch.
-struct TaskKey {
-  TaskKind kind;
-  StageId stage;
-  ChunkId chunk;
-  MicrobatchId microbatch;
-
-  auto operator<=>(const TaskKey&) const = default;
-};
-
-TaskKey KeyOf(const Run& run) { return {run.kind, run.stage, run.chunk, run.microbatch}; }
-
-double CostOfTask(const CostTable& costs, TaskKind kind) {
-  switch (kind) {
-    case TaskKind::kForward:
-    case TaskKind::kRecompute:
-      return costs.forward;
-    case TaskKind::kBackward:
-      return costs.input_grad + costs.weight_grad;
-    case TaskKind::kInputGrad:
-      return costs.input_grad;
-    case TaskKind::kWeightGrad:
-      return costs.weight_grad;
-  }
-  CHECK(false);
-}
-
-// What an instruction takes once it has started.
-struct Cost {
-  const CostTable& costs;
-  const std::map<TaskKey, int64_t>& layers;  // runs of each task
-
-  double operator()(const Run& run) const {
-    return CostOfTask(costs, run.kind) / static_cast<double>(layers.at(KeyOf(run)));
-  }
-  double operator()(const Send&) const { return costs.transfer; }
-  double operator()(const Recv&) const { return costs.transfer; }
-  double operator()(const Permute&) const { return costs.transfer; }
-  double operator()(const Collective&) const { return costs.collective; }
-  double operator()(const Load&) const { return 0; }
-  double operator()(const Initialise&) const { return 0; }
-  double operator()(const Zero&) const { return 0; }
-  double operator()(const Cast&) const { return 0; }
-  double operator()(const Add&) const { return 0; }
-  double operator()(const Scale&) const { return 0; }
-  double operator()(const SquareSum&) const { return 0; }
-  double operator()(const ClipFactor&) const { return 0; }
-  double operator()(const Update&) const { return 0; }
-  double operator()(const Record&) const { return 0; }
-  double operator()(const Wait&) const { return 0; }
-};
 
 // The clocks of one position.
 struct Clock {
   int64_t rank = 0;
   int32_t repeat = 0;
-  std::vector<double> streams;  // when each has done what it was given
-  std::vector<double> events;   // when each was recorded
-  std::map<TaskKey, int64_t> layers;
+  const Program* program = nullptr;
+  const std::vector<int32_t>* original = nullptr;  // null: as it is
+  std::vector<double> costs;                       // by instruction of the original
+  std::vector<double> streams;                     // when each has done what it was given
+  std::vector<double> events;                      // when each was recorded
+  std::vector<std::vector<TraceEvent>> traced;     // by stream, in its order
+
+  // Its index in the original; -1: not of the original.
+  int32_t OriginalOf(int32_t instruction) const {
+    return original == nullptr ? instruction : (*original)[static_cast<size_t>(instruction)];
+  }
+  const Instruction& At(const Site& site) const {
+    return program->instructions[static_cast<size_t>(site.instruction)];
+  }
 };
+
+// Before anything has run.
+Clock MakeClock(const Plan& plan, PositionId position, ProgramKind program,
+                const std::vector<double>& costs) {
+  Clock clock;
+  clock.rank = FirstRankOf(plan, position);
+  clock.costs = costs;
+  clock.streams.resize(plan.positions[position.index()].streams.size());
+  clock.traced.resize(clock.streams.size());
+  clock.program = &plan.positions[position.index()].programs[static_cast<size_t>(program)];
+  clock.events.resize(static_cast<size_t>(clock.program->events));
+  return clock;
+}
 
 class Simulation {
  public:
-  Simulation(const Plan& plan, ProgramKind program, const CostTable& costs)
-      : plan_(plan), program_(program), costs_(costs) {
-    for (size_t i = 0; i < plan.positions.size(); ++i) {
-      const PositionId position(static_cast<int64_t>(i));
-      const Program& instructions = ProgramOf(plan, position, program);
-      Clock clock;
-      clock.rank = FirstRankOf(plan, position);
-      clock.streams.resize(plan.positions[i].streams.size());
-      clock.events.resize(static_cast<size_t>(instructions.events));
-      for (const Instruction& instruction : instructions.instructions) {
-        if (const Run* run = std::get_if<Run>(&instruction.operands)) ++clock.layers[KeyOf(*run)];
-      }
-      clocks_.push_back(std::move(clock));
-    }
-  }
+  Simulation(ProgramKind program, std::vector<Clock> clocks)
+      : program_(program), clocks_(std::move(clocks)) {}
+
+  void StartRepeat(int32_t repeat) { first_repeat_ = repeat; }
 
   // The instructions at these sites have met: they start together, when the last of them reached
   // the head of its stream and what they wait for has happened.
@@ -103,46 +62,54 @@ class Simulation {
     double cost = 0;
     for (const Site& site : sites) {
       Clock& clock = clocks_[site.position.index()];
-      JoinBefore(clock, site.repeat);
-      const Instruction& instruction = At(site);
+      JoinBefore(clock, first_repeat_ + site.repeat);
+      const Instruction& instruction = clock.At(site);
       start = std::max(start, clock.streams[instruction.stream.index()]);
       if (const Wait* wait = std::get_if<Wait>(&instruction.operands)) {
         start = std::max(start, clock.events[wait->event.index()]);
       }
-      cost = std::max(cost, std::visit(Cost{costs_, clock.layers}, instruction.operands));
+      const int32_t original = clock.OriginalOf(site.instruction);
+      if (original >= 0) cost = std::max(cost, clock.costs[static_cast<size_t>(original)]);
     }
     const double end = start + cost;
     for (const Site& site : sites) {
       Clock& clock = clocks_[site.position.index()];
-      const Instruction& instruction = At(site);
-      double& stream = clock.streams[instruction.stream.index()];
-      trace_.events.push_back({clock.rank, program_, site.repeat, site.instruction, stream, end});
-      stream = end;
+      const Instruction& instruction = clock.At(site);
+      const size_t on = instruction.stream.index();
+      const int32_t original = clock.OriginalOf(site.instruction);
+      if (original >= 0) {
+        clock.traced[on].push_back(
+            {clock.rank, program_, clock.repeat, original, clock.streams[on], end});
+      }
+      clock.streams[on] = end;
       if (const Record* record = std::get_if<Record>(&instruction.operands)) {
         clock.events[record->event.index()] = end;
       }
     }
   }
 
+  // All positions go on together.
+  void JoinPositions() {
+    double latest = 0;
+    for (const Clock& clock : clocks_) {
+      for (const double time : clock.streams) latest = std::max(latest, time);
+    }
+    for (Clock& clock : clocks_) std::ranges::fill(clock.streams, latest);
+  }
+
   Trace Finish() && {
-    std::ranges::sort(trace_.events, {}, [](const TraceEvent& event) {
-      return std::tuple(event.rank, event.begin, event.repeat, event.instruction);
-    });
-    return std::move(trace_);
+    std::ranges::sort(clocks_, {}, &Clock::rank);
+    size_t events = 0;
+    for (const Clock& clock : clocks_) {
+      for (const std::vector<TraceEvent>& stream : clock.traced) events += stream.size();
+    }
+    Trace trace;
+    trace.events.reserve(events);
+    for (Clock& clock : clocks_) MergeStreams(clock, trace.events);
+    return trace;
   }
 
  private:
-  static int64_t FirstRankOf(const Plan& plan, PositionId position) {
-    std::vector<int32_t> axes;
-    for (const Axis& axis : plan.mesh) axes.push_back(axis.name == "pp" ? position.value : 0);
-    return RankAt(plan, axes);
-  }
-
-  const Instruction& At(const Site& site) const {
-    return ProgramOf(plan_, site.position, program_)
-        .instructions[static_cast<size_t>(site.instruction)];
-  }
-
   // A run of the program begins with all streams of its rank joined; other ranks may be elsewhere.
   static void JoinBefore(Clock& clock, int32_t repeat) {
     if (clock.repeat == repeat) return;
@@ -150,21 +117,83 @@ class Simulation {
     std::ranges::fill(clock.streams, std::ranges::max(clock.streams));
   }
 
-  const Plan& plan_;
+  // By begin, then as issued. A stream's events are so already.
+  static void MergeStreams(Clock& clock, std::vector<TraceEvent>& merged) {
+    std::vector<size_t> next(clock.traced.size(), 0);
+    const auto key = [](const TraceEvent& event) {
+      return std::tuple(event.begin, event.repeat, event.instruction);
+    };
+    for (;;) {
+      const TraceEvent* first = nullptr;
+      size_t from = 0;
+      for (size_t s = 0; s < next.size(); ++s) {
+        if (next[s] == clock.traced[s].size()) continue;
+        const TraceEvent& event = clock.traced[s][next[s]];
+        if (first != nullptr && key(*first) <= key(event)) continue;
+        first = &event;
+        from = s;
+      }
+      if (first == nullptr) break;
+      merged.push_back(*first);
+      ++next[from];
+    }
+    clock.traced.clear();
+  }
+
   const ProgramKind program_;
-  const CostTable& costs_;
   std::vector<Clock> clocks_;  // by position
-  Trace trace_;
+  int32_t first_repeat_ = 0;
 };
+
+// Runs the clocks to the end; false if the program does not get there.
+bool RunToEnd(const Plan& plan, ProgramKind program, int32_t repeats, Barrier barrier,
+              Simulation& simulation) {
+  const auto meet = [&](std::span<const Site> sites) { simulation.Meet(sites); };
+  if (barrier != Barrier::kOn) {
+    return RunMachine(plan, program, StreamView::kSeparate, repeats, meet).completed;
+  }
+  for (int32_t repeat = 0; repeat < repeats; ++repeat) {
+    if (repeat > 0) simulation.JoinPositions();
+    simulation.StartRepeat(repeat);
+    if (!RunMachine(plan, program, StreamView::kSeparate, 1, meet).completed) return false;
+  }
+  return true;
+}
 
 }  // namespace
 
-Trace Simulate(const Plan& plan, ProgramKind program, const CostTable& costs, int32_t repeats) {
-  Simulation simulation(plan, program, costs);
-  const Outcome outcome = RunMachine(plan, program, StreamView::kSeparate, repeats,
-                                     [&](std::span<const Site> sites) { simulation.Meet(sites); });
-  CHECK(outcome.completed);
-  return std::move(simulation).Finish();
+Trace Simulate(const Plan& plan, ProgramKind program, const CostModel& model, int32_t repeats,
+               Barrier barrier) {
+  const GlobalNorm norm = barrier == Barrier::kOff ? GlobalNorm::kLeftOut : GlobalNorm::kKept;
+  std::vector<PlannedTasks> tasks;
+  std::vector<Clock> clocks;
+  for (size_t p = 0; p < plan.positions.size(); ++p) {
+    const PositionId position(static_cast<int64_t>(p));
+    tasks.push_back(TasksOf(plan.positions[p], program));
+    clocks.push_back(MakeClock(plan, position, program,
+                               InstructionCosts(plan, position, program, tasks.back(), model)));
+  }
+  if (!NeedsArranging(plan, program, tasks, norm)) {
+    Simulation simulation(program, std::move(clocks));
+    CHECK(RunToEnd(plan, program, repeats, barrier, simulation));
+    return std::move(simulation).Finish();
+  }
+  // A plan that is proven as it is may still hang where a pair has to start together: one half
+  // then needs what follows the other. Such a pair is none, and its halves run by themselves.
+  for (const Pairs pairs : {Pairs::kTogether, Pairs::kApart}) {
+    const ArrangedProgram arranged = Arrange(plan, program, tasks, pairs, norm);
+    std::vector<Clock> own = clocks;
+    for (size_t p = 0; p < own.size(); ++p) {
+      own[p].program = &arranged.plan.positions[p].programs[static_cast<size_t>(program)];
+      own[p].original = &arranged.original[p];
+      own[p].events.resize(static_cast<size_t>(own[p].program->events));
+    }
+    Simulation simulation(program, std::move(own));
+    if (RunToEnd(arranged.plan, program, repeats, barrier, simulation)) {
+      return std::move(simulation).Finish();
+    }
+  }
+  CHECK(false);
 }
 
 }  // namespace pprun

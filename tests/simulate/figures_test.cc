@@ -69,5 +69,61 @@ TEST(Summarise, CountsOverlappingRunsOnce) {
   EXPECT_DOUBLE_EQ(figures.bubble_of_makespan, 0.2);
 }
 
+TEST(Summarise, MeasuresTheSpanOfEachRank) {
+  // ZB-H1: a rank starts r forwards late, so that nothing of p - 1 units is idle within a span.
+  for (int p = 2; p <= 6; ++p) {
+    const int m = 2 * p;
+    const Plan plan = PipelinePlan(testing::ZeroBubbleH1(p, m));
+    const Figures figures = Summarise(plan, Simulate(plan, ProgramKind::kStep, {}));
+    EXPECT_EQ(figures.makespan, 3 * m + p - 1);
+    EXPECT_EQ(figures.work, 3 * m);
+    EXPECT_EQ(figures.span, 3 * m + p - 1);
+    EXPECT_DOUBLE_EQ(figures.bubble_of_span, 1 - figures.work / figures.span);
+    // ZB-H2: in-span idle (p-1)(F+I-2W), so none.
+    const Plan h2 = PipelinePlan(testing::ZeroBubbleH2(p, m));
+    const Figures none = Summarise(h2, Simulate(h2, ProgramKind::kStep, {}));
+    EXPECT_EQ(none.makespan, 3 * m + p - 1);
+    EXPECT_EQ(none.span, 3 * m);
+    EXPECT_EQ(none.bubble_of_span, 0);
+  }
+}
+
+TEST(Summarise, TakesAllRepeatsTogether) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 4));
+  const Trace trace = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2"), 3, Barrier::kOn);
+  const Figures figures = Summarise(plan, trace, kAllRepeats);
+  EXPECT_EQ(figures.makespan, 45);
+  EXPECT_EQ(figures.work, 36);
+}
+
+TEST(PeaksOf, MatchesTheTextbook) {
+  for (int p = 1; p <= 6; ++p) {
+    for (int m = p; m <= 12; ++m) {
+      for (int r = 0; r < p; ++r) {
+        const auto peaks = [&](const testing::Orders& orders) {
+          return PeaksOf(PipelinePlan(orders, {.layers = 2}).positions[static_cast<size_t>(r)]);
+        };
+        EXPECT_EQ(peaks(GPipe(p, m)).activations, m);
+        EXPECT_EQ(peaks(OneForwardOneBackward(p, m)).activations, std::min(m, p - r));
+        EXPECT_EQ(peaks(OneForwardOneBackward(p, m)).weight_buffers, 0);
+        EXPECT_EQ(peaks(testing::ZeroBubbleH1(p, m)).activations, std::min(m, p));
+        EXPECT_EQ(peaks(testing::ZeroBubbleH1(p, m)).weight_buffers, std::min(m, r + 1));
+        EXPECT_EQ(peaks(testing::ZeroBubbleH2(p, m)).activations, std::min(m, 2 * p - 1));
+      }
+    }
+  }
+}
+
+TEST(FiguresJson, SaysAllOfThem) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 4));
+  const Figures figures =
+      Summarise(plan, Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2")));
+  EXPECT_EQ(FiguresJson(figures),
+            "{\"makespan\": 15, \"work\": 12, \"span\": 15, \"bubble_of_makespan\": "
+            "0.19999999999999996, \"bubble_of_span\": 0.19999999999999996, \"ranks\": [{\"rank\": "
+            "0, \"busy\": 12, \"peak_activations\": 2, \"peak_weight_buffers\": 0}, {\"rank\": 1, "
+            "\"busy\": 12, \"peak_activations\": 1, \"peak_weight_buffers\": 0}]}");
+}
+
 }  // namespace
 }  // namespace pprun

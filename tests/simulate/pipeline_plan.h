@@ -16,6 +16,8 @@ namespace pprun::testing {
 struct Task {
   TaskKind kind = TaskKind::kForward;
   int32_t microbatch = 0;
+  // Beside the task before it, on the second compute stream: they are an overlapped pair.
+  enum class Stream : uint8_t { kFirst, kBeside } stream = Stream::kFirst;
 };
 using Orders = std::vector<std::vector<Task>>;  // of each position
 
@@ -58,10 +60,28 @@ inline Orders ZeroBubbleH1(int positions, int microbatches) {
   return orders;
 }
 
+inline Orders ZeroBubbleH2(int positions, int microbatches) {
+  Orders orders(static_cast<size_t>(positions));
+  for (int position = 0; position < positions; ++position) {
+    std::vector<Task>& order = orders[static_cast<size_t>(position)];
+    const int warmup = std::min(microbatches, 2 * (positions - position) - 1);
+    int forward = 0, weight_grad = 0;
+    while (forward < warmup) order.push_back({TaskKind::kForward, forward++});
+    for (int i = 0; i < microbatches; ++i) {
+      order.push_back({TaskKind::kInputGrad, i});
+      if (i >= 2 * position) order.push_back({TaskKind::kWeightGrad, weight_grad++});
+      if (forward < microbatches) order.push_back({TaskKind::kForward, forward++});
+    }
+    while (weight_grad < microbatches) order.push_back({TaskKind::kWeightGrad, weight_grad++});
+  }
+  return orders;
+}
+
 struct PipelineOptions {
   int layers = 1;  // of each stage
   int data_parallel = 1;
   enum class Reduce : uint8_t { kNone, kAtEnd } reduce = Reduce::kNone;  // one all-reduce over dp
+  enum class Norm : uint8_t { kNone, kGlobal } norm = Norm::kNone;
 };
 
 class PipelineBuilder {
@@ -83,6 +103,11 @@ class PipelineBuilder {
     plan_.functions.resize(1);
     plan_.functions[0].name = "block.forward";
     if (options_.data_parallel > 1) plan_.groups = {{"dp", {}, {AxisId(1)}}};
+    if (options_.norm == PipelineOptions::Norm::kGlobal) {
+      norm_group_ = GroupId(static_cast<int64_t>(plan_.groups.size()));
+      plan_.groups.push_back({"pp", {}, {}});
+      for (int i = 0; i < positions_; ++i) plan_.groups.back().positions.emplace_back(i);
+    }
     for (int stage = 0; stage < positions_; ++stage) {
       for (int layer = 0; layer < options_.layers; ++layer) {
         const std::string index = std::to_string(plan_.layers.size());
@@ -104,6 +129,9 @@ class PipelineBuilder {
  private:
   static constexpr BufferId kActivation{0};
   static constexpr BufferId kGradient{1};
+  static constexpr BufferId kSquares{2};
+  static constexpr BufferId kAllSquares{3};
+  static constexpr BufferId kClip{4};
 
   static ChannelId Forward(int from) { return ChannelId(2 * from); }
   static ChannelId Backward(int to) { return ChannelId(2 * to + 1); }
@@ -129,35 +157,50 @@ class PipelineBuilder {
     const bool forward = task.kind == TaskKind::kForward;
     const bool backward = task.kind == TaskKind::kBackward || task.kind == TaskKind::kInputGrad;
     const MicrobatchId microbatch(task.microbatch);
+    const StreamId compute = task.stream == Task::Stream::kFirst ? compute_ : compute_beside_;
     if (forward && index > 0) {
       Emit(recv_previous_, Recv{kActivation, Forward(index - 1), microbatch}, SourceId(1));
-      Order(recv_previous_, compute_);
+      Order(recv_previous_, compute);
     }
     if (backward && index + 1 < positions_) {
       Emit(recv_next_, Recv{kGradient, Backward(index), microbatch}, SourceId(1));
-      Order(recv_next_, compute_);
+      Order(recv_next_, compute);
     }
     for (int i = 0; i < options_.layers; ++i) {
       const int layer = forward ? i : options_.layers - 1 - i;
-      Emit(compute_,
+      Emit(compute,
            Run{FunctionId(0), LayerId(index * options_.layers + layer), StageId(index), ChunkId(0),
                microbatch, task.kind, 0},
            SourceId(0));
     }
     if (forward && index + 1 < positions_) {
-      Order(compute_, send_next_);
+      Order(compute, send_next_);
       Emit(send_next_, Send{kActivation, Forward(index), microbatch}, SourceId(1));
     }
     if (backward && index > 0) {
-      Order(compute_, send_previous_);
+      Order(compute, send_previous_);
       Emit(send_previous_, Send{kGradient, Backward(index - 1), microbatch}, SourceId(1));
     }
+  }
+
+  // The parts of the global norm are gathered by all positions, and then added.
+  void AddNorm() {
+    if (options_.norm == PipelineOptions::Norm::kNone) return;
+    const StreamId pp = AddStream({"pp", StreamKind::kCollective, {}, norm_group_});
+    Order(compute_, pp);
+    Emit(pp, Collective{CollectiveKind::kAllGather, kSquares, kAllSquares, norm_group_, 0},
+         SourceId(1));
+    Order(pp, compute_);
+    Emit(compute_, ClipFactor{kAllSquares, kClip}, SourceId(1));
   }
 
   void AddPosition(int index) {
     position_ = &plan_.positions.emplace_back();
     position_->buffers = {{"activation", ArenaKind::kTransferSlots, 0, {DType::kF32, {2, 4}}},
-                          {"gradient", ArenaKind::kTransferSlots, 32, {DType::kF32, {2, 4}}}};
+                          {"gradient", ArenaKind::kTransferSlots, 32, {DType::kF32, {2, 4}}},
+                          {"squares", ArenaKind::kScalars, 0, {DType::kF64, {1}}},
+                          {"all squares", ArenaKind::kScalars, 64, {DType::kF64, {positions_}}},
+                          {"clip", ArenaKind::kScalars, 1024, {DType::kF32, {2}}}};
     compute_ = AddStream({"compute.0", StreamKind::kCompute, {}, {}});
     if (index > 0) {
       recv_previous_ = AddStream({"recv.prev", StreamKind::kRecv, Forward(index - 1), {}});
@@ -167,7 +210,13 @@ class PipelineBuilder {
       recv_next_ = AddStream({"recv.next", StreamKind::kRecv, Backward(index), {}});
       send_next_ = AddStream({"send.next", StreamKind::kSend, Forward(index), {}});
     }
-    for (const Task& task : orders_[static_cast<size_t>(index)]) AddTask(index, task);
+    const std::vector<Task>& order = orders_[static_cast<size_t>(index)];
+    if (std::ranges::any_of(order,
+                            [](const Task& t) { return t.stream == Task::Stream::kBeside; })) {
+      compute_beside_ = AddStream({"compute.1", StreamKind::kCompute, {}, {}});
+    }
+    for (const Task& task : order) AddTask(index, task);
+    AddNorm();
     if (options_.reduce == PipelineOptions::Reduce::kAtEnd) {
       const StreamId dp = AddStream({"dp", StreamKind::kCollective, {}, GroupId(0)});
       Order(compute_, dp);
@@ -181,7 +230,8 @@ class PipelineBuilder {
   const int positions_;
   Plan plan_;
   Position* position_ = nullptr;  // the one being filled
-  StreamId compute_, recv_previous_, recv_next_, send_previous_, send_next_;
+  GroupId norm_group_;
+  StreamId compute_, compute_beside_, recv_previous_, recv_next_, send_previous_, send_next_;
 };
 
 inline Plan PipelinePlan(const Orders& orders, const PipelineOptions& options = {}) {
