@@ -61,19 +61,22 @@ scheduleItem
   : letItem
   | require
   | function
+  | placement
   | order
   | unsupported
   ;
 
 function : FN name '(' ( name ( ',' name )* )? ')' ( '=' expression ';' | block ) ;
 
+// A name places every chunk, a number that one.
+placement
+  : PLACE CHUNK ( name | INTEGER ) ON RANK name AS STAGE expression ( OF PIPE expression )? ';'
+  ;
+
 order : ORDER ON RANK name block ;
 
-// Parts of the language that are known by name only, skipped whole.
-unsupported
-  : PLACE ~( ';' | '{' | '}' )* ';'
-  | GREEDY ~( ';' | '{' | '}' )* balanced
-  ;
+// Known by name only, and skipped whole.
+unsupported : GREEDY ~( ';' | '{' | '}' )* balanced ;
 
 balanced : '{' ( ~( '{' | '}' ) | balanced )* '}' ;
 
@@ -99,7 +102,7 @@ overlap : OVERLAP block ;
 
 require : REQUIRE expression ( ',' STRING )? ';' ;
 
-callStatement : ( NAME | RECOMPUTE ) arguments ';' ;
+callStatement : ( NAME | RECOMPUTE | CHUNK | STAGE | OF | PIPE ) arguments ';' ;
 
 arguments : '(' ( argument ( ',' argument )* )? ')' ;
 
@@ -124,7 +127,10 @@ expression
   ;
 
 // Words that begin a construct in one place and are plain names elsewhere.
-name : NAME | OVERLAP | RECOMPUTE | ORDER | ON | RANK | LAYER | MODEL | SPLIT ;
+name
+  : NAME | OVERLAP | RECOMPUTE | ORDER | ON | RANK | LAYER | MODEL | SPLIT | CHUNK | STAGE | OF
+  | PIPE
+  ;
 
 IMPORT : 'import' ;
 LET : 'let' ;
@@ -144,6 +150,10 @@ ORDER : 'order' ;
 ON : 'on' ;
 RANK : 'rank' ;
 PLACE : 'place' ;
+CHUNK : 'chunk' ;
+STAGE : 'stage' ;
+OF : 'of' ;
+PIPE : 'pipe' ;
 GREEDY : 'greedy' ;
 FOR : 'for' ;
 IN : 'in' ;

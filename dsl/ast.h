@@ -219,10 +219,11 @@ struct ScheduleDefinition {
   Name name;
   std::vector<Argument> parameters;  // name and default
   Block preamble;                    // let and require at the schedule's level, in order
+  std::vector<Placement> placements;
   std::vector<Function> functions;
   Name rank;  // r of `order on rank r`
   Block order;
-  std::vector<Name> unsupported;  // `place` and `greedy`, which are skipped
+  std::vector<Name> unsupported;  // `greedy`, which is skipped
   Location location;
 };
 

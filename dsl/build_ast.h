@@ -27,6 +27,7 @@ class AstBuilder {
   // build_expressions.cc
   ast::ExpressionId Add(const antlr4::ParserRuleContext& context,
                         decltype(ast::Expression::node) node);
+  ast::ExpressionId AddToken(const antlr4::Token& token, decltype(ast::Expression::node) node);
   ast::ExpressionId BuildBinary(const antlr4::ParserRuleContext& context,
                                 const std::vector<Parser::ExpressionContext*>& operands);
   ast::IntegerLiteral BuildInteger(const antlr4::Token& token);
@@ -56,6 +57,7 @@ class AstBuilder {
   // build_schedules.cc
   void BuildSchedule(Parser::ScheduleContext& schedule);
   void BuildScheduleItem(Parser::ScheduleItemContext& item, ast::ScheduleDefinition& definition);
+  ast::Placement BuildPlacement(Parser::PlacementContext& placement);
   ast::Function BuildFunction(Parser::FunctionContext& function);
   ast::Block BuildBlock(Parser::BlockContext& block);
   ast::StatementId BuildStatement(Parser::StatementContext& statement);

@@ -107,6 +107,12 @@ ast::ExpressionId AstBuilder::Build(Parser::ExpressionContext& expression) {
   return BuildBinary(expression, expression.getRuleContexts<Parser::ExpressionContext>());
 }
 
+ast::ExpressionId AstBuilder::AddToken(const antlr4::Token& token,
+                                       decltype(ast::Expression::node) node) {
+  program_.expressions.push_back({places_.Of(token), std::move(node)});
+  return {static_cast<int32_t>(program_.expressions.size()) - 1};
+}
+
 ast::ExpressionId AstBuilder::BuildBinary(const antlr4::ParserRuleContext& context,
                                           const std::vector<Parser::ExpressionContext*>& operands) {
   CHECK(operands.size() == 2 && context.children.size() == 3);

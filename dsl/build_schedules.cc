@@ -27,6 +27,8 @@ void AstBuilder::BuildScheduleItem(Parser::ScheduleItemContext& item,
     definition.preamble.push_back(Add(*require, BuildRequire(*require)));
   } else if (auto* function = item.function()) {
     definition.functions.push_back(BuildFunction(*function));
+  } else if (auto* placement = item.placement()) {
+    definition.placements.push_back(BuildPlacement(*placement));
   } else if (auto* order = item.order()) {
     if (!definition.rank.text.empty()) {
       diagnostics_.Error(Place(*order), "a second `order`: a schedule has one")
@@ -38,6 +40,23 @@ void AstBuilder::BuildScheduleItem(Parser::ScheduleItemContext& item,
     const antlr4::Token& keyword = *item.unsupported()->start;
     definition.unsupported.push_back({keyword.getText(), places_.Of(keyword)});
   }
+}
+
+ast::Placement AstBuilder::BuildPlacement(Parser::PlacementContext& placement) {
+  ast::Placement built;
+  built.location = Place(placement);
+  const auto names = placement.name();
+  built.rank = BuildName(*names.back());
+  if (auto* number = placement.INTEGER()) {
+    const antlr4::Token& token = *number->getSymbol();
+    built.literal = AddToken(token, BuildInteger(token));
+  } else {
+    built.chunk = BuildName(*names.front());
+  }
+  const auto values = placement.expression();
+  built.stage = Build(*values[0]);
+  if (values.size() > 1) built.pipe = Build(*values[1]);
+  return built;
 }
 
 ast::Function AstBuilder::BuildFunction(Parser::FunctionContext& function) {
@@ -106,8 +125,7 @@ ast::RequireStatement AstBuilder::BuildRequire(Parser::RequireContext& require) 
   ast::RequireStatement built{.condition = Build(*require.expression()), .message = {}};
   if (auto* message = require.STRING()) {
     const antlr4::Token& token = *message->getSymbol();
-    program_.expressions.push_back({places_.Of(token), ast::StringLiteral{BuildString(token)}});
-    built.message = {static_cast<int32_t>(program_.expressions.size()) - 1};
+    built.message = AddToken(token, ast::StringLiteral{BuildString(token)});
   }
   return built;
 }

@@ -8,50 +8,10 @@
 namespace pprun {
 namespace {
 
-// `place`, `greedy`, or else the first `chunk = ...` of a task: one error for what needs chunks.
 void ReportUnsupported(const CheckContext& context, const ast::ScheduleDefinition& definition) {
-  if (definition.unsupported.empty()) return;
   const ast::Name& keyword = definition.unsupported.front();
   context.diagnostics.Error(keyword.location, Code(keyword.text) + " is not supported yet")
-      .Note(definition.name.location,
-            "a schedule says `order on rank r`, with one stage on each rank");
-}
-
-// Finds `chunk = ...` among the statements of a schedule.
-struct FindChunk {
-  const ast::Program& program;
-
-  const ast::Argument* In(const ast::Block& block) const {
-    for (const ast::StatementId id : block) {
-      if (const ast::Argument* found = std::visit(*this, program[id].node)) return found;
-    }
-    return nullptr;
-  }
-  const ast::Argument* operator()(const ast::LetStatement&) const { return nullptr; }
-  const ast::Argument* operator()(const ast::RequireStatement&) const { return nullptr; }
-  const ast::Argument* operator()(const ast::ForStatement& loop) const { return In(loop.body); }
-  const ast::Argument* operator()(const ast::RepeatStatement& loop) const { return In(loop.body); }
-  const ast::Argument* operator()(const ast::OverlapStatement& pair) const { return In(pair.body); }
-  const ast::Argument* operator()(const ast::IfStatement& branch) const {
-    const ast::Argument* found = In(branch.then);
-    return found != nullptr ? found : In(branch.otherwise);
-  }
-  const ast::Argument* operator()(const ast::CallStatement& statement) const {
-    for (const ast::Argument& argument : statement.call.arguments) {
-      if (argument.name.has_value() && argument.name->text == "chunk") return &argument;
-    }
-    return nullptr;
-  }
-};
-
-void ReportChunks(const CheckContext& context, const ast::ScheduleDefinition& definition) {
-  const FindChunk find{context.program};
-  const ast::Argument* found = find.In(definition.order);
-  for (const ast::Function& function : definition.functions) {
-    if (found == nullptr) found = find.In(function.body);
-  }
-  if (found == nullptr) return;
-  context.diagnostics.Error(found->location, "`chunk` is not supported yet: a rank has one stage");
+      .Note(definition.name.location, "a schedule says `order on rank r`");
 }
 
 void BindParameters(const CheckContext& context, const ast::ScheduleDefinition& definition,
@@ -107,7 +67,6 @@ CheckedSchedule CheckSchedule(const CheckContext& context, size_t definition, Sc
                               "the schedule " + Code(checked.name) + " has no `order on rank r`");
     return checked;
   }
-  ReportChunks(context, written);
   BindParameters(context, written, scope, checked);
   return checked;
 }

@@ -154,6 +154,14 @@ const CheckedAxis& Pipeline(const CheckedProgram& checked) {
                        [](const CheckedAxis& axis) { return axis.name == "pp"; });
 }
 
+// The number of stages is that of the ranks, unless the schedule says where chunks are: then it is
+// known once the schedule is evaluated, and compiler/model compares.
+bool PlacesChunks(const ast::Program& program) {
+  Diagnostics ignored;
+  const std::optional<size_t> chosen = ChosenSchedule(program, ignored);
+  return chosen.has_value() && !program.schedules[*chosen].placements.empty();
+}
+
 void CheckCount(const CheckContext& context, const CheckedProgram& checked,
                 const CheckedStages& stages) {
   const CheckedAxis& pp = Pipeline(checked);
@@ -178,7 +186,7 @@ CheckedStages CheckStages(const CheckContext& context, const CheckedProgram& che
                           Scope& scope) {
   CheckedStages stages;
   const std::optional<ast::Stages>& written = context.program.stages;
-  if (written.has_value()) stages.location = written->location;
+  stages.location = written.has_value() ? written->location : Pipeline(checked).location;
   if (written.has_value() && written->policy.has_value()) {
     ReadBalance(context, *written->policy, scope, stages);
   }
@@ -191,7 +199,7 @@ CheckedStages CheckStages(const CheckContext& context, const CheckedProgram& che
   if (written.has_value() && !written->policy.has_value()) {
     if (!StagesChecker(context, *checked.model, scope).Read(*written, stages)) return stages;
   }
-  CheckCount(context, checked, stages);
+  if (!PlacesChunks(context.program)) CheckCount(context, checked, stages);
   return stages;
 }
 

@@ -54,6 +54,14 @@ struct PrintStatement {
   }
 };
 
+std::string PlacementText(const ast::Program& program, const ast::Placement& placement) {
+  std::string text = "  place chunk ";
+  text += placement.literal.valid() ? ToText(program, placement.literal) : placement.chunk.text;
+  text += " on rank " + placement.rank.text + " as stage " + ToText(program, placement.stage);
+  if (placement.pipe.valid()) text += " of pipe " + ToText(program, placement.pipe);
+  return text + ";\n";
+}
+
 std::string FunctionText(const ast::Program& program, const ast::Function& function) {
   std::string text = "  fn " + function.name.text + "(";
   for (size_t i = 0; i < function.parameters.size(); ++i) {
@@ -72,6 +80,9 @@ std::string ScheduleText(const ast::Program& program, const ast::ScheduleDefinit
   text += " {\n";
   const PrintStatement print{program, "  "};
   for (const ast::StatementId id : schedule.preamble) text += print.Line(id);
+  for (const ast::Placement& placement : schedule.placements) {
+    text += PlacementText(program, placement);
+  }
   for (const ast::Function& function : schedule.functions) text += FunctionText(program, function);
   if (!schedule.rank.text.empty()) {
     text += "  order on rank " + schedule.rank.text + " " + print.Block(schedule.order) + "\n";

@@ -38,6 +38,10 @@ bool IsSoftKeyword(size_t type) {
     case SchedParser::LAYER:
     case SchedParser::MODEL:
     case SchedParser::SPLIT:
+    case SchedParser::CHUNK:
+    case SchedParser::STAGE:
+    case SchedParser::OF:
+    case SchedParser::PIPE:
       return true;
     default:
       return false;

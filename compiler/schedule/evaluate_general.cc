@@ -124,8 +124,9 @@ class FrameEnvironment : public Environment {
       if (arguments.back().IsError()) return {};
     }
     evaluator_.steps_ += callee.value.size * kGeneralSteps;
-    if (evaluator_.OutOfSteps()) return {};
+    if (evaluator_.OutOfSteps() || evaluator_.too_deep_) return {};
     if (!evaluator_.Nest(function)) {
+      evaluator_.too_deep_ = true;
       diagnostics.Error(location, "calls of functions nest deeper than the limit of " +
                                       std::to_string(kMostCalls));
       return {};
@@ -185,6 +186,7 @@ struct NameValues {
 
 Value ExpressionEvaluator::General(const ResolvedExpression& expression, Diagnostics& diagnostics) {
   steps_ += expression.size * kGeneralSteps;
+  too_deep_ = false;
   FrameEnvironment environment(*this, expression, nullptr, diagnostics);
   return Evaluate(program_, expression.source, environment, diagnostics);
 }
@@ -204,6 +206,7 @@ std::optional<int64_t> ExpressionEvaluator::Integer(const ResolvedExpression& ex
   if (word.kind == WordKind::kInteger) return word.bits;
   if (OutOfSteps()) return std::nullopt;
   steps_ += expression.size * kGeneralSteps;
+  too_deep_ = false;
   FrameEnvironment environment(*this, expression, nullptr, diagnostics);
   return EvaluateInteger(program_, expression.source, environment, diagnostics, what);
 }
@@ -214,6 +217,7 @@ std::optional<bool> ExpressionEvaluator::Boolean(const ResolvedExpression& expre
   if (word.kind == WordKind::kBoolean) return word.bits != 0;
   if (OutOfSteps()) return std::nullopt;
   steps_ += expression.size * kGeneralSteps;
+  too_deep_ = false;
   FrameEnvironment environment(*this, expression, nullptr, diagnostics);
   return EvaluateBoolean(program_, expression.source, environment, diagnostics, what);
 }

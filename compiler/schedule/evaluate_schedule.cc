@@ -1,5 +1,6 @@
 // From a schedule to the order of tasks on every position: resolve its names, run it once a rank,
-// and check what each rank did. Linear in the tasks. Tests: evaluate_schedule_test.cc.
+// place its chunks, and check what each rank did. Linear in the tasks. Tests:
+// evaluate_schedule_test.cc.
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,15 +15,45 @@ namespace pprun {
 
 namespace {
 
-// Rank r is stage r, and holds it for every microbatch.
-std::vector<PlacedChunk> LinearPlacement(int32_t rank, int32_t microbatches) {
-  return {{.stage = rank, .first_microbatch = 0, .microbatches = microbatches}};
+bool CheckMicrobatches(const CheckedProgram& program, int64_t microbatches,
+                       Diagnostics& diagnostics) {
+  if (microbatches >= 1) return true;
+  Diagnostic& error = diagnostics.Error(
+      program.schedule.location,
+      "the schedule has " + std::to_string(microbatches) + " microbatches, it needs at least one");
+  if (!program.train) {
+    error.Note(program.schedule.location,
+               "a file without `train` is told how many: `--set microbatches=8`");
+  }
+  return false;
 }
 
-// Even the shortest order has a forward and a backward of every microbatch on every stage: tables
-// are made only for what can fit the limit.
-bool FitsLimit(int64_t stages, int64_t microbatches, const Limits& limits) {
-  return microbatches <= limits.unrolled_tasks / 2 / stages;
+// A step has a forward and a backward of every microbatch on every stage: tables are made only for
+// what can fit the limit.
+bool CheckSize(const CheckedProgram& program, int64_t stages, int64_t microbatches,
+               const Limits& limits, Diagnostics& diagnostics) {
+  if (microbatches <= limits.unrolled_tasks / 2 / stages) return true;
+  diagnostics.Error(program.schedule.location,
+                    std::to_string(stages) + " stages of " + std::to_string(microbatches) +
+                        " microbatches need more than the limit of " +
+                        std::to_string(limits.unrolled_tasks) + " tasks (`unrolled_tasks`)");
+  return false;
+}
+
+RankLedger MakeLedger(int32_t rank, const TaskOrder& order) {
+  std::vector<HeldChunk> chunks;
+  for (const ChunkPlace& place : order.placement[static_cast<size_t>(rank)]) {
+    chunks.push_back({place, order.MicrobatchesOf(place.pipe)});
+  }
+  return RankLedger(rank, std::move(chunks), order.microbatches);
+}
+
+// An order that runs every forward and no backward is one of inference, and complete.
+RankLedger::Extent ExtentOf(const std::vector<RankLedger>& ledgers) {
+  for (const RankLedger& ledger : ledgers) {
+    if (!ledger.RanOnlyForwards()) return RankLedger::Extent::kTraining;
+  }
+  return RankLedger::Extent::kForwardOnly;
 }
 
 }  // namespace
@@ -31,52 +62,58 @@ std::optional<TaskOrder> EvaluateSchedule(const CheckedProgram& program, int64_t
                                           const TaskCosts& costs, const Limits& limits,
                                           Diagnostics& diagnostics) {
   static_cast<void>(costs);  // no order without greedy depends on them
-  const int64_t positions = program.AxisSize("pp");
-  if (microbatches < 1) {
-    Diagnostic& error = diagnostics.Error(program.schedule.location,
-                                          "the schedule has " + std::to_string(microbatches) +
-                                              " microbatches, it needs at least one");
-    if (!program.train) {
-      error.Note(program.schedule.location,
-                 "a file without `train` is told how many: `--set microbatches=8`");
-    }
-    return std::nullopt;
-  }
-  if (!FitsLimit(positions, microbatches, limits)) {
-    diagnostics.Error(program.schedule.location,
-                      std::to_string(positions) + " stages of " + std::to_string(microbatches) +
-                          " microbatches need more than the limit of " +
-                          std::to_string(limits.unrolled_tasks) + " tasks (`unrolled_tasks`)");
-    return std::nullopt;
-  }
+  const int64_t ranks = program.AxisSize("pp");
+  if (!CheckMicrobatches(program, microbatches, diagnostics)) return std::nullopt;
   std::optional<ResolvedSchedule> schedule = ResolveSchedule(program, microbatches, diagnostics);
   if (!schedule) return std::nullopt;
   ScheduleRunner runner(program.program, *schedule, limits);
   if (!runner.RunPreamble(diagnostics)) return std::nullopt;
+  std::optional<Placement> placement =
+      runner.RunPlacement(static_cast<int32_t>(ranks), diagnostics);
+  if (!placement || !CheckSize(program, placement->stages, microbatches, limits, diagnostics)) {
+    return std::nullopt;
+  }
 
-  const int32_t count = static_cast<int32_t>(microbatches);
-  TaskOrder order{.stages = static_cast<int32_t>(positions),
-                  .microbatches = count,
-                  .placement = {},
+  TaskOrder order{.chunks = placement->chunks,
+                  .pipes = placement->pipes,
+                  .stages = placement->stages,
+                  .microbatches = static_cast<int32_t>(microbatches),
+                  .placement = std::move(placement->ranks),
                   .positions = {}};
-  ScheduleFindings findings((*schedule)[schedule->order()].location, positions);
+  const ast::Location order_location = (*schedule)[schedule->order()].location;
+  ScheduleFindings findings(order_location, ranks);
+  // A rank that could not be evaluated to its end is not asked what it misses.
+  std::vector<RankLedger> ledgers;
+  std::vector<bool> finished;
   bool sound = true;
-  for (int32_t rank = 0; rank < positions && !runner.PassedLimit(); ++rank) {
-    RankLedger ledger(rank, LinearPlacement(rank, count), count);
+  for (int32_t rank = 0; rank < ranks && !runner.PassedLimit(); ++rank) {
     Diagnostics errors;
-    // A rank that could not be evaluated to its end is not asked what it misses.
-    const bool finished = runner.RunOrder(ledger, errors);
-    if (finished) ledger.Finish();
+    ledgers.push_back(MakeLedger(rank, order));
+    finished.push_back(runner.RunOrder(ledgers.back(), errors));
     findings.AddErrors(rank, errors);
+    sound = sound && finished.back();
+  }
+  const RankLedger::Extent extent = ExtentOf(ledgers);
+  for (size_t rank = 0; rank < ledgers.size(); ++rank) {
+    RankLedger& ledger = ledgers[rank];
+    if (finished[rank]) ledger.Finish(extent);
     // Past a limit everything else is a consequence.
     if (!runner.PassedLimit()) findings.AddProblem(ledger);
-    sound = sound && finished && !ledger.first_problem();
-    order.placement.push_back({{.stage = rank, .pipe = 0}});
+    sound = sound && !ledger.first_problem();
     if (sound) order.positions.push_back(ledger.TakeTasks());
   }
-  if (sound) return order;
-  findings.Report(diagnostics);
-  return std::nullopt;
+  if (!sound) {
+    findings.Report(diagnostics);
+    return std::nullopt;
+  }
+  if (program.train && extent == RankLedger::Extent::kForwardOnly) {
+    diagnostics
+        .Error(program.schedule.location,
+               "`" + program.schedule.name + "` has no backward, so it cannot train")
+        .Note(order_location, "no rank runs `backward`, `input_grad` or `weight_grad`");
+    return std::nullopt;
+  }
+  return order;
 }
 
 std::string ToText(const TaskOrder& order) {

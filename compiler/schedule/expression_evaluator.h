@@ -79,6 +79,7 @@ class ExpressionEvaluator {
   size_t base_ = 0;  // of the running frame
   int32_t calls_ = 0;
   int32_t levels_ = 0;
+  bool too_deep_ = false;  // calls of this expression nest too deep: reported, and not to be again
   int64_t steps_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "compiler/plan/base/check.h"
+#include "compiler/schedule/task_names.h"
 
 namespace pprun {
 namespace {
@@ -13,14 +14,6 @@ constexpr int64_t kNever = -1;
 
 bool MovesGradient(TaskKind kind) {
   return kind == TaskKind::kBackward || kind == TaskKind::kInputGrad;
-}
-
-std::string CallText(const OrderedTask& task) {
-  static constexpr const char* kCalls[kTaskKindCount] = {"forward", "backward", "input_grad",
-                                                         "weight_grad", "recompute"};
-  std::string text = "`";
-  text += kCalls[static_cast<int>(task.kind)];
-  return text + "(" + std::to_string(task.microbatch) + ")`";
 }
 
 class Clock {
@@ -143,6 +136,10 @@ class Clock {
     return PositionOf(Before(task), task.pipe);
   }
 
+  std::string Call(const OrderedTask& task) const {
+    return CallText(task.kind, task.microbatch, task.chunk, order_.chunks);
+  }
+
   const TaskOrder& order_;
   const TaskCosts& costs_;
   std::vector<size_t> position_of_;    // by pipe and stage
@@ -172,10 +169,11 @@ void Clock::ReportCircle(Diagnostics& diagnostics) const {
   for (size_t p : path) {
     const OrderedTask& task = Head(p);
     const bool forward = task.kind == TaskKind::kForward;
-    error.Note(task.location, "rank " + std::to_string(p) + " at " + CallText(task) +
-                                  " waits for the " + (forward ? "activation" : "gradient") +
-                                  " of microbatch " + std::to_string(task.microbatch) +
-                                  " from rank " + std::to_string(WaitsFor(p)));
+    error.Note(task.location,
+               "rank " + std::to_string(p) + " at " + Call(task) + " waits for the " +
+                   (forward ? "activation" : "gradient") + " of microbatch " +
+                   std::to_string(task.microbatch) + " from " +
+                   (WaitsFor(p) == p ? "itself" : "rank " + std::to_string(WaitsFor(p))));
   }
   // The task that would free the last member comes later on the position it waits for.
   for (size_t p : path) {
@@ -189,9 +187,8 @@ void Clock::ReportCircle(Diagnostics& diagnostics) const {
           (forward ? tasks[i].kind == TaskKind::kForward && tasks[i].stage == task.stage - 1
                    : MovesGradient(tasks[i].kind) && tasks[i].stage == task.stage + 1);
       if (!frees) continue;
-      error.Note(tasks[i].location, "rank " + std::to_string(other) + " runs " +
-                                        CallText(tasks[i]) + " only after " +
-                                        CallText(Head(other)) + "; move it before");
+      error.Note(tasks[i].location, "rank " + std::to_string(other) + " runs " + Call(tasks[i]) +
+                                        " only after " + Call(Head(other)) + "; move it before");
       break;
     }
   }

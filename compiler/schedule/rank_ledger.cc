@@ -2,19 +2,20 @@
 // rank_ledger_test.cc.
 #include "compiler/schedule/rank_ledger.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "compiler/plan/base/check.h"
 
 namespace pprun {
 
-RankLedger::RankLedger(int32_t rank, std::vector<PlacedChunk> chunks, int32_t microbatches)
+RankLedger::RankLedger(int32_t rank, std::vector<HeldChunk> chunks, int32_t microbatches)
     : rank_(rank), microbatches_(microbatches), chunks_(std::move(chunks)) {
   size_t count = chunks_.size();
   for (auto& table : issued_) table.assign(count * static_cast<size_t>(microbatches), -1);
   for (auto& counts : done_) counts.assign(count, 0);
   for (auto& cursors : next_) {
-    for (const PlacedChunk& chunk : chunks_) cursors.push_back(chunk.first_microbatch);
+    for (const HeldChunk& chunk : chunks_) cursors.push_back(chunk.microbatches.begin);
   }
   owed_.resize(count);
   owed_begin_.assign(count, 0);
@@ -50,9 +51,8 @@ bool RankLedger::Done(Duty duty, size_t index) const {
 
 std::optional<int32_t> RankLedger::Next(TaskKind kind, int32_t chunk) {
   Duty duty = DutyOf(kind);
-  const PlacedChunk& placed = chunks_[static_cast<size_t>(chunk)];
   int32_t& next = next_[static_cast<size_t>(duty)][static_cast<size_t>(chunk)];
-  const int32_t end = placed.first_microbatch + placed.microbatches;
+  const int32_t end = chunks_[static_cast<size_t>(chunk)].microbatches.end;
   while (next < end && Done(duty, Index(chunk, next))) ++next;
   if (next == end) return std::nullopt;
   return next;
@@ -75,7 +75,7 @@ std::optional<RankLedger::Owed> RankLedger::Oldest(std::optional<int32_t> only) 
 }
 
 int64_t RankLedger::Left(TaskKind kind, int32_t chunk) const {
-  return chunks_[static_cast<size_t>(chunk)].microbatches -
+  return chunks_[static_cast<size_t>(chunk)].microbatches.count() -
          done_[static_cast<size_t>(DutyOf(kind))][static_cast<size_t>(chunk)];
 }
 
@@ -111,15 +111,15 @@ void RankLedger::MarkDone(Duty duty, int32_t chunk, size_t index) {
 
 void RankLedger::Issue(TaskKind kind, int32_t chunk, int64_t microbatch, int32_t overlap_pair,
                        ast::Location location) {
-  const PlacedChunk& placed = chunks_[static_cast<size_t>(chunk)];
+  const HeldChunk& held = chunks_[static_cast<size_t>(chunk)];
   const int32_t task = static_cast<int32_t>(tasks_.size());
   OrderedTask& added = tasks_.emplace_back(OrderedTask{.kind = kind,
                                                        .chunk = chunk,
-                                                       .stage = placed.stage,
+                                                       .stage = held.place.stage,
+                                                       .pipe = held.place.pipe,
                                                        .overlap_pair = overlap_pair,
                                                        .location = location});
-  if (microbatch < placed.first_microbatch ||
-      microbatch >= placed.first_microbatch + placed.microbatches) {
+  if (!held.microbatches.Contains(microbatch)) {
     AddProblem({ScheduleProblem::Kind::kMicrobatchOutOfRange, kind, chunk, microbatch, location});
     return;
   }
@@ -147,7 +147,16 @@ void RankLedger::AddProblem(ScheduleProblem problem) {
   ++problem_count_;
 }
 
-void RankLedger::Finish() {
+bool RankLedger::RanOnlyForwards() const {
+  if (first_problem_) return false;
+  for (int32_t chunk = 0; chunk < chunk_count(); ++chunk) {
+    if (Left(TaskKind::kForward, chunk) > 0) return false;
+  }
+  return std::all_of(tasks_.begin(), tasks_.end(),
+                     [](const OrderedTask& task) { return task.kind == TaskKind::kForward; });
+}
+
+void RankLedger::Finish(Extent extent) {
   if (first_problem_) return;
   // The missing half of a backward takes the name this rank uses: `backward` unless it splits.
   bool splits = false, joins = false;
@@ -157,14 +166,14 @@ void RankLedger::Finish() {
   }
   const TaskKind gradient = splits && !joins ? TaskKind::kInputGrad : TaskKind::kBackward;
   for (int32_t chunk = 0; chunk < chunk_count(); ++chunk) {
-    const PlacedChunk& placed = chunks_[static_cast<size_t>(chunk)];
-    for (int32_t offset = 0; offset < placed.microbatches; ++offset) {
-      const int32_t microbatch = placed.first_microbatch + offset;
+    const MicrobatchRange range = chunks_[static_cast<size_t>(chunk)].microbatches;
+    for (int32_t microbatch = range.begin; microbatch < range.end; ++microbatch) {
       const size_t index = Index(chunk, microbatch);
       auto missing = [&](TaskKind kind) {
         AddProblem({ScheduleProblem::Kind::kMissing, kind, chunk, microbatch, {}});
       };
       if (!Done(Duty::kForward, index)) missing(TaskKind::kForward);
+      if (extent == Extent::kForwardOnly) continue;
       if (!Done(Duty::kInputGrad, index)) {
         missing(gradient);
         if (gradient == TaskKind::kInputGrad) missing(TaskKind::kWeightGrad);

@@ -16,11 +16,10 @@
 
 namespace pprun {
 
-// A chunk of a rank: the stage it is, and the microbatches that pass through it.
-struct PlacedChunk {
-  int32_t stage = 0;
-  int32_t first_microbatch = 0;
-  int32_t microbatches = 0;
+// A chunk of a rank, and the microbatches that pass through it: those of its pipe.
+struct HeldChunk {
+  ChunkPlace place;
+  MicrobatchRange microbatches;
 };
 
 struct ScheduleProblem {
@@ -43,16 +42,20 @@ struct ScheduleProblem {
 
 class RankLedger {
  public:
+  // What an order has to run: a schedule of inference has no backward.
+  enum class Extent { kTraining, kForwardOnly };
+
   struct Owed {
     int32_t chunk = 0;
     int32_t microbatch = 0;
   };
 
-  RankLedger(int32_t rank, std::vector<PlacedChunk> chunks, int32_t microbatches);
+  RankLedger(int32_t rank, std::vector<HeldChunk> chunks, int32_t microbatches);
 
   int32_t rank() const { return rank_; }
+  int32_t microbatches() const { return microbatches_; }
   int32_t chunk_count() const { return static_cast<int32_t>(chunks_.size()); }
-  const PlacedChunk& chunk(int64_t index) const { return chunks_[static_cast<size_t>(index)]; }
+  const HeldChunk& chunk(int64_t index) const { return chunks_[static_cast<size_t>(index)]; }
   const std::vector<OrderedTask>& tasks() const { return tasks_; }
   std::vector<OrderedTask> TakeTasks() { return std::move(tasks_); }
 
@@ -66,8 +69,10 @@ class RankLedger {
   void Issue(TaskKind kind, int32_t chunk, int64_t microbatch, int32_t overlap_pair,
              ast::Location location);
   void AddProblem(ScheduleProblem problem);
+  // Whether each of the rank's forwards ran once, and nothing else.
+  bool RanOnlyForwards() const;
   // After the last task: finds what is missing, unless something is wrong already.
-  void Finish();
+  void Finish(Extent extent);
 
   const std::optional<ScheduleProblem>& first_problem() const { return first_problem_; }
   int64_t problem_count() const { return problem_count_; }
@@ -93,7 +98,7 @@ class RankLedger {
 
   int32_t rank_;
   int32_t microbatches_;
-  std::vector<PlacedChunk> chunks_;
+  std::vector<HeldChunk> chunks_;
   std::vector<OrderedTask> tasks_;
   // Per kind, [chunk * microbatches + microbatch]: the first task's place in tasks_, or -1.
   std::array<std::vector<int32_t>, kKinds> issued_;

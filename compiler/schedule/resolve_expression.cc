@@ -213,7 +213,7 @@ void Resolver::ReportUnknownFunction(const ast::Name& name) {
   std::vector<std::string> known = {"min", "max", "ceil", "floor", "left"};
   for (const ast::Function& function : definition_.functions) known.push_back(function.name.text);
   for (int kind = 0; kind < kTaskKindCount; ++kind) {
-    known.emplace_back(TaskName(static_cast<TaskKind>(kind)));
+    known.emplace_back(CallName(static_cast<TaskKind>(kind)));
   }
   Diagnostic& error = diagnostics_.Error(name.location, "unknown function `" + name.text + "`");
   std::string nearest = DidYouMean(name.text, known);

@@ -10,9 +10,6 @@ namespace pprun {
 
 namespace {
 
-constexpr std::array<std::string_view, kTaskKindCount> kTaskNames = {
-    "forward", "backward", "input_grad", "weight_grad", "recompute"};
-
 const ast::ScheduleDefinition& Definition(const CheckedProgram& program) {
   CHECK(program.schedule.definition >= 0);
   return program.program.schedules[static_cast<size_t>(program.schedule.definition)];
@@ -59,14 +56,6 @@ bool IsOldest(const ast::Program& program, ast::ExpressionId expression) {
 
 }  // namespace
 
-std::optional<TaskKind> TaskKindNamed(std::string_view name) {
-  auto found = std::find(kTaskNames.begin(), kTaskNames.end(), name);
-  if (found == kTaskNames.end()) return std::nullopt;
-  return static_cast<TaskKind>(found - kTaskNames.begin());
-}
-
-std::string_view TaskName(TaskKind kind) { return kTaskNames[static_cast<size_t>(kind)]; }
-
 Resolver::Resolver(const CheckedProgram& program, int64_t microbatches, Diagnostics& diagnostics)
     : checked_(program),
       program_(program.program),
@@ -102,6 +91,8 @@ std::optional<ResolvedSchedule> Resolver::Run() {
           std::holds_alternative<ast::RequireStatement>(node));
     result_.preamble.push_back(ResolveStatement(program_[statement]));
   }
+  ResolveChunks();
+  for (const ast::Placement& placement : definition_.placements) ResolvePlacement(placement);
   place_ = Place::kRank;
   result_.rank_slot = Declare(definition_.rank, ScopeEntry::Space::kGlobal);
   result_.functions.resize(definition_.functions.size() + 1);
@@ -279,7 +270,7 @@ ResolvedStatementId Resolver::ResolveCall(const ast::CallStatement& statement,
 
 ResolvedStatementId Resolver::ResolveTask(const ast::Call& call, TaskKind kind,
                                           ast::Location location) {
-  std::string name(TaskName(kind));
+  std::string name(CallName(kind));
   IssueTask resolved{.kind = kind};
   if (kind == TaskKind::kRecompute) {
     diagnostics_.Error(location, "`recompute` is not supported as a task of a schedule");

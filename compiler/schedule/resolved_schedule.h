@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "compiler/plan/task_kind.h"
+#include "compiler/schedule/task_names.h"
 #include "compiler/schedule/word.h"
 #include "dsl/checked.h"
 #include "dsl/diagnostics.h"
@@ -136,6 +137,16 @@ struct ResolvedStatement {
   std::variant<SetSlot, ForLoop, RepeatLoop, Branch, Overlap, Require, IssueTask, CallTasks> node;
 };
 
+// `place chunk c on rank r as stage STAGE of pipe PIPE;`. Its names are global slots of their own.
+struct ResolvedPlacement {
+  std::optional<int64_t> chunk;  // the one that is placed; empty: all
+  int32_t chunk_slot = -1;       // where all are placed
+  int32_t rank_slot = 0;
+  ResolvedExpression stage{};
+  ResolvedExpression pipe{};  // invalid: pipe 0
+  ast::Location location{};
+};
+
 // ---- the whole ---------------------------------------------------------------------------------
 
 // Arguments fill the first slots of a frame.
@@ -158,6 +169,10 @@ struct ResolvedSchedule {
   std::vector<ResolvedStatement> statements;
   std::vector<ResolvedFunction> functions;  // in the order of the definition; the last is the order
   ResolvedBlock preamble;
+  std::vector<ResolvedPlacement> placements;
+  // The schedule's parameter or `let` of the name `chunks`, and its place; invalid if it has none.
+  NodeId chunks{};
+  ast::Location chunks_location{};
   int32_t globals = 0;
   int32_t rank_slot = 0;  // global: the rank
   // Names fixed before the schedule starts: mesh axes, `microbatches`, parameters, the file's lets.
@@ -172,10 +187,6 @@ struct ResolvedSchedule {
   }
   FunctionId order() const { return {static_cast<int32_t>(functions.size()) - 1}; }
 };
-
-// The task a name issues: `forward`, `backward`, `input_grad`, `weight_grad`, `recompute`.
-std::optional<TaskKind> TaskKindNamed(std::string_view name);
-std::string_view TaskName(TaskKind kind);
 
 // Empty after errors. The result refers to names in `program`, which must outlive it.
 std::optional<ResolvedSchedule> ResolveSchedule(const CheckedProgram& program, int64_t microbatches,

@@ -22,7 +22,8 @@ class Resolver {
   std::optional<ResolvedSchedule> Run();
 
  private:
-  // What a piece of the schedule may speak of: the preamble runs before there is a rank.
+  // What a piece of the schedule may speak of: preamble and placements are evaluated before a rank
+  // runs.
   enum class Place { kPreamble, kRank };
 
   // A block's names vanish with it, and its slots are used again.
@@ -42,6 +43,10 @@ class Resolver {
   Mark Enter();
   void Leave(Mark mark);
   int32_t Declare(const ast::Name& name, ScopeEntry::Space space);
+
+  // resolve_placement.cc
+  void ResolveChunks();
+  void ResolvePlacement(const ast::Placement& placement);
 
   // resolve_expression.cc
   ResolvedExpression ResolveExpression(ast::ExpressionId expression);

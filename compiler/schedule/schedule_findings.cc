@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "compiler/schedule/resolved_schedule.h"
+#include "compiler/schedule/task_names.h"
 
 namespace pprun {
 
@@ -14,12 +14,6 @@ using Kind = ScheduleProblem::Kind;
 
 // Beyond these, a count.
 constexpr size_t kMostRanksListed = 4;
-
-std::string TaskText(const RankLedger& ledger, TaskKind kind, int64_t chunk, int64_t microbatch) {
-  std::string text = "`" + std::string(TaskName(kind)) + "(" + std::to_string(microbatch);
-  if (ledger.chunk_count() > 1) text += ", chunk = " + std::to_string(chunk);
-  return text + ")`";
-}
 
 std::string Ranks(const std::vector<int32_t>& ranks) {
   if (ranks.size() == 1) return "rank " + std::to_string(ranks[0]);
@@ -46,10 +40,13 @@ struct Wording {
 
   std::string Rank() const { return "rank " + std::to_string(ledger.rank()); }
   std::string Task(TaskKind kind) const {
-    return TaskText(ledger, kind, problem.chunk, problem.microbatch);
+    return CallText(kind, problem.microbatch, problem.chunk, ledger.chunk_count());
   }
   std::string Task() const { return Task(problem.task); }
-  std::string Name() const { return "`" + std::string(TaskName(problem.task)) + "`"; }
+  std::string OfChunk() const {
+    return ledger.chunk_count() == 1 ? "" : " of chunk " + std::to_string(problem.chunk);
+  }
+  std::string Name() const { return "`" + std::string(CallName(problem.task)) + "`"; }
 
   // Shows where the same microbatch ran as `kind`, if it did.
   bool NoteOther(TaskKind kind, std::string_view words) {
@@ -59,10 +56,17 @@ struct Wording {
     return true;
   }
   void NoteRange() {
-    const PlacedChunk& chunk = ledger.chunk(problem.chunk);
-    diagnostic.Note(problem.location,
-                    "microbatches go from " + std::to_string(chunk.first_microbatch) + " to " +
-                        std::to_string(chunk.first_microbatch + chunk.microbatches - 1));
+    const HeldChunk& chunk = ledger.chunk(problem.chunk);
+    const MicrobatchRange range = chunk.microbatches;
+    std::string text = "microbatches";
+    if (range != MicrobatchRange{0, ledger.microbatches()}) {
+      text = "chunk " + std::to_string(problem.chunk) + " is of pipe " +
+             std::to_string(chunk.place.pipe) + ", whose microbatches";
+    }
+    diagnostic.Note(problem.location, range.count() == 0
+                                          ? text + " are none"
+                                          : text + " go from " + std::to_string(range.begin) +
+                                                " to " + std::to_string(range.end - 1));
   }
   void NoteNeed(TaskKind kind) {
     const std::string needed = Task(kind);
@@ -100,8 +104,13 @@ struct Wording {
     diagnostic.location = problem.location;
     switch (problem.kind) {
       case Kind::kMicrobatchOutOfRange:
-        diagnostic.message = Rank() + " runs " + Task() + ", and there is no microbatch " +
-                             std::to_string(problem.microbatch);
+        diagnostic.message = Rank() + " runs " + Task();
+        if (problem.microbatch >= 0 && problem.microbatch < ledger.microbatches()) {
+          diagnostic.message += ", a microbatch of the other pipe";
+        } else {
+          diagnostic.message +=
+              ", and there is no microbatch " + std::to_string(problem.microbatch);
+        }
         NoteRange();
         break;
       case Kind::kNoSuchChunk:
@@ -109,8 +118,8 @@ struct Wording {
                              ": it holds " + Count(ledger.chunk_count(), "chunk");
         break;
       case Kind::kNothingLeft:
-        diagnostic.message = Rank() + " has no " + Name() + " left here: all " +
-                             std::to_string(ledger.chunk(problem.chunk).microbatches) +
+        diagnostic.message = Rank() + " has no " + Name() + OfChunk() + " left here: all " +
+                             std::to_string(ledger.chunk(problem.chunk).microbatches.count()) +
                              " microbatches have had theirs";
         break;
       case Kind::kNothingOwed:

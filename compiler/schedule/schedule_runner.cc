@@ -10,6 +10,29 @@
 
 namespace pprun {
 
+namespace {
+
+// Whether a task runs directly after another of the same microbatch.
+bool Needs(const OrderedTask& task, const OrderedTask& other) {
+  if (task.microbatch != other.microbatch || task.pipe != other.pipe) return false;
+  const bool forward = other.kind == TaskKind::kForward;
+  const bool gradient = other.kind == TaskKind::kInputGrad || other.kind == TaskKind::kBackward;
+  switch (task.kind) {
+    case TaskKind::kForward:
+      return forward && other.stage == task.stage - 1;
+    case TaskKind::kBackward:
+    case TaskKind::kInputGrad:
+      return (forward && other.stage == task.stage) || (gradient && other.stage == task.stage + 1);
+    case TaskKind::kWeightGrad:
+      return gradient && other.stage == task.stage;
+    case TaskKind::kRecompute:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
 ScheduleRunner::ScheduleRunner(const ast::Program& program, const ResolvedSchedule& schedule,
                                const Limits& limits)
     : program_(program),
@@ -147,9 +170,24 @@ ScheduleRunner::Flow ScheduleRunner::Run(const Overlap& overlap, ast::Location l
   if (flow == Flow::kStop) return Flow::kStop;
   const size_t tasks = ledger_->tasks().size() - before;
   // A call that failed issued nothing, and is reported.
-  if (tasks == 2 || ledger_->first_problem()) return Flow::kContinue;
+  if (ledger_->first_problem()) return Flow::kContinue;
+  if (tasks == 2) {
+    const OrderedTask& first = ledger_->tasks()[before];
+    const OrderedTask& second = ledger_->tasks()[before + 1];
+    if (!Needs(first, second) && !Needs(second, first)) return Flow::kContinue;
+    diagnostics_
+        ->Error(location,
+                "`overlap` takes two tasks that run side by side, and one needs the other")
+        .Note(first.location, "this runs " + Call(first))
+        .Note(second.location, "this runs " + Call(second));
+    return Flow::kStop;
+  }
   diagnostics_->Error(location, "`overlap` takes two tasks, this runs " + std::to_string(tasks));
   return Flow::kStop;
+}
+
+std::string ScheduleRunner::Call(const OrderedTask& task) const {
+  return CallText(task.kind, task.microbatch, task.chunk, ledger_->chunk_count());
 }
 
 ScheduleRunner::Flow ScheduleRunner::Run(const Require& require, ast::Location location) {

@@ -8,6 +8,7 @@
 // evaluate_schedule_test.cc and golden/tasks/.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,6 +40,15 @@ struct ChunkPlace {
   bool operator==(const ChunkPlace&) const = default;
 };
 
+struct MicrobatchRange {
+  int32_t begin = 0;
+  int32_t end = 0;
+
+  int32_t count() const { return end - begin; }
+  bool Contains(int64_t microbatch) const { return microbatch >= begin && microbatch < end; }
+  bool operator==(const MicrobatchRange&) const = default;
+};
+
 struct TaskOrder {
   int32_t chunks = 1;        // of each position
   int32_t pipes = 1;         // 2 if bidirectional: pipe q takes the q-th half of the microbatches
@@ -47,10 +57,15 @@ struct TaskOrder {
   std::vector<std::vector<ChunkPlace>> placement;   // [pp][chunks]
   std::vector<std::vector<OrderedTask>> positions;  // [pp]
 
-  // The pipe that a microbatch goes through.
-  int32_t PipeOf(int32_t microbatch) const {
-    return microbatch / ((microbatches + pipes - 1) / pipes);
+  // The pipe that a microbatch goes through. Of an odd number pipe 0 takes one more.
+  int32_t PipeOf(int32_t microbatch) const { return microbatch / MostOfAPipe(); }
+  MicrobatchRange MicrobatchesOf(int32_t pipe) const {
+    const int32_t most = MostOfAPipe();
+    return {std::min(pipe * most, microbatches), std::min((pipe + 1) * most, microbatches)};
   }
+
+ private:
+  int32_t MostOfAPipe() const { return (microbatches + pipes - 1) / pipes; }
 };
 
 // What a task costs, in integer units of the caller's choice: by stage, or one entry for all. What

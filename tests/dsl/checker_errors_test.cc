@@ -252,17 +252,9 @@ TEST(CheckerErrorsTest, Choices) {
 }
 
 TEST(CheckerErrorsTest, WhatComesLater) {
-  EXPECT_EQ(
-      Errors("schedule z(chunks = 2) { place chunk c on rank r as stage c * pp + r;\n"
-             "order on rank r { forward(0, chunk = 1); backward(0, chunk = 1); } }"),
-      "1:26 `place` is not supported yet (a schedule says `order on rank r`, with one stage on "
-      "each rank)\n");
   EXPECT_EQ(Errors("schedule z { greedy on rank r { limit in_flight <= 3; prefer forward; } }")
                 .substr(0, 36),
             "1:14 `greedy` is not supported yet (");
-  EXPECT_EQ(Errors("schedule z { order on rank r { if r > 0 { forward(0, chunk = 1); }\n"
-                   "forward(0, chunk = 1); } }"),
-            "1:54 `chunk` is not supported yet: a rank has one stage\n");
   EXPECT_EQ(Errors("gradients zero(stage = 1);"), "1:11 `gradients zero` is not supported yet\n");
   EXPECT_EQ(Errors("recompute full;").substr(0, 42), "1:1 `recompute full` is not supported yet ");
 }

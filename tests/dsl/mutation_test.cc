@@ -43,6 +43,7 @@ const std::vector<std::string>& Pieces() {
                                                   "schedule ",
                                                   "order on rank r ",
                                                   "for i in 0 .. ",
+                                                  "place chunk 0 on rank r as stage r of pipe 0;",
                                                   "place ",
                                                   "greedy ",
                                                   "9223372036854775807",

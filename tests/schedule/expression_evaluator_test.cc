@@ -125,7 +125,7 @@ Counts Compare(const std::string& text) {
   if (!schedule) return counts;
   const Limits limits;
   ExpressionEvaluator evaluator(parsed.checked.program, *schedule, limits);
-  RankLedger ledger(2, {{.stage = 2, .microbatches = 4}}, 4);
+  RankLedger ledger(2, {{.place = {.stage = 2}, .microbatches = {0, 4}}}, 4);
   evaluator.SetLedger(&ledger);
   evaluator.SetSlot(ScopeEntry::Space::kGlobal, schedule->rank_slot, IntegerWord(2));
   auto run = [&](ResolvedStatementId id) {

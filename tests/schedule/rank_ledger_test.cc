@@ -14,7 +14,7 @@ using Kind = ScheduleProblem::Kind;
 
 // Remembers all tasks, and searches them for every answer.
 struct ObviousLedger {
-  std::vector<PlacedChunk> chunks;
+  std::vector<HeldChunk> chunks;
   std::vector<OrderedTask> tasks;
 
   bool Ran(TaskKind kind, int32_t chunk, int32_t microbatch) const {
@@ -31,16 +31,16 @@ struct ObviousLedger {
   }
   int64_t Left(TaskKind kind, int32_t chunk) const {
     int64_t left = 0;
-    const PlacedChunk& placed = chunks[static_cast<size_t>(chunk)];
-    for (int32_t i = 0; i < placed.microbatches; ++i) {
-      left += Done(kind, chunk, placed.first_microbatch + i) ? 0 : 1;
+    const MicrobatchRange range = chunks[static_cast<size_t>(chunk)].microbatches;
+    for (int32_t i = range.begin; i < range.end; ++i) {
+      left += Done(kind, chunk, i) ? 0 : 1;
     }
     return left;
   }
   std::optional<int32_t> Next(TaskKind kind, int32_t chunk) const {
-    const PlacedChunk& placed = chunks[static_cast<size_t>(chunk)];
-    for (int32_t i = 0; i < placed.microbatches; ++i) {
-      if (!Done(kind, chunk, placed.first_microbatch + i)) return placed.first_microbatch + i;
+    const MicrobatchRange range = chunks[static_cast<size_t>(chunk)].microbatches;
+    for (int32_t i = range.begin; i < range.end; ++i) {
+      if (!Done(kind, chunk, i)) return i;
     }
     return std::nullopt;
   }
@@ -91,25 +91,22 @@ TEST(RankLedger, AnswersAsTheObviousOneDoes) {
   for (int round = 0; round < 500; ++round) {
     // Chunks with ranges of their own, as the halves of a bidirectional schedule have.
     const int32_t microbatches = 1 + static_cast<int32_t>(random() % 6);
-    std::vector<PlacedChunk> chunks;
+    std::vector<HeldChunk> chunks;
     const int32_t count = 1 + static_cast<int32_t>(random() % 3);
     for (int32_t stage = 0; stage < count; ++stage) {
       const int32_t begin = static_cast<int32_t>(random() % 6) % microbatches;
-      chunks.push_back(
-          {.stage = stage, .first_microbatch = begin, .microbatches = microbatches - begin});
+      chunks.push_back({.place = {.stage = stage}, .microbatches = {begin, microbatches}});
     }
     RankLedger ledger(0, chunks, microbatches);
     ObviousLedger obvious{chunks, {}};
     for (;;) {
       std::vector<OrderedTask> allowed;
       for (int32_t chunk = 0; chunk < ledger.chunk_count(); ++chunk) {
-        const PlacedChunk& placed = chunks[static_cast<size_t>(chunk)];
-        for (int32_t i = 0; i < placed.microbatches; ++i) {
+        const MicrobatchRange range = chunks[static_cast<size_t>(chunk)].microbatches;
+        for (int32_t i = range.begin; i < range.end; ++i) {
           for (TaskKind kind : kAll) {
-            const int32_t microbatch = placed.first_microbatch + i;
-            if (!obvious.Allowed(kind, chunk, microbatch)) continue;
-            allowed.push_back(
-                {.kind = kind, .chunk = chunk, .microbatch = microbatch, .location = {}});
+            if (!obvious.Allowed(kind, chunk, i)) continue;
+            allowed.push_back({.kind = kind, .chunk = chunk, .microbatch = i, .location = {}});
           }
         }
       }
@@ -119,7 +116,7 @@ TEST(RankLedger, AnswersAsTheObviousOneDoes) {
       ledger.Issue(task.kind, task.chunk, task.microbatch, -1, {});
       obvious.tasks.push_back(task);
     }
-    ledger.Finish();
+    ledger.Finish(RankLedger::Extent::kTraining);
     EXPECT_FALSE(ledger.first_problem());
     EXPECT_EQ(ledger.tasks().size(), obvious.tasks.size());
     if (testing::Test::HasFailure()) return;
@@ -127,10 +124,13 @@ TEST(RankLedger, AnswersAsTheObviousOneDoes) {
 }
 
 TEST(RankLedger, CountsEveryTaskThatIsMissing) {
-  RankLedger ledger(0, {{.microbatches = 3}, {.stage = 1, .microbatches = 3}}, 3);
+  RankLedger ledger(0,
+                    {{.place = {.stage = 0}, .microbatches = {0, 3}},
+                     {.place = {.stage = 1}, .microbatches = {0, 3}}},
+                    3);
   ledger.Issue(TaskKind::kForward, 1, 2, -1, {});
   ledger.Issue(TaskKind::kInputGrad, 1, 2, -1, {});
-  ledger.Finish();
+  ledger.Finish(RankLedger::Extent::kTraining);
   // Five whole microbatches of three tasks, as this rank splits, and one weight gradient.
   EXPECT_EQ(ledger.problem_count(), 16);
   ASSERT_TRUE(ledger.first_problem());
@@ -141,14 +141,14 @@ TEST(RankLedger, CountsEveryTaskThatIsMissing) {
 }
 
 TEST(RankLedger, KeepsTheFirstProblemAndCountsTheRest) {
-  RankLedger ledger(0, {{.first_microbatch = 1, .microbatches = 2}}, 3);
+  RankLedger ledger(0, {{.place = {.stage = 0}, .microbatches = {1, 3}}}, 3);
   ledger.Issue(TaskKind::kForward, 0, 1, -1, {});
   ledger.Issue(TaskKind::kForward, 0, 0, -1, {});  // not of this chunk
   ledger.Issue(TaskKind::kForward, 0, 1, -1, {});
   ledger.Issue(TaskKind::kBackward, 0, 2, -1, {});
   // The backward was told; its late forward and a gradient beside it are not one more each.
   ledger.Issue(TaskKind::kForward, 0, 2, -1, {});
-  ledger.Finish();
+  ledger.Finish(RankLedger::Extent::kTraining);
   ASSERT_TRUE(ledger.first_problem());
   EXPECT_EQ(ledger.first_problem()->kind, Kind::kMicrobatchOutOfRange);
   EXPECT_EQ(ledger.problem_count(), 3);
