@@ -7,19 +7,13 @@
 namespace pprun {
 namespace {
 
-struct AppendEffectsOf {
+struct AppendAccessesOf {
   const Plan& plan;
   const Position& position;
-  std::vector<Effect>& effects;
+  std::vector<BufferAccess>& accesses;
 
   void Touch(BufferId id, Access access) const {
-    const Buffer& buffer = position.buffers[id.index()];
-    Touch(id, buffer.type.Bytes(), access);
-  }
-  void Touch(BufferId id, int64_t bytes, Access access) const {
-    if (bytes == 0) return;
-    const Buffer& buffer = position.buffers[id.index()];
-    effects.push_back({buffer.arena, buffer.offset, buffer.offset + bytes, access});
+    accesses.push_back({id, access, position.buffers[id.index()].type.Bytes()});
   }
 
   // Whether the root of a collective is (also) at this position. A group within one position has
@@ -49,7 +43,7 @@ struct AppendEffectsOf {
     size_t binding = static_cast<size_t>(run.first_binding);
     for (const Argument& argument : function.arguments) {
       const Access access = argument.role == Role::kWorkspace ? Access::kWrite : argument.access;
-      Touch(position.bindings[binding++], argument.bytes, access);
+      accesses.push_back({position.bindings[binding++], access, argument.bytes});
     }
   }
   void operator()(const Send& send) const { Touch(send.source, Access::kRead); }
@@ -118,9 +112,19 @@ struct AppendEffectsOf {
 
 }  // namespace
 
+void AppendAccesses(const Plan& plan, const Position& position, const Instruction& instruction,
+                    std::vector<BufferAccess>& accesses) {
+  std::visit(AppendAccessesOf{plan, position, accesses}, instruction.operands);
+}
+
 void AppendEffects(const Plan& plan, const Position& position, const Instruction& instruction,
                    std::vector<Effect>& effects) {
-  std::visit(AppendEffectsOf{plan, position, effects}, instruction.operands);
+  std::vector<BufferAccess> accesses;
+  AppendAccesses(plan, position, instruction, accesses);
+  for (const BufferAccess& access : accesses) {
+    const Buffer& buffer = position.buffers[access.buffer.index()];
+    effects.push_back({buffer.arena, buffer.offset, buffer.offset + access.bytes, access.access});
+  }
 }
 
 }  // namespace pprun

@@ -1,5 +1,5 @@
 // A set of bytes as disjoint intervals, for what of an argument a function writes and reads.
-// Tests: value_map_test.cc.
+// Tests: contents_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,11 @@
-// The checks, one a property. Each takes for granted what those before it have proven, and adds
-// what it finds. Tests: named_damage_test.cc, damage_test.cc.
+// The checks, one a property; `segments` are SegmentsOf(plan). Each takes for granted what those
+// before it have proven, and adds what it finds. Tests: named_damage_test.cc, damage_test.cc.
 #pragma once
 
 #include "compiler/plan/plan.h"
 #include "compiler/verify/argument_types.h"
 #include "compiler/verify/findings.h"
+#include "compiler/verify/segments.h"
 #include "compiler/verify/verify.h"
 
 namespace pprun {
@@ -20,9 +21,10 @@ void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, Po
 void CheckMatching(const Plan& plan, Findings& findings);
 void CheckDeadlock(const Plan& plan, Findings& findings);
 // data_flow, first part: events, and accesses that nothing orders.
-void CheckRaces(const Plan& plan, Findings& findings);
+void CheckRaces(const Plan& plan, const std::vector<Segments>& segments, Findings& findings);
 // data_flow, second part, and completeness: what every buffer holds, followed through the programs.
-void FollowValues(const Plan& plan, Findings& data_flow, Findings& completeness);
+void FollowValues(const Plan& plan, const std::vector<Segments>& segments, Findings& data_flow,
+                  Findings& completeness);
 void CheckMemory(const Plan& plan, const VerifyOptions& options, Findings& findings);
 
 }  // namespace pprun

@@ -5,9 +5,32 @@
 
 #include "compiler/verify/checks.h"
 #include "compiler/verify/limits.h"
-#include "compiler/verify/segments.h"
 
 namespace pprun {
+
+FollowContext::FollowContext(const Plan& whole, const std::vector<Segments>& cut, Findings& wrong,
+                             Findings& incomplete)
+    : plan(whole),
+      segments(cut),
+      makers(whole),
+      sums(whole, gradients),
+      uses(whole),
+      data_flow(wrong),
+      completeness(incomplete) {
+  for (const Function& function : plan.functions) {
+    flows.push_back(FlowOf(function));
+    fits_last.emplace_back(function.arguments.size());
+  }
+  for (const Parameter& parameter : plan.parameters) {
+    parameter_bytes.push_back(parameter.type.Bytes());
+  }
+  size_t size = 0;
+  for (const Position& position : plan.positions) {
+    size += position.bindings.size();
+    for (const Program& program : position.programs) size += program.instructions.size();
+  }
+  work_limit = WorkLimit(size);
+}
 
 Follower::Follower(FollowContext& context, ProgramKind program, Memory memory)
     : context_(context), program_(program) {
@@ -31,35 +54,10 @@ void Follower::OnRun(std::span<const Site> sites) {
   CollectiveAcross(sites);
 }
 
-Range Follower::RangeOf(PositionId position, BufferId id) const {
-  const Buffer& buffer = plan().positions[position.index()].buffers[id.index()];
-  return {buffer.arena, buffer.offset, buffer.offset + buffer.type.Bytes()};
-}
-
-ValueMap& Follower::MapOf(PositionId position, const Range& range) {
-  return done_.memory[position.index()][static_cast<size_t>(range.arena)];
-}
-
-std::vector<Piece> Follower::Read(PositionId position, const Range& range) {
-  std::vector<Piece> pieces =
-      RelativeTo(range.begin, MapOf(position, range).Read(range.begin, range.end));
-  context_.work += static_cast<int64_t>(pieces.size());
+std::vector<Piece> Follower::Read(PositionId position, Span span) {
+  std::vector<Piece> pieces = memory(position).Read(span);
+  context_.work += span.end - span.begin + static_cast<int64_t>(pieces.size());
   return pieces;
-}
-
-void Follower::Write(const Range& range, Value value) {
-  MapOf(site_.position, range).Write(range.begin, range.end, context_.values.Add(std::move(value)));
-}
-
-void Follower::WriteAll(PositionId position, const Range& range, const std::vector<Piece>& pieces) {
-  MapOf(position, range).WriteAll(range.begin, pieces);
-}
-
-const Value* Follower::Whole(const std::vector<Piece>& pieces) const {
-  if (pieces.size() != 1 || pieces[0].value == kNoValue) return nullptr;
-  const Value& value = context_.values[pieces[0].value];
-  // Zeros have no beginning.
-  return pieces[0].offset == 0 || value.kind == Value::Kind::kZero ? &value : nullptr;
 }
 
 std::string Follower::Describe(const std::vector<Piece>& pieces) const {
@@ -67,13 +65,8 @@ std::string Follower::Describe(const std::vector<Piece>& pieces) const {
   for (const Piece& piece : pieces) {
     if (text.size() > 200) return text + " and more";
     if (!text.empty()) text += ", then ";
-    if (piece.value == kNoValue) {
-      text += "nothing";
-      continue;
-    }
-    const Value& value = context_.values[piece.value];
-    if (piece.offset != 0 && value.kind != Value::Kind::kZero) text += "a later part of ";
-    text += pprun::Describe(plan(), value);
+    if (piece.offset != 0) text += "a later part of ";
+    text += Describe(piece.value);
   }
   return text;
 }
@@ -85,46 +78,10 @@ void Follower::Fail(Findings& findings, const std::string& what) {
                InstructionAt(plan(), program_, site_).source);
 }
 
-const Value* Follower::Expect(const Range& range, const Value& wanted, const std::string& what) {
-  const std::vector<Piece> pieces = Read(range);
-  const Value* value = Whole(pieces);
-  if (value != nullptr && value->kind == wanted.kind && value->layer == wanted.layer &&
-      value->microbatch == wanted.microbatch && value->parameter == wanted.parameter &&
-      value->role == wanted.role) {
-    return value;
-  }
-  Fail(context_.data_flow,
-       "reads " + Describe(pieces) + " as " + what + ", not " + pprun::Describe(plan(), wanted));
-  return nullptr;
-}
-
-bool Follower::IsGradientInPlace(const std::vector<Piece>& pieces) const {
-  return std::ranges::all_of(pieces, [&](const Piece& piece) {
-    if (piece.value == kNoValue) return false;
-    const Value& value = context_.values[piece.value];
-    return IsGradient(value) && (value.kind == Value::Kind::kZero || piece.offset == piece.begin);
+bool IsGradientInPlace(const std::vector<Piece>& pieces) {
+  return std::ranges::all_of(pieces, [](const Piece& piece) {
+    return IsGradient(piece.value) && (!HasBeginning(piece.value) || piece.offset == piece.begin);
   });
-}
-
-void Follower::CheckGradient(ParameterId parameter, const Range& range,
-                             GradientExpectation::Scaled scaled) {
-  const std::vector<Piece> pieces = Read(range);
-  const std::string name = "`" + plan().parameters[parameter.index()].name + "`";
-  if (!IsGradientInPlace(pieces)) {
-    return Fail(context_.data_flow, "reads " + Describe(pieces) + " as the gradient of " + name);
-  }
-  const GradientExpectation expected{
-      .uses = context_.uses.of[parameter.index()],
-      .microbatches = plan().train.microbatches,
-      .sum_over = AxisBits(plan(), plan().parameters[parameter.index()].sum_over),
-      .scaled = scaled};
-  for (const Piece& piece : pieces) {
-    context_.work += static_cast<int64_t>(expected.uses.size()) * expected.microbatches;
-    if (context_.work > context_.work_limit) return;
-    const auto problem = GradientProblem(plan(), context_.values, piece.value, expected);
-    if (!problem) continue;
-    return Fail(context_.completeness, "uses a gradient of " + name + " that " + *problem);
-  }
 }
 
 // Joined by its recv, or by the other members of its group: OnRun sees to that.
@@ -134,137 +91,68 @@ void Follower::operator()(const Recv&) {}
 void Follower::Transfer(const Site& from, const Site& to) {
   const Send& send = std::get<Send>(InstructionAt(plan(), program_, from).operands);
   const Recv& recv = std::get<Recv>(InstructionAt(plan(), program_, to).operands);
-  const std::vector<Piece> pieces = Read(from.position, RangeOf(from.position, send.source));
-  const Value* value = Whole(pieces);
-  const bool sound = value != nullptr &&
-                     (value->kind == Value::Kind::kActivation ||
-                      value->kind == Value::Kind::kActivationGradient) &&
-                     value->microbatch == send.microbatch;
-  if (!sound) {
-    Fail(context_.data_flow,
-         "sends " + Describe(pieces) + " as microbatch " + std::to_string(send.microbatch.value));
+  const Span source = SpanOf(from.position, send.source);
+  const Span target = SpanOf(to.position, recv.target);
+  const Value value = memory(from.position).Whole(source);
+  const bool sound =
+      (value.kind() == ValueKind::kActivation || value.kind() == ValueKind::kActivationGradient) &&
+      value.number() == send.microbatch.value;
+  if (sound) {
+    context_.work += source.end - source.begin + target.end - target.begin;
+    return memory(to.position).Fill(target, value);
   }
-  WriteAll(to.position, RangeOf(to.position, recv.target), pieces);
+  const std::vector<Piece> pieces = Read(from.position, source);
+  Fail(context_.data_flow,
+       "sends " + Describe(pieces) + " as microbatch " + std::to_string(send.microbatch.value));
+  memory(to.position).Write(target, pieces);
 }
 
 void Follower::operator()(const Load& load) {
-  Write(RangeOf(load.target),
-        {.kind = load.what == Load::What::kTokens ? Value::Kind::kTokens : Value::Kind::kTargets,
-         .microbatch = load.microbatch});
+  const ValueKind kind =
+      load.what == Load::What::kTokens ? ValueKind::kTokens : ValueKind::kTargets;
+  Fill(SpanOf(load.target), OfMicrobatch(kind, load.microbatch));
 }
 
 void Follower::operator()(const Initialise& initialise) {
   done_.initialised.push_back({site_.position, initialise.parameter, site_});
-  Write(RangeOf(initialise.target),
-        {.kind = Value::Kind::kParameter, .parameter = initialise.parameter});
+  Fill(SpanOf(initialise.target), OfParameter(ValueKind::kParameter, initialise.parameter));
 }
 
-void Follower::operator()(const Zero& zero) {
-  Write(RangeOf(zero.target), {.kind = Value::Kind::kZero});
-}
+void Follower::operator()(const Zero& zero) { Fill(SpanOf(zero.target), Value(ValueKind::kZero)); }
 
 void Follower::operator()(const Cast& cast) {
-  const Value* value = Whole(Read(RangeOf(cast.source)));
-  Write(RangeOf(cast.target), value == nullptr ? Value{} : Value(*value));
+  const Value value = memory().Whole(SpanOf(cast.source));
+  Fill(SpanOf(cast.target),
+       value.kind() == ValueKind::kNothing ? Value(ValueKind::kScratch) : value);
 }
 
 void Follower::operator()(const Add& add) {
-  const Range target = RangeOf(add.target);
-  const std::vector<Piece> added = Read(RangeOf(add.source));
+  const Span target = SpanOf(add.target);
+  const std::vector<Piece> added = Read(SpanOf(add.source));
   const std::vector<Piece> before = Read(target);
   if (!IsGradientInPlace(added) || !IsGradientInPlace(before)) {
     Fail(context_.data_flow, "adds " + Describe(added) + " to " + Describe(before));
-    return Write(target, {});
+    return Fill(target, Value(ValueKind::kScratch));
   }
   // Where either changes, the sum does.
+  std::vector<Piece> sums;
   size_t a = 0, b = 0;
   for (int64_t at = 0; a < added.size() && b < before.size();) {
     const int64_t end = std::min(added[a].end, before[b].end);
-    const ValueIndex sum = context_.values.Add(
-        {.kind = Value::Kind::kSum, .children = {before[b].value, added[a].value}});
-    MapOf(site_.position, target).Write(target.begin + at, target.begin + end, sum, at);
+    const std::array<Value, 2> terms = {before[b].value, added[a].value};
+    const Value sum = context_.gradients.Sum(0, terms);
+    sums.push_back({at, end, sum, HasBeginning(sum) ? at : 0});
     if (added[a].end == end) ++a;
     if (before[b].end == end) ++b;
     at = end;
   }
-}
-
-void Follower::operator()(const Scale& scale) {
-  const std::vector<Piece> factor = Read(RangeOf(scale.factor));
-  const Value* value = Whole(factor);
-  if (value == nullptr || value->kind != Value::Kind::kClipFactor) {
-    return Fail(context_.data_flow, "scales by " + Describe(factor) + ", not by the clip factor");
-  }
-  const Range target = RangeOf(scale.target);
-  for (const Piece& piece : Read(target)) {
-    const ValueIndex scaled =
-        context_.values.Add({.kind = Value::Kind::kScaled, .before = piece.value});
-    MapOf(site_.position, target)
-        .Write(target.begin + piece.begin, target.begin + piece.end, scaled, piece.offset);
-  }
-}
-
-void Follower::operator()(const SquareSum& sum) {
-  CheckGradient(sum.parameter, RangeOf(sum.gradient), GradientExpectation::Scaled::kNo);
-  Write(RangeOf(sum.partials), {.kind = Value::Kind::kPartials, .parameter = sum.parameter});
-}
-
-// Every block of every parameter, once and in order.
-void Follower::operator()(const ClipFactor& clip) {
-  const std::vector<Piece> partials = Read(RangeOf(clip.partials));
-  Write(RangeOf(clip.target), {.kind = Value::Kind::kClipFactor});
-  const std::vector<NormBlocks>& order = plan().norm_order;
-  constexpr const char* kMore = "adds more to the norm than there is";
-  const auto name = [&](int64_t block, size_t parameter) {
-    return "block " + std::to_string(block) + " of `" + plan().parameters[parameter].name + "`";
-  };
-  for (size_t p = 0; p < plan().parameters.size(); ++p) {
-    const int64_t elements = plan().parameters[p].type.shape.Elements();
-    const int64_t count = (elements + kNormBlockElements - 1) / kNormBlockElements;
-    const int64_t listed = p < order.size() ? order[p].count : 0;
-    if (listed < count) {
-      return Fail(context_.completeness, "leaves " + name(listed, p) + " out of the norm");
-    }
-    if (listed > count) return Fail(context_.completeness, kMore);
-    const int64_t begin = int64_t{8} * order[p].first;
-    const int64_t end = begin + 8 * count;
-    auto piece = std::ranges::upper_bound(partials, begin, {}, &Piece::end);
-    for (int64_t at = begin; at < end; at = piece->end, ++piece) {
-      const bool sound = piece->value != kNoValue &&
-                         context_.values[piece->value].kind == Value::Kind::kPartials &&
-                         context_.values[piece->value].parameter.index() == p &&
-                         piece->offset + (at - piece->begin) == at - begin;
-      if (sound && order[p].parameter.index() == p) continue;
-      return Fail(context_.completeness,
-                  "adds something else to the norm in the place of " + name((at - begin) / 8, p));
-    }
-  }
-  if (order.size() > plan().parameters.size()) Fail(context_.completeness, kMore);
-}
-
-void Follower::operator()(const Update& update) {
-  done_.updated.push_back({site_.position, update.parameter, site_});
-  const auto scaled = plan().train.optimizer.clip > 0 ? GradientExpectation::Scaled::kYes
-                                                      : GradientExpectation::Scaled::kNo;
-  CheckGradient(update.parameter, RangeOf(update.gradient), scaled);
-  Expect(RangeOf(update.value), {.kind = Value::Kind::kParameter, .parameter = update.parameter},
-         "the value");
-  const auto moment = [&](BufferId buffer, Value::Kind kind, const char* what) {
-    if (!buffer.valid()) return;
-    const Value* held = Whole(Read(RangeOf(buffer)));
-    if (held == nullptr || held->kind != Value::Kind::kZero) {
-      Expect(RangeOf(buffer), {.kind = kind, .parameter = update.parameter}, what);
-    }
-    Write(RangeOf(buffer), {.kind = kind, .parameter = update.parameter});
-  };
-  Write(RangeOf(update.value),
-        {.kind = Value::Kind::kUpdatedParameter, .parameter = update.parameter});
-  moment(update.first_moment, Value::Kind::kFirstMoment, "the first moment");
-  moment(update.second_moment, Value::Kind::kSecondMoment, "the second moment");
+  memory().Write(target, sums);
 }
 
 // What a shift along an axis leaves is not followed: nothing that reads it is proven.
-void Follower::operator()(const Permute& permute) { Write(RangeOf(permute.target), {}); }
+void Follower::operator()(const Permute& permute) {
+  Fill(SpanOf(permute.target), Value(ValueKind::kScratch));
+}
 
 void Follower::operator()(const Record&) {}
 void Follower::operator()(const Wait&) {}
@@ -272,68 +160,44 @@ void Follower::operator()(const Wait&) {}
 namespace {
 
 // Which parameter each use of the step's forward runs is of, from where `initialise` put them.
-ParameterUses FindUses(const Plan& plan, const Values& values, const Memory& initialised) {
-  ParameterUses uses;
-  uses.of.resize(plan.parameters.size());
+void FindUses(FollowContext& context, const Memory& initialised) {
+  const Plan& plan = context.plan;
+  // Each layer goes forward once a microbatch, as a rule by the same function.
+  std::vector<FunctionId> seen(plan.layers.size());
   for (size_t p = 0; p < plan.positions.size(); ++p) {
     const Position& position = plan.positions[p];
     for (const Instruction& instruction :
          position.programs[static_cast<size_t>(ProgramKind::kStep)].instructions) {
       const Run* run = std::get_if<Run>(&instruction.operands);
       if (run == nullptr || run->kind != TaskKind::kForward) continue;
+      if (seen[run->layer.index()] == run->function) continue;
+      seen[run->layer.index()] = run->function;
       size_t binding = static_cast<size_t>(run->first_binding);
       for (const Argument& argument : plan.functions[run->function.index()].arguments) {
-        const Buffer& buffer = position.buffers[position.bindings[binding++].index()];
+        const BufferId buffer = position.bindings[binding++];
         const ParameterUseSite use{run->layer, argument.ordinal};
-        if (argument.role != Role::kParameter || uses.parameter_of.contains(use)) continue;
-        const std::vector<Piece> pieces = initialised[p][static_cast<size_t>(buffer.arena)].Read(
-            buffer.offset, buffer.offset + 1);
-        if (pieces[0].value == kNoValue) continue;
-        const Value& value = values[pieces[0].value];
-        if (value.kind != Value::Kind::kParameter) continue;
-        uses.parameter_of.emplace(use, value.parameter);
-        uses.of[value.parameter.index()].push_back(use);
+        if (argument.role != Role::kParameter || context.uses.Find(use).valid()) continue;
+        const Value value = initialised[p].Whole(context.segments[p].Of(buffer, argument.bytes));
+        if (value.kind() != ValueKind::kParameter) continue;
+        context.uses.Add(use, ParameterId(value.index()));
       }
     }
   }
-  for (auto& of_one : uses.of) std::ranges::sort(of_one);
-  return uses;
-}
-
-// What `step` and `validate` start with.
-Memory OnlyPersistent(const Memory& memory) {
-  Memory kept(memory.size());
-  for (size_t p = 0; p < memory.size(); ++p) {
-    for (size_t arena = 0; arena < memory[p].size(); ++arena) {
-      if (Persists(static_cast<ArenaKind>(arena))) kept[p][arena] = memory[p][arena];
-    }
-  }
-  return kept;
+  context.uses.CollectOfParameters();
 }
 
 }  // namespace
 
-void FollowValues(const Plan& plan, Findings& data_flow, Findings& completeness) {
-  FollowContext context{.plan = plan,
-                        .values = {},
-                        .uses = {},
-                        .flows = {},
-                        .fits = {},
-                        .data_flow = data_flow,
-                        .completeness = completeness};
-  for (const Function& function : plan.functions) context.flows.push_back(FlowOf(function));
-  size_t size = 0;
-  for (const Position& position : plan.positions) {
-    size += position.bindings.size();
-    for (const Program& program : position.programs) size += program.instructions.size();
-  }
-  context.work_limit = WorkLimit(size);
-
-  const Followed made =
-      Follower(context, ProgramKind::kInitialise, Memory(plan.positions.size())).Run();
+void FollowValues(const Plan& plan, const std::vector<Segments>& segments, Findings& data_flow,
+                  Findings& completeness) {
+  FollowContext context(plan, segments, data_flow, completeness);
+  Memory blank;
+  for (const Segments& of_position : segments) blank.emplace_back(of_position);
+  const Followed made = Follower(context, ProgramKind::kInitialise, std::move(blank)).Run();
   CheckInitialised(context, made);
-  const Memory start = OnlyPersistent(made.memory);
-  context.uses = FindUses(plan, context.values, start);
+  Memory start;
+  for (const Contents& contents : made.memory) start.push_back(contents.OnlyPersistent());
+  FindUses(context, start);
   CheckStep(context, Follower(context, ProgramKind::kStep, start).Run());
   CheckValidate(context, Follower(context, ProgramKind::kValidate, start).Run());
   if (context.work > context.work_limit) {

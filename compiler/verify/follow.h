@@ -6,13 +6,10 @@
 // microbatch's frame, another layer's gradient), and a gradient that is not the sum of every
 // (parameter use, microbatch, replica) exactly once where it is used. Counted for the end: tasks,
 // updates, initialisations (follow_results.cc). Runs: follow_run.cc, collectives:
-// follow_collective.cc. Cost: instructions times pieces touched. Tests: named_damage_test.cc,
-// damage_test.cc.
+// follow_collective.cc, the optimizer: follow_optimizer.cc. Cost: segments touched. Tests:
+// named_damage_test.cc, damage_test.cc.
 #pragma once
 
-#include <array>
-#include <map>
-#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -21,22 +18,19 @@
 
 #include "compiler/plan/plan.h"
 #include "compiler/plan/semantics.h"
+#include "compiler/verify/contents.h"
 #include "compiler/verify/findings.h"
 #include "compiler/verify/function_flow.h"
 #include "compiler/verify/gradient_sums.h"
-#include "compiler/verify/value_map.h"
+#include "compiler/verify/gradients.h"
+#include "compiler/verify/parameter_uses.h"
+#include "compiler/verify/segments.h"
 #include "compiler/verify/values.h"
 
 namespace pprun {
 
-// By position and arena.
-using Memory = std::vector<std::array<ValueMap, kArenaCount>>;
-
-// Which parameter each use is of, and the uses of each parameter.
-struct ParameterUses {
-  std::map<ParameterUseSite, ParameterId> parameter_of;
-  std::vector<std::vector<ParameterUseSite>> of;  // by parameter, ascending
-};
+// By position.
+using Memory = std::vector<Contents>;
 
 struct TaskDone {
   LayerId layer;
@@ -62,23 +56,24 @@ struct Followed {
 
 // Shared by all programs of a plan.
 struct FollowContext {
+  FollowContext(const Plan& whole, const std::vector<Segments>& cut, Findings& wrong,
+                Findings& incomplete);
+
   const Plan& plan;
-  Values values;
+  const std::vector<Segments>& segments;  // by position
+  Makers makers;
+  Gradients gradients;
+  GradientSums sums;
   ParameterUses uses;
+  std::vector<int64_t> parameter_bytes;
   std::vector<std::vector<ArgumentFlow>> flows;  // by function
-  // Producer, consumer, the consumer's argument: pairs whose regions are known to fit.
+  // By function and argument, the last maker whose region it was found to fit; all such pairs.
+  std::vector<std::vector<FunctionId>> fits_last;
   std::set<std::tuple<FunctionId, FunctionId, size_t>> fits;
-  int64_t work = 0;  // pieces touched, and terms of gradients looked at
+  int64_t work = 0;  // segments and pieces touched, and terms of gradients looked at
   int64_t work_limit = 0;
   Findings& data_flow;
   Findings& completeness;
-};
-
-// A range of an arena.
-struct Range {
-  ArenaKind arena = ArenaKind::kWorkspace;
-  int64_t begin = 0;
-  int64_t end = 0;
 };
 
 class Follower {
@@ -112,37 +107,45 @@ class Follower {
   void SumAcross(std::span<const Site> sites, uint32_t axes);
 
   // follow_run.cc
-  Value Expected(const struct Run& run, const Argument& argument) const;
-  void CheckParameterRead(const struct Run& run, const Argument& argument, const Range& range);
-  void CheckRegion(const struct Run& run, size_t argument, const Value& made);
-  void Contribute(const struct Run& run, const Argument& argument, const Range& range);
-  Range BindingOf(const struct Run& run, size_t argument) const;
+  Value Expected(const struct Run& run, Role role) const;
+  void CheckRead(const struct Run& run, size_t argument, Span span);
+  void CheckParameterRead(const struct Run& run, const Argument& argument, Span span);
+  void CheckSaved(const struct Run& run, size_t argument, Span span, ValueKind kind);
+  void CheckRegion(const struct Run& run, size_t argument, Value made);
+  void Contribute(const struct Run& run, const Argument& argument, Span span);
 
   const Position& position() const { return plan().positions[site_.position.index()]; }
   const Plan& plan() const { return context_.plan; }
-  Range RangeOf(BufferId buffer) const { return RangeOf(site_.position, buffer); }
-  Range RangeOf(PositionId position, BufferId buffer) const;
-  ValueMap& MapOf(PositionId position, const Range& range);
-  // Pieces relative to the range.
-  std::vector<Piece> Read(const Range& range) { return Read(site_.position, range); }
-  std::vector<Piece> Read(PositionId position, const Range& range);
-  void Write(const Range& range, Value value);
-  void WriteAll(PositionId position, const Range& range, const std::vector<Piece>& pieces);
-  // The value of a range that holds one value from its beginning on.
-  const Value* Whole(const std::vector<Piece>& pieces) const;
+  Contents& memory() { return done_.memory[site_.position.index()]; }
+  Contents& memory(PositionId position) { return done_.memory[position.index()]; }
+  Span SpanOf(BufferId buffer) const { return SpanOf(site_.position, buffer); }
+  Span SpanOf(PositionId position, BufferId buffer) const {
+    return context_.segments[position.index()].Of(buffer);
+  }
+  // Pieces relative to the span; counted as work.
+  std::vector<Piece> Read(Span span) { return Read(site_.position, span); }
+  std::vector<Piece> Read(PositionId position, Span span);
+  void Fill(Span span, Value value) {
+    context_.work += span.end - span.begin;
+    memory().Fill(span, value);
+  }
+  std::string Describe(Value value) const {
+    return pprun::Describe(plan(), context_.makers, value);
+  }
   std::string Describe(const std::vector<Piece>& pieces) const;
   void Fail(Findings& findings, const std::string& what);
-  // The range holds that value, or there is a finding; `what` names the operand.
-  const Value* Expect(const Range& range, const Value& wanted, const std::string& what);
-  // Whether the pieces are a gradient, each byte at its place.
-  bool IsGradientInPlace(const std::vector<Piece>& pieces) const;
-  void CheckGradient(ParameterId parameter, const Range& range, GradientExpectation::Scaled scaled);
+  // The span holds that value, or there is a finding; `what` names the operand.
+  void Expect(Span span, Value wanted, const std::string& what);
+  void CheckGradient(ParameterId parameter, Span span, GradientExpectation::Scaled scaled);
 
   FollowContext& context_;
   ProgramKind program_;
   Followed done_;
   Site site_;  // of the instruction at hand
 };
+
+// Whether the pieces are a gradient, each byte at its place.
+bool IsGradientInPlace(const std::vector<Piece>& pieces);
 
 // follow_results.cc: what must hold when a program has ended.
 void CheckInitialised(FollowContext& context, const Followed& followed);

@@ -2,6 +2,7 @@
 // samples: over axes alone an all-reduce meets only its own position, and says of a gradient over
 // which axes it is summed.
 #include <algorithm>
+#include <optional>
 #include <variant>
 
 #include "compiler/plan/effects.h"
@@ -14,31 +15,29 @@ void Follower::operator()(const Collective& collective) { CollectiveAlone(collec
 void Follower::CollectiveAlone(const Collective& collective) {
   const Group& group = plan().groups[collective.group.index()];
   const uint32_t axes = AxisBits(plan(), group.axes);
-  const Range target = RangeOf(collective.target);
+  const Span target = SpanOf(collective.target);
   if (axes == 0) {
     // One member: what it gives is what it gets.
-    return WriteAll(site_.position, target, Read(RangeOf(collective.source)));
+    return memory().Write(target, Read(SpanOf(collective.source)));
   }
   switch (collective.kind) {
     case CollectiveKind::kBroadcast:
       return;
-    case CollectiveKind::kAllReduce:
-      for (const Piece& piece : Read(target)) {
-        Value sum{};
-        if (piece.value != kNoValue && IsGradient(context_.values[piece.value])) {
-          sum = {.kind = Value::Kind::kSumOverAxes, .axes = axes, .before = piece.value};
-        }
-        MapOf(site_.position, target)
-            .Write(target.begin + piece.begin, target.begin + piece.end,
-                   context_.values.Add(std::move(sum)), piece.offset);
+    case CollectiveKind::kAllReduce: {
+      std::vector<Piece> pieces = Read(target);
+      for (Piece& piece : pieces) {
+        piece.value = IsGradient(piece.value)
+                          ? context_.gradients.Sum(axes, std::span(&piece.value, 1))
+                          : Value(ValueKind::kScratch);
       }
-      return;
+      return memory().Write(target, pieces);
+    }
     case CollectiveKind::kAllGather:
     case CollectiveKind::kReduceScatter:
     case CollectiveKind::kReduce:
     case CollectiveKind::kAllToAll:
       // Each replica gets another part: not followed, so nothing that reads it is proven.
-      return Write(target, {});
+      return Fill(target, Value(ValueKind::kScratch));
   }
 }
 
@@ -58,7 +57,7 @@ void Follower::CollectiveAcross(std::span<const Site> sites) {
     }
   };
   const auto forget = [&] {
-    targets([&](BufferId, BufferId target) { Write(RangeOf(target), {}); });
+    targets([&](BufferId, BufferId target) { Fill(SpanOf(target), Value(ValueKind::kScratch)); });
   };
   if (collective == nullptr) return forget();
   const uint32_t axes = AxisBits(plan(), plan().groups[collective->group.index()].axes);
@@ -67,11 +66,11 @@ void Follower::CollectiveAcross(std::span<const Site> sites) {
     // The root's position is the one that reads.
     std::vector<Piece> pieces;
     targets([&](BufferId source, BufferId) {
-      std::vector<Effect> effects;
-      AppendEffects(plan(), position(), InstructionAt(plan(), program_, site_), effects);
-      if (effects[0].access != Access::kWrite) pieces = Read(RangeOf(source));
+      std::vector<BufferAccess> accesses;
+      AppendAccesses(plan(), position(), InstructionAt(plan(), program_, site_), accesses);
+      if (accesses[0].access != Access::kWrite) pieces = Read(SpanOf(source));
     });
-    targets([&](BufferId, BufferId target) { WriteAll(site_.position, RangeOf(target), pieces); });
+    targets([&](BufferId, BufferId target) { memory().Write(SpanOf(target), pieces); });
     return;
   }
   if (collective->kind != CollectiveKind::kAllGather || axes != 0) return forget();
@@ -79,52 +78,54 @@ void Follower::CollectiveAcross(std::span<const Site> sites) {
   std::vector<Piece> gathered;
   targets([&](BufferId source, BufferId) {
     const int64_t base = gathered.empty() ? 0 : gathered.back().end;
-    for (Piece piece : Read(RangeOf(source))) {
+    for (Piece piece : Read(SpanOf(source))) {
       piece.begin += base;
       piece.end += base;
       gathered.push_back(piece);
     }
   });
-  targets([&](BufferId, BufferId target) { WriteAll(site_.position, RangeOf(target), gathered); });
+  targets([&](BufferId, BufferId target) { memory().Write(SpanOf(target), gathered); });
 }
 
 // Piece by piece, where any member's changes; a sum of what is no gradient is not followed.
 void Follower::SumAcross(std::span<const Site> sites, uint32_t axes) {
   std::vector<std::vector<Piece>> members;
-  std::vector<Range> ranges;
+  std::vector<Span> spans;
   for (const Site& site : sites) {
     const Instruction& instruction = InstructionAt(plan(), program_, site);
-    ranges.push_back(RangeOf(site.position, std::get<Collective>(instruction.operands).target));
-    members.push_back(Read(site.position, ranges.back()));
+    spans.push_back(SpanOf(site.position, std::get<Collective>(instruction.operands).target));
+    members.push_back(Read(site.position, spans.back()));
   }
-  const int64_t size = ranges[0].end - ranges[0].begin;
+  const int64_t size = members[0].back().end;
   std::vector<size_t> at(members.size(), 0);
+  std::vector<Piece> sums;
+  std::vector<Value> terms;
   for (int64_t begin = 0; begin < size;) {
     int64_t end = size;
     std::optional<int64_t> offset;  // of the gradient's bytes here
-    Value sum{.kind = Value::Kind::kSum, .axes = axes};
+    bool sound = true;
+    terms.clear();
     for (size_t m = 0; m < members.size(); ++m) {
       const Piece& piece = members[m][at[m]];
       end = std::min(end, piece.end);
-      const bool gradient = piece.value != kNoValue && IsGradient(context_.values[piece.value]);
-      if (!gradient) {
-        sum.kind = Value::Kind::kScratch;
+      if (!IsGradient(piece.value)) {
+        sound = false;
         continue;
       }
-      sum.children.push_back(piece.value);
-      if (context_.values[piece.value].kind == Value::Kind::kZero) continue;
+      terms.push_back(piece.value);
+      if (!HasBeginning(piece.value)) continue;
       const int64_t here = piece.offset + (begin - piece.begin);
-      if (offset && *offset != here) sum.kind = Value::Kind::kScratch;
+      if (offset && *offset != here) sound = false;
       offset = here;
     }
-    const ValueIndex value = context_.values.Add(std::move(sum));
+    const Value sum = sound ? context_.gradients.Sum(axes, terms) : Value(ValueKind::kScratch);
+    sums.push_back({begin, end, sum, HasBeginning(sum) ? offset.value_or(0) : 0});
     for (size_t m = 0; m < members.size(); ++m) {
-      MapOf(sites[m].position, ranges[m])
-          .Write(ranges[m].begin + begin, ranges[m].begin + end, value, offset.value_or(0));
       if (members[m][at[m]].end == end) ++at[m];
     }
     begin = end;
   }
+  for (size_t m = 0; m < members.size(); ++m) memory(sites[m].position).Write(spans[m], sums);
 }
 
 }  // namespace pprun

@@ -60,9 +60,11 @@ std::vector<PartDone> PartsOf(const std::vector<TaskDone>& tasks) {
 class TaskCheck {
  public:
   TaskCheck(FollowContext& context, ProgramKind program, const std::vector<TaskDone>& tasks)
-      : context_(context), program_(program), parts_(PartsOf(tasks)) {}
+      : context_(context), program_(program), tasks_(tasks) {}
 
   void Run(Part last) {
+    if (AllOnce(last)) return;
+    parts_ = PartsOf(tasks_);
     const auto same = [](const PartDone& a, const PartDone& b) { return a.Key() == b.Key(); };
     for (auto at = parts_.begin();
          (at = std::adjacent_find(at, parts_.end(), same)) != parts_.end(); ++at) {
@@ -89,14 +91,48 @@ class TaskCheck {
  private:
   using Iterator = std::vector<PartDone>::iterator;
 
+  // Whether there is nothing to find, by counting: the common case needs no list in order.
+  bool AllOnce(Part last) const {
+    const size_t layers = context_.plan.layers.size();
+    const size_t microbatches = static_cast<size_t>(context_.plan.train.microbatches);
+    // Each layer goes forward once a microbatch, so there are at least as many tasks.
+    if (layers > tasks_.size() / microbatches) return false;
+    std::vector<uint8_t> counts(3 * layers * microbatches, 0);
+    const auto count = [&](Part part, const TaskDone& task) {
+      uint8_t& times =
+          counts[(static_cast<size_t>(part) * layers + task.layer.index()) * microbatches +
+                 task.microbatch.index()];
+      return part <= last && ++times == 1;
+    };
+    for (const TaskDone& task : tasks_) {
+      const bool both = task.kind == TaskKind::kBackward;
+      if (task.kind == TaskKind::kForward && !count(Part::kForward, task)) return false;
+      if ((both || task.kind == TaskKind::kInputGrad) && !count(Part::kInputGrad, task)) {
+        return false;
+      }
+      if ((both || task.kind == TaskKind::kWeightGrad) && !count(Part::kWeightGrad, task)) {
+        return false;
+      }
+    }
+    auto at = counts.begin();
+    for (Part part : {Part::kForward, Part::kInputGrad, Part::kWeightGrad}) {
+      if (part > last) return true;
+      for (size_t layer = 0; layer < layers; ++layer) {
+        const auto end = at + static_cast<ptrdiff_t>(microbatches);
+        const bool needed = IsNeeded(part, LayerId(static_cast<int64_t>(layer)));
+        if (needed && std::find(at, end, 0) != end) return false;
+        at = end;
+      }
+    }
+    return true;
+  }
+
   // A first layer has nobody to give an input gradient to, a layer without parameters has no weight
   // gradient: there they may be missing.
   bool IsNeeded(Part part, LayerId layer) const {
     if (part == Part::kInputGrad) return layer.value > 0;
     if (part == Part::kForward) return true;
-    const auto& uses = context_.uses.parameter_of;
-    const auto first = uses.lower_bound(ParameterUseSite{layer, 0});
-    return first != uses.end() && first->first.layer == layer;
+    return context_.uses.HasAny(layer);
   }
 
   // Takes the layer's parts off the list; false after a finding.
@@ -127,6 +163,7 @@ class TaskCheck {
 
   FollowContext& context_;
   ProgramKind program_;
+  const std::vector<TaskDone>& tasks_;
   std::vector<PartDone> parts_;  // ascending
 };
 
@@ -169,22 +206,14 @@ class EndCheck {
   EndCheck(FollowContext& context, ProgramKind program, const Memory& memory)
       : context_(context), program_(program), memory_(memory) {}
 
-  void Holds(PositionId position, BufferId id, const Value& wanted, SourceId source) {
+  void Holds(PositionId position, BufferId id, Value wanted, SourceId source) {
+    if (memory_[position.index()].Holds(context_.segments[position.index()].Of(id), wanted)) return;
     const Buffer& buffer = context_.plan.positions[position.index()].buffers[id.index()];
-    const std::vector<Piece> pieces =
-        memory_[position.index()][static_cast<size_t>(buffer.arena)].Read(
-            buffer.offset, buffer.offset + buffer.type.Bytes());
-    if (pieces.size() == 1 && pieces[0].value != kNoValue && pieces[0].offset == 0) {
-      const Value& value = context_.values[pieces[0].value];
-      if (value.kind == wanted.kind && value.microbatch == wanted.microbatch &&
-          value.parameter == wanted.parameter) {
-        return;
-      }
-    }
     context_.completeness.Add(FindingKind::kCompleteness,
                               "position " + std::to_string(position.value) + ": when " +
                                   std::string(Name(program_)) + " has ended, `" + buffer.name +
-                                  "` does not hold " + Describe(context_.plan, wanted),
+                                  "` does not hold " +
+                                  Describe(context_.plan, context_.makers, wanted),
                               source);
   }
 
@@ -197,8 +226,7 @@ class EndCheck {
         if (!losses[i].valid()) continue;
         ++reported[i];
         Holds(PositionId(static_cast<int64_t>(p)), losses[i],
-              {.kind = Value::Kind::kLoss, .microbatch = MicrobatchId(static_cast<int64_t>(i))},
-              {});
+              OfMicrobatch(ValueKind::kLoss, MicrobatchId(static_cast<int64_t>(i))), {});
       }
     }
     for (size_t i = 0; i < reported.size(); ++i) {
@@ -225,7 +253,7 @@ void CheckInitialised(FollowContext& context, const Followed& followed) {
   for (const ParameterDone& done : followed.initialised) {
     const Instruction& instruction = InstructionAt(context.plan, program, done.site);
     end.Holds(done.position, std::get<Initialise>(instruction.operands).target,
-              {.kind = Value::Kind::kParameter, .parameter = done.parameter}, instruction.source);
+              OfParameter(ValueKind::kParameter, done.parameter), instruction.source);
   }
 }
 
@@ -238,19 +266,18 @@ void CheckStep(FollowContext& context, const Followed& followed) {
   for (const ParameterDone& done : followed.updated) {
     const Instruction& instruction = InstructionAt(context.plan, program, done.site);
     const Update& update = std::get<Update>(instruction.operands);
-    const auto holds = [&](BufferId buffer, Value::Kind kind) {
+    const auto holds = [&](BufferId buffer, ValueKind kind) {
       if (!buffer.valid()) return;
-      end.Holds(done.position, buffer, {.kind = kind, .parameter = done.parameter},
-                instruction.source);
+      end.Holds(done.position, buffer, OfParameter(kind, done.parameter), instruction.source);
     };
-    holds(update.value, Value::Kind::kUpdatedParameter);
-    holds(update.first_moment, Value::Kind::kFirstMoment);
-    holds(update.second_moment, Value::Kind::kSecondMoment);
+    holds(update.value, ValueKind::kUpdatedParameter);
+    holds(update.first_moment, ValueKind::kFirstMoment);
+    holds(update.second_moment, ValueKind::kSecondMoment);
   }
   for (size_t p = 0; p < context.plan.positions.size(); ++p) {
     const BufferId norm = context.plan.positions[p].gradient_norm;
     if (!norm.valid()) continue;
-    end.Holds(PositionId(static_cast<int64_t>(p)), norm, {.kind = Value::Kind::kClipFactor}, {});
+    end.Holds(PositionId(static_cast<int64_t>(p)), norm, Value(ValueKind::kClipFactor), {});
   }
 }
 
@@ -259,15 +286,16 @@ void CheckValidate(FollowContext& context, const Followed& followed) {
   if (followed.tasks.empty()) return;
   TaskCheck(context, program, followed.tasks).Run(Part::kForward);
   EndCheck(context, program, followed.memory).Losses();
-  std::vector<Effect> effects;
+  std::vector<BufferAccess> accesses;
   for (size_t p = 0; p < context.plan.positions.size(); ++p) {
     const PositionId position(static_cast<int64_t>(p));
     const Program& body = ProgramOf(context.plan, position, program);
     for (size_t i = 0; i < body.instructions.size(); ++i) {
-      effects.clear();
-      AppendEffects(context.plan, context.plan.positions[p], body.instructions[i], effects);
-      const bool changes = std::ranges::any_of(effects, [](const Effect& effect) {
-        return effect.access != Access::kRead && Persists(effect.arena);
+      accesses.clear();
+      AppendAccesses(context.plan, context.plan.positions[p], body.instructions[i], accesses);
+      const bool changes = std::ranges::any_of(accesses, [&](const BufferAccess& access) {
+        return access.access != Access::kRead &&
+               Persists(context.plan.positions[p].buffers[access.buffer.index()].arena);
       });
       if (!changes) continue;
       context.completeness.Add(

@@ -9,127 +9,165 @@ namespace {
 
 LayerId Before(LayerId layer) { return LayerId(int64_t{layer.value} - 1); }
 
-bool IsSaved(Role role) {
-  return role == Role::kFrameInput || role == Role::kFrameWeight || role == Role::kStash;
+// The saved region that an argument of this role is; kNothing if it is none.
+constexpr ValueKind SavedAs(Role role) {
+  switch (role) {
+    case Role::kFrameInput:
+      return ValueKind::kFrameInput;
+    case Role::kFrameWeight:
+      return ValueKind::kFrameWeight;
+    case Role::kStash:
+      return ValueKind::kStash;
+    case Role::kParameter:
+    case Role::kGradient:
+    case Role::kInput:
+    case Role::kOutput:
+    case Role::kOutputGradient:
+    case Role::kInputGradient:
+    case Role::kTokens:
+    case Role::kTargets:
+    case Role::kLoss:
+    case Role::kWorkspace:
+      break;
+  }
+  return ValueKind::kNothing;
+}
+
+Role RoleOf(ValueKind saved) {
+  if (saved == ValueKind::kFrameInput) return Role::kFrameInput;
+  return saved == ValueKind::kFrameWeight ? Role::kFrameWeight : Role::kStash;
 }
 
 }  // namespace
 
-// What the argument holds when it is read, or once it is written.
-Value Follower::Expected(const struct Run& run, const Argument& argument) const {
-  Value value{.layer = run.layer, .microbatch = run.microbatch};
-  switch (argument.role) {
+// What an argument that is no saved region holds when it is read, or once it is written.
+Value Follower::Expected(const struct Run& run, Role role) const {
+  switch (role) {
     case Role::kTokens:
-      return {.kind = Value::Kind::kTokens, .microbatch = run.microbatch};
+      return OfMicrobatch(ValueKind::kTokens, run.microbatch);
     case Role::kTargets:
-      return {.kind = Value::Kind::kTargets, .microbatch = run.microbatch};
+      return OfMicrobatch(ValueKind::kTargets, run.microbatch);
     case Role::kLoss:
-      return {.kind = Value::Kind::kLoss, .microbatch = run.microbatch};
+      return OfMicrobatch(ValueKind::kLoss, run.microbatch);
     case Role::kInput:
-      value.kind = Value::Kind::kActivation;
-      value.layer = Before(run.layer);
-      return value;
+      return OfLayer(ValueKind::kActivation, Before(run.layer), run.microbatch);
     case Role::kOutput:
-      value.kind = Value::Kind::kActivation;
-      return value;
+      return OfLayer(ValueKind::kActivation, run.layer, run.microbatch);
     case Role::kOutputGradient:
-      value.kind = Value::Kind::kActivationGradient;
-      return value;
+      return OfLayer(ValueKind::kActivationGradient, run.layer, run.microbatch);
     case Role::kInputGradient:
-      value.kind = Value::Kind::kActivationGradient;
-      value.layer = Before(run.layer);
-      return value;
+      return OfLayer(ValueKind::kActivationGradient, Before(run.layer), run.microbatch);
     case Role::kFrameInput:
     case Role::kFrameWeight:
     case Role::kStash:
-      value.kind = Value::Kind::kSaved;
-      value.role = argument.role;
-      value.function = run.function;
-      return value;
     case Role::kParameter:
     case Role::kGradient:
     case Role::kWorkspace:
       break;
   }
-  return {};
-}
-
-Range Follower::BindingOf(const struct Run& run, size_t argument) const {
-  const BufferId id = position().bindings[static_cast<size_t>(run.first_binding) + argument];
-  const Buffer& buffer = position().buffers[id.index()];
-  const int64_t bytes = plan().functions[run.function.index()].arguments[argument].bytes;
-  return {buffer.arena, buffer.offset, buffer.offset + bytes};
+  return Value(ValueKind::kScratch);
 }
 
 void Follower::operator()(const struct Run& run) {
   const std::vector<Argument>& arguments = plan().functions[run.function.index()].arguments;
+  const BufferId* bindings = position().bindings.data() + run.first_binding;
+  const Segments& segments = context_.segments[site_.position.index()];
   done_.tasks.push_back({run.layer, run.microbatch, run.kind, site_});
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i].access != Access::kRead) continue;
-    const Range range = BindingOf(run, i);
-    if (arguments[i].role == Role::kParameter) {
-      CheckParameterRead(run, arguments[i], range);
-      continue;
-    }
-    const Value* value =
-        Expect(range, Expected(run, arguments[i]), std::string(Name(arguments[i].role)));
-    if (value != nullptr && IsSaved(arguments[i].role)) CheckRegion(run, i, *value);
+    CheckRead(run, i, segments.Of(bindings[i], arguments[i].bytes));
   }
   for (size_t i = 0; i < arguments.size(); ++i) {
-    const Range range = BindingOf(run, i);
-    if (arguments[i].access == Access::kWrite) Write(range, Expected(run, arguments[i]));
-    if (arguments[i].access == Access::kAccumulate) Contribute(run, arguments[i], range);
+    const Argument& argument = arguments[i];
+    if (argument.access == Access::kRead) continue;
+    const Span span = segments.Of(bindings[i], argument.bytes);
+    if (argument.access == Access::kAccumulate) {
+      Contribute(run, argument, span);
+      continue;
+    }
+    const ValueKind saved = SavedAs(argument.role);
+    Fill(span, saved == ValueKind::kNothing
+                   ? Expected(run, argument.role)
+                   : context_.makers.Made(saved, run.layer, run.function, run.microbatch));
   }
 }
 
-void Follower::CheckParameterRead(const struct Run& run, const Argument& argument,
-                                  const Range& range) {
-  const std::vector<Piece> pieces = Read(range);
-  const Value* value = Whole(pieces);
-  const std::string number = "parameter " + std::to_string(argument.ordinal);
-  if (value == nullptr || value->kind != Value::Kind::kParameter ||
-      plan().parameters[value->parameter.index()].type.Bytes() != argument.bytes) {
-    return Fail(context_.data_flow, "reads " + Describe(pieces) + " as " + number);
+void Follower::CheckRead(const struct Run& run, size_t argument, Span span) {
+  const Argument& what = plan().functions[run.function.index()].arguments[argument];
+  if (what.role == Role::kParameter) return CheckParameterRead(run, what, span);
+  const ValueKind saved = SavedAs(what.role);
+  if (saved != ValueKind::kNothing) return CheckSaved(run, argument, span, saved);
+  const Value expected = Expected(run, what.role);
+  context_.work += span.end - span.begin;
+  if (!memory().Holds(span, expected)) Expect(span, expected, std::string(Name(what.role)));
+}
+
+void Follower::CheckParameterRead(const struct Run& run, const Argument& argument, Span span) {
+  context_.work += span.end - span.begin;
+  const Value value = memory().Whole(span);
+  const ParameterUseSite use{run.layer, argument.ordinal};
+  const auto number = [&] { return "parameter " + std::to_string(argument.ordinal); };
+  if (value.kind() != ValueKind::kParameter ||
+      context_.parameter_bytes[static_cast<size_t>(value.index())] != argument.bytes) {
+    return Fail(context_.data_flow, "reads " + Describe(Read(span)) + " as " + number());
   }
-  const auto [known, added] = context_.uses.parameter_of.try_emplace(
-      ParameterUseSite{run.layer, argument.ordinal}, value->parameter);
-  if (!added && known->second != value->parameter) {
-    Fail(context_.data_flow, "reads " + Describe(pieces) + " as " + number +
-                                 ", where another run of the layer reads `" +
-                                 plan().parameters[known->second.index()].name + "`");
+  const ParameterId parameter(value.index());
+  const ParameterId known = context_.uses.Find(use);
+  if (known == parameter) return;
+  if (!known.valid()) return context_.uses.Add(use, parameter);
+  Fail(context_.data_flow, "reads " + Describe(Read(span)) + " as " + number() +
+                               ", where another run of the layer reads `" +
+                               plan().parameters[known.index()].name + "`");
+}
+
+// A region that another run of this layer saved for this microbatch.
+void Follower::CheckSaved(const struct Run& run, size_t argument, Span span, ValueKind kind) {
+  context_.work += span.end - span.begin;
+  const Value value = memory().Whole(span);
+  if (value.kind() == kind && value.number() == run.microbatch.value &&
+      context_.makers[value.index()].layer == run.layer) {
+    return CheckRegion(run, argument, value);
   }
+  const Value wanted = context_.makers.Made(kind, run.layer, run.function, run.microbatch);
+  Fail(context_.data_flow, "reads " + Describe(Read(span)) + " as " +
+                               std::string(Name(RoleOf(kind))) + ", not " + Describe(wanted));
 }
 
 // What the run reads of a saved region is what its maker wrote there.
-void Follower::CheckRegion(const struct Run& run, size_t argument, const Value& made) {
-  if (!context_.fits.insert({made.function, run.function, argument}).second) return;
-  const Function& maker = plan().functions[made.function.index()];
-  const std::vector<ArgumentFlow>& flows = context_.flows[made.function.index()];
+void Follower::CheckRegion(const struct Run& run, size_t argument, Value made) {
+  const FunctionId by = context_.makers[made.index()].function;
+  FunctionId& last = context_.fits_last[run.function.index()][argument];
+  if (last == by) return;
+  last = by;
+  if (!context_.fits.insert({by, run.function, argument}).second) return;
+  const Function& maker = plan().functions[by.index()];
+  const std::vector<ArgumentFlow>& flows = context_.flows[by.index()];
   for (size_t i = 0; i < maker.arguments.size(); ++i) {
-    if (maker.arguments[i].role != made.role) continue;
+    if (maker.arguments[i].role != RoleOf(made.kind())) continue;
     const ArgumentFlow& reader = context_.flows[run.function.index()][argument];
     if (flows[i].written.Contains(reader.needed)) return;
   }
-  Fail(context_.data_flow, "reads bytes of " + pprun::Describe(plan(), made) + " that `" +
-                               maker.name + "` does not write");
+  Fail(context_.data_flow,
+       "reads bytes of " + Describe(made) + " that `" + maker.name + "` does not write");
 }
 
-void Follower::Contribute(const struct Run& run, const Argument& argument, const Range& range) {
-  const std::vector<Piece> pieces = Read(range);
+void Follower::Contribute(const struct Run& run, const Argument& argument, Span span) {
+  const auto contribute = [&](Value before) {
+    return context_.gradients.Contribute(run.layer, run.microbatch, argument.ordinal, before);
+  };
+  const Value whole = memory().Whole(span);
+  if (IsGradient(whole)) return Fill(span, contribute(whole));
+  std::vector<Piece> pieces = Read(span);
   if (!IsGradientInPlace(pieces)) {
     Fail(context_.data_flow, "adds a gradient of parameter " + std::to_string(argument.ordinal) +
                                  " to " + Describe(pieces));
-    return Write(range, {});
+    return Fill(span, Value(ValueKind::kScratch));
   }
-  for (const Piece& piece : pieces) {
-    const ValueIndex sum = context_.values.Add({.kind = Value::Kind::kContribution,
-                                                .layer = run.layer,
-                                                .microbatch = run.microbatch,
-                                                .ordinal = argument.ordinal,
-                                                .before = piece.value});
-    MapOf(site_.position, range)
-        .Write(range.begin + piece.begin, range.begin + piece.end, sum, piece.begin);
+  for (Piece& piece : pieces) {
+    piece.value = contribute(piece.value);
+    piece.offset = piece.begin;
   }
+  memory().Write(span, pieces);
 }
 
 }  // namespace pprun

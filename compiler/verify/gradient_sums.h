@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "compiler/verify/values.h"
+#include "compiler/verify/gradients.h"
 
 namespace pprun {
 
@@ -21,15 +21,51 @@ struct ParameterUseSite {
 };
 
 struct GradientExpectation {
-  std::vector<ParameterUseSite> uses;  // of the parameter, ascending
+  const std::vector<ParameterUseSite>& uses;  // of the parameter, ascending
   int32_t microbatches = 0;
   uint32_t sum_over = 0;  // axes
   enum class Scaled : uint8_t { kNo, kYes } scaled = Scaled::kNo;
 };
 
-// What is missing from a gradient, or is in it twice; empty if it is the full sum.
-std::optional<std::string> GradientProblem(const Plan& plan, const Values& values,
-                                           ValueIndex gradient,
-                                           const GradientExpectation& expected);
+class GradientSums {
+ public:
+  // Both outlive this; what an axis is called and a layer, the plan says.
+  GradientSums(const Plan& plan, const Gradients& gradients) : plan_(plan), gradients_(gradients) {}
+
+  // What is missing from a gradient, or is in it twice; empty if it is the full sum. Linear in the
+  // terms that are expected; none for the other parameters of a layer after the first.
+  std::optional<std::string> Problem(Value gradient, const GradientExpectation& expected);
+
+ private:
+  // A gradient to be looked into, and what was done to it since.
+  struct Pending {
+    Value value;
+    int32_t ordinal = 0;  // of contributions that do not say their own
+    uint32_t axes = 0;
+    int32_t scales = 0;
+  };
+  // That the last sum was full says the same of one that differs in the ordinal alone.
+  struct Known {
+    int32_t node = -1;
+    LayerId layer;
+    uint32_t sum_over = 0;
+    GradientExpectation::Scaled scaled = GradientExpectation::Scaled::kNo;
+
+    bool operator==(const Known&) const = default;
+  };
+
+  std::optional<std::string> Expand(Value gradient, const GradientExpectation& expected);
+  std::optional<std::string> Visit(Pending at, const GradientExpectation& expected);
+  std::optional<std::string> Count(const GradientNode& node, const Pending& at,
+                                   const GradientExpectation& expected);
+
+  const Plan& plan_;
+  const Gradients& gradients_;
+  Known known_;
+  std::vector<Pending> pending_;
+  std::vector<int32_t> seen_;  // by use and microbatch: the last round in which it was counted
+  int32_t round_ = 0;
+  size_t counted_ = 0;
+};
 
 }  // namespace pprun

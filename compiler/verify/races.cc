@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "compiler/plan/effects.h"
 #include "compiler/verify/checks.h"
 #include "compiler/verify/limits.h"
 #include "compiler/verify/segments.h"
@@ -18,42 +19,62 @@
 namespace pprun {
 namespace {
 
-constexpr int32_t kNobody = -1;
+// What is known of a segment: when it was written last, and by each stream read since, in clocks
+// of the streams, which begin at 1.
+constexpr int32_t kUndefined = -1;  // nothing was ever written
+constexpr int32_t kBefore = 0;      // written before the program began
 
-// An access in the past: the instruction, and its stream's clock when it ran.
-struct PastAccess {
-  int32_t instruction = kNobody;
+struct LastWrite {
+  int32_t clock = kUndefined;
   int32_t stream = 0;
-  int32_t clock = 0;
 };
 
-struct SegmentState {
-  enum class Content : uint8_t { kUndefined, kWritten } content = Content::kUndefined;
-  PastAccess write;
-  std::vector<PastAccess> reads;  // since that write, the last of each stream
-  int32_t touched_by = kNobody;
-  Access touched_as = Access::kRead;
+class SegmentStates {
+ public:
+  SegmentStates(size_t segments, size_t streams)
+      : streams_(streams), writes_(segments), reads_(segments * streams, 0) {}
+
+  LastWrite& write(int32_t segment) { return writes_[static_cast<size_t>(segment)]; }
+  // By stream; 0 where it has not read the segment since it was written.
+  int32_t* reads(int32_t segment) {
+    return reads_.data() + static_cast<size_t>(segment) * streams_;
+  }
+
+ private:
+  size_t streams_;
+  std::vector<LastWrite> writes_;
+  std::vector<int32_t> reads_;
+};
+
+// Walking segments that overlap too much would take too long: more than any real plan needs.
+struct Work {
+  int64_t accesses = 0;
+  int64_t segments = 0;
+
+  bool TooMuch() const { return segments > WorkLimit(static_cast<size_t>(accesses)); }
 };
 
 class ProgramRaces {
  public:
-  ProgramRaces(const Plan& plan, PositionId position, ProgramKind program, const Segments& segments,
-               std::vector<SegmentState>& states, Findings& findings)
+  ProgramRaces(const Plan& plan, const Segments& segments, PositionId position, ProgramKind program,
+               SegmentStates& states, Work& work, Findings& findings)
       : plan_(plan),
+        segments_(segments),
         id_(position),
         position_(plan.positions[position.index()]),
         program_(program),
         body_(ProgramOf(plan, position, program)),
-        segments_(segments),
         states_(states),
+        work_(work),
         findings_(findings),
         streams_(position_.streams.size()),
         clocks_(streams_ * streams_, 0),
         recorded_(static_cast<size_t>(body_.events) * streams_, 0) {}
 
   void Run() {
-    std::vector<Effect> effects;
-    for (size_t i = 0; i < body_.instructions.size() && !findings_.full(); ++i) {
+    std::vector<BufferAccess> accesses;
+    for (size_t i = 0; i < body_.instructions.size(); ++i) {
+      if (findings_.full() || work_.TooMuch()) return;
       const Instruction& instruction = body_.instructions[i];
       const size_t stream = instruction.stream.index();
       int32_t* clock = &clocks_[stream * streams_];
@@ -67,148 +88,127 @@ class ProgramRaces {
         for (size_t s = 0; s < streams_; ++s) clock[s] = std::max(clock[s], other[s]);
         continue;
       }
-      effects.clear();
-      AppendEffects(plan_, position_, instruction, effects);
-      for (const Effect& effect : effects) {
-        if (!Touch(effect, static_cast<int32_t>(i), instruction.stream)) break;
+      accesses.clear();
+      AppendAccesses(plan_, position_, instruction, accesses);
+      work_.accesses += static_cast<int64_t>(accesses.size());
+      for (const BufferAccess& access : accesses) {
+        if (!Touch(access, static_cast<int32_t>(i), stream, clock)) break;
       }
     }
   }
 
  private:
-  std::string NameOfInstruction(int32_t instruction) const {
-    return NameOf(plan_, program_, {id_, 0, instruction});
-  }
   SourceId SourceOf(int32_t instruction) const {
     return body_.instructions[static_cast<size_t>(instruction)].source;
   }
-  std::string Place(const Effect& effect) const {
-    return "bytes " + std::to_string(effect.begin) + " to " + std::to_string(effect.end) + " of `" +
-           std::string(Name(effect.arena)) + "`";
+  std::string Place(const BufferAccess& access) const {
+    const Buffer& buffer = position_.buffers[access.buffer.index()];
+    return "bytes " + std::to_string(buffer.offset) + " to " +
+           std::to_string(buffer.offset + access.bytes) + " of `" +
+           std::string(Name(buffer.arena)) + "`";
   }
 
-  bool Fail(int32_t instruction, const std::string& what, int32_t other) {
-    std::vector<FindingNote> notes;
-    if (other != kNobody) {
-      notes.push_back({"the other one: " + NameOfInstruction(other), SourceOf(other)});
-    }
-    findings_.Add(FindingKind::kDataFlow, NameOfInstruction(instruction) + " " + what,
+  // One finding an instruction.
+  bool Fail(int32_t instruction, const std::string& what, std::vector<FindingNote> notes = {}) {
+    findings_.Add(FindingKind::kDataFlow,
+                  NameOf(plan_, program_, {id_, 0, instruction}) + " " + what,
                   SourceOf(instruction), std::move(notes));
     return false;
   }
+  // With the instruction at which a stream's clock came to a value.
+  bool Fail(int32_t instruction, const std::string& what, size_t stream, int32_t clock) {
+    for (size_t i = 0; i < body_.instructions.size(); ++i) {
+      if (body_.instructions[i].stream.index() != stream || --clock > 0) continue;
+      const int32_t other = static_cast<int32_t>(i);
+      return Fail(
+          instruction, what,
+          {{"the other one: " + NameOf(plan_, program_, {id_, 0, other}), SourceOf(other)}});
+    }
+    return Fail(instruction, what);
+  }
 
-  // One finding an instruction; false if there was one.
-  bool Touch(const Effect& effect, int32_t instruction, StreamId stream) {
-    const int32_t* clock = &clocks_[stream.index() * streams_];
-    const auto unordered = [&](const PastAccess& earlier) {
-      return earlier.instruction != kNobody && clock[earlier.stream] < earlier.clock;
-    };
-    const PastAccess now{instruction, stream.value, clock[stream.index()]};
-    const bool reads = effect.access != Access::kWrite;
-    const bool writes = effect.access != Access::kRead;
-    for (size_t i = segments_.Begin(effect); i < segments_.End(effect); ++i) {
-      SegmentState& state = states_[i];
-      if (state.touched_by == instruction && (writes || state.touched_as != Access::kRead)) {
-        return Fail(instruction, "uses " + Place(effect) + " for two operands", kNobody);
+  // False after a finding.
+  bool Touch(const BufferAccess& access, int32_t instruction, size_t stream, const int32_t* clock) {
+    const int32_t now = clock[stream];
+    const bool reads = access.access != Access::kWrite;
+    const bool writes = access.access != Access::kRead;
+    const Span span = segments_.Of(access.buffer, access.bytes);
+    work_.segments += span.end - span.begin;
+    for (int32_t segment = span.begin; segment < span.end; ++segment) {
+      LastWrite& write = states_.write(segment);
+      int32_t* const read = states_.reads(segment);
+      const bool written_here = write.clock == now && write.stream == static_cast<int32_t>(stream);
+      if (written_here || (writes && read[stream] == now)) {
+        return Fail(instruction, "uses " + Place(access) + " for two operands");
       }
-      state.touched_by = instruction;
-      state.touched_as = effect.access;
-      if (reads && state.content == SegmentState::Content::kUndefined) {
-        return Fail(instruction, "reads " + Place(effect) + " before anything has written them",
-                    kNobody);
+      if (reads && write.clock == kUndefined) {
+        return Fail(instruction, "reads " + Place(access) + " before anything has written them");
       }
-      if (unordered(state.write)) {
+      if (clock[write.stream] < write.clock) {
         return Fail(instruction,
-                    "touches " + Place(effect) +
+                    "touches " + Place(access) +
                         " while another stream may be writing them: no event orders the two",
-                    state.write.instruction);
+                    static_cast<size_t>(write.stream), write.clock);
       }
       if (!writes) {
-        const auto mine = std::ranges::find(state.reads, stream.value, &PastAccess::stream);
-        if (mine == state.reads.end()) {
-          state.reads.push_back(now);
-        } else {
-          *mine = now;
-        }
+        read[stream] = now;
         continue;
       }
-      for (const PastAccess& read : state.reads) {
-        if (!unordered(read)) continue;
-        return Fail(instruction,
-                    "overwrites " + Place(effect) +
-                        " while another stream may be reading them: no event orders the two",
-                    read.instruction);
+      for (size_t s = 0; s < streams_; ++s) {
+        if (read[s] > clock[s]) {
+          return Fail(instruction,
+                      "overwrites " + Place(access) +
+                          " while another stream may be reading them: no event orders the two",
+                      s, read[s]);
+        }
+        read[s] = 0;
       }
-      state.reads.clear();
-      state.write = now;
-      state.content = SegmentState::Content::kWritten;
+      write = {now, static_cast<int32_t>(stream)};
     }
     return true;
   }
 
   const Plan& plan_;
+  const Segments& segments_;
   PositionId id_;
   const Position& position_;
   ProgramKind program_;
   const Program& body_;
-  const Segments& segments_;
-  std::vector<SegmentState>& states_;
+  SegmentStates& states_;
+  Work& work_;
   Findings& findings_;
   size_t streams_;
   std::vector<int32_t> clocks_;    // by stream, then stream: how much of it is known to be done
   std::vector<int32_t> recorded_;  // by event, then stream
 };
 
-// Cuts the position's memory; empty if the effects overlap so much that walking them takes too
-// long.
-std::vector<SegmentState> Prepare(const Plan& plan, const Position& position, Segments& segments) {
-  std::vector<Effect> effects;
-  for (const Program& program : position.programs) {
-    for (const Instruction& instruction : program.instructions) {
-      AppendEffects(plan, position, instruction, effects);
-    }
-  }
-  for (const Effect& effect : effects) segments.Cut(effect);
-  segments.Close();
-  int64_t work = 0;
-  for (const Effect& effect : effects) {
-    work += static_cast<int64_t>(segments.End(effect) - segments.Begin(effect));
-  }
-  if (work > WorkLimit(effects.size())) return {};
-  return std::vector<SegmentState>(segments.count() + 1);
-}
-
-void CheckPosition(const Plan& plan, PositionId id, Findings& findings) {
-  const Position& position = plan.positions[id.index()];
-  Segments segments;
-  const std::vector<SegmentState> blank = Prepare(plan, position, segments);
-  if (blank.empty()) {
-    findings.Add(FindingKind::kDataFlow, "position " + std::to_string(id.value) +
-                                             ": its buffers overlap too much to be checked");
-    return;
-  }
-  std::vector<SegmentState> initialised = blank;
-  ProgramRaces(plan, id, ProgramKind::kInitialise, segments, initialised, findings).Run();
+void CheckPosition(const Plan& plan, const Segments& segments, PositionId id, Findings& findings) {
+  const size_t streams = plan.positions[id.index()].streams.size();
+  Work work;
+  SegmentStates initialised(segments.count(), streams);
+  ProgramRaces(plan, segments, id, ProgramKind::kInitialise, initialised, work, findings).Run();
   for (const ProgramKind program : {ProgramKind::kStep, ProgramKind::kValidate}) {
-    std::vector<SegmentState> states = blank;
-    // The segments of arenas that persist stand together, one arena after the other.
+    SegmentStates states(segments.count(), streams);
     for (int arena = 0; arena < kArenaCount; ++arena) {
       const ArenaKind kind = static_cast<ArenaKind>(arena);
       if (!Persists(kind)) continue;
-      const Effect all{kind, 0, INT64_MAX, Access::kRead};
-      for (size_t i = segments.Begin(all); i < segments.End(all); ++i) {
-        states[i].content = initialised[i].content;
+      for (int32_t i = segments.Of(kind).begin; i < segments.Of(kind).end; ++i) {
+        if (initialised.write(i).clock != kUndefined) states.write(i).clock = kBefore;
       }
     }
-    ProgramRaces(plan, id, program, segments, states, findings).Run();
+    ProgramRaces(plan, segments, id, program, states, work, findings).Run();
+  }
+  if (work.TooMuch()) {
+    findings.Add(FindingKind::kDataFlow, "position " + std::to_string(id.value) +
+                                             ": its buffers overlap too much to be checked");
   }
 }
 
 }  // namespace
 
-void CheckRaces(const Plan& plan, Findings& findings) {
+void CheckRaces(const Plan& plan, const std::vector<Segments>& segments, Findings& findings) {
   for (size_t i = 0; i < plan.positions.size() && !findings.full(); ++i) {
-    CheckPosition(plan, PositionId(static_cast<int64_t>(i)), findings);
+    CheckPosition(plan, segments[i], PositionId(static_cast<int64_t>(i)), findings);
   }
 }
 

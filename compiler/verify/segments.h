@@ -1,53 +1,65 @@
-// A position's memory, cut wherever an effect of any of its programs begins or ends: an instruction
-// touches a segment wholly or not at all. Tests: damage_test.cc.
+// A position's memory, cut wherever a buffer begins or ends, or what an instruction touches of one:
+// an instruction touches a segment wholly or not at all. Buffers are few and accesses many, so each
+// buffer's segments are looked up once, here. Tests: damage_test.cc, contents_test.cc.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
 
-#include "compiler/plan/effects.h"
+#include "compiler/plan/plan.h"
 
 namespace pprun {
 
+// Segments [begin, end), all of one arena.
+struct Span {
+  int32_t begin = 0;
+  int32_t end = 0;
+};
+
 class Segments {
  public:
-  void Cut(const Effect& effect) {
-    std::vector<int64_t>& cuts = cuts_[static_cast<size_t>(effect.arena)];
-    cuts.push_back(effect.begin);
-    cuts.push_back(effect.end);
-  }
-  // After the last cut, before the first question.
-  void Close() {
-    size_t next = 0;
-    for (size_t arena = 0; arena < cuts_.size(); ++arena) {
-      std::vector<int64_t>& cuts = cuts_[arena];
-      std::ranges::sort(cuts);
-      const auto unused = std::ranges::unique(cuts);
-      cuts.erase(unused.begin(), unused.end());
-      first_[arena] = next;
-      next += cuts.size();
-    }
-    count_ = next;
-  }
+  // The position's references must be valid (types).
+  Segments(const Plan& plan, const Position& position);
 
-  size_t count() const { return count_; }
-  // The segments of an effect are [Begin, End).
-  size_t Begin(const Effect& effect) const { return At(effect.arena, effect.begin); }
-  size_t End(const Effect& effect) const { return At(effect.arena, effect.end); }
+  size_t count() const { return offsets_.size(); }
+  Span Of(BufferId buffer) const { return whole_[buffer.index()].span; }
+  // Of the first bytes of a buffer, as many as some instruction touches.
+  Span Of(BufferId buffer, int64_t bytes) const {
+    const Whole& whole = whole_[buffer.index()];
+    return bytes == whole.bytes ? whole.span : Part(buffer, bytes);
+  }
+  Span Of(ArenaKind arena) const {
+    return {first_[static_cast<size_t>(arena)], first_[static_cast<size_t>(arena) + 1]};
+  }
+  // Where a segment begins in its arena; it ends where the next begins.
+  int64_t Offset(int32_t segment) const { return offsets_[static_cast<size_t>(segment)]; }
 
  private:
-  size_t At(ArenaKind arena, int64_t offset) const {
-    const std::vector<int64_t>& cuts = cuts_[static_cast<size_t>(arena)];
-    return first_[static_cast<size_t>(arena)] +
-           static_cast<size_t>(std::ranges::lower_bound(cuts, offset) - cuts.begin());
-  }
+  struct Whole {
+    int64_t bytes = 0;
+    Span span;
+  };
+  struct Partial {
+    BufferId buffer;
+    int64_t bytes = 0;
+    int32_t end = 0;
 
-  std::array<std::vector<int64_t>, kArenaCount> cuts_;
-  std::array<size_t, kArenaCount> first_{};
-  size_t count_ = 0;
+    auto Key() const { return std::pair(buffer, bytes); }
+  };
+
+  void FindPartials(const Plan& plan, const Position& position);
+  int32_t At(ArenaKind arena, int64_t offset) const;
+  Span Part(BufferId buffer, int64_t bytes) const;
+
+  std::vector<int64_t> offsets_;                  // by segment, arena after arena
+  std::array<int32_t, kArenaCount + 1> first_{};  // segment of each arena
+  std::vector<Whole> whole_;                      // by buffer
+  std::vector<Partial> partial_;                  // ascending
 };
+
+// Of every position.
+std::vector<Segments> SegmentsOf(const Plan& plan);
 
 // Whether what an arena holds outlives a program: what `initialise` leaves there, `step` and
 // `validate` may read. Everything else is undefined when a program starts.

@@ -5,54 +5,64 @@
 
 namespace pprun {
 
-std::string Describe(const Plan& plan, const Value& value) {
-  const auto layer = [&] { return NameOr(plan.layers, value.layer, "layer"); };
+int32_t Makers::Find(LayerId layer, FunctionId function) {
+  const uint64_t key = static_cast<uint64_t>(layer.index()) << 32 | function.index();
+  const auto [found, added] = index_.try_emplace(key, static_cast<int32_t>(makers_.size()));
+  if (added) makers_.push_back({layer, function});
+  return found->second;
+}
+
+std::string Describe(const Plan& plan, const Makers& makers, Value value) {
+  const auto layer = [&] { return NameOr(plan.layers, LayerId(value.index()), "layer"); };
   const auto parameter = [&] {
-    return "`" + NameOr(plan.parameters, value.parameter, "parameter") + "`";
+    return "`" + NameOr(plan.parameters, ParameterId(value.index()), "parameter") + "`";
   };
-  const auto microbatch = [&] { return "microbatch " + std::to_string(value.microbatch.value); };
-  switch (value.kind) {
-    case Value::Kind::kZero:
+  const auto microbatch = [&] { return "microbatch " + std::to_string(value.number()); };
+  const auto saved = [&](Role role) {
+    return "the " + std::string(Name(role)) + " of " +
+           NameOr(plan.layers, makers[value.index()].layer, "layer") + ", " + microbatch();
+  };
+  switch (value.kind()) {
+    case ValueKind::kNothing:
+      return "nothing";
+    case ValueKind::kZero:
       return "zeros";
-    case Value::Kind::kScratch:
+    case ValueKind::kScratch:
       return "nothing that is meant to be read";
-    case Value::Kind::kTokens:
+    case ValueKind::kPieces:
+      return "several values";
+    case ValueKind::kTokens:
       return "the tokens of " + microbatch();
-    case Value::Kind::kTargets:
+    case ValueKind::kTargets:
       return "the targets of " + microbatch();
-    case Value::Kind::kActivation:
+    case ValueKind::kActivation:
       return "the activation out of " + layer() + ", " + microbatch();
-    case Value::Kind::kActivationGradient:
+    case ValueKind::kActivationGradient:
       return "the gradient of what comes out of " + layer() + ", " + microbatch();
-    case Value::Kind::kSaved:
-      return "the " + std::string(Name(value.role)) + " of " + layer() + ", " + microbatch();
-    case Value::Kind::kLoss:
+    case ValueKind::kFrameInput:
+      return saved(Role::kFrameInput);
+    case ValueKind::kFrameWeight:
+      return saved(Role::kFrameWeight);
+    case ValueKind::kStash:
+      return saved(Role::kStash);
+    case ValueKind::kLoss:
       return "the loss of " + microbatch();
-    case Value::Kind::kParameter:
+    case ValueKind::kParameter:
       return "the parameter " + parameter();
-    case Value::Kind::kUpdatedParameter:
+    case ValueKind::kUpdatedParameter:
       return "the parameter " + parameter() + " after its update";
-    case Value::Kind::kFirstMoment:
+    case ValueKind::kFirstMoment:
       return "the first moment of " + parameter();
-    case Value::Kind::kSecondMoment:
+    case ValueKind::kSecondMoment:
       return "the second moment of " + parameter();
-    case Value::Kind::kPartials:
+    case ValueKind::kPartials:
       return "the square sums of " + parameter();
-    case Value::Kind::kClipFactor:
+    case ValueKind::kClipFactor:
       return "the clip factor";
-    case Value::Kind::kContribution:
-    case Value::Kind::kSumOverAxes:
-    case Value::Kind::kSum:
-    case Value::Kind::kScaled:
+    case ValueKind::kGradient:
       return "a parameter's gradient";
   }
   CHECK(false);
-}
-
-bool IsGradient(const Value& value) {
-  return value.kind == Value::Kind::kZero || value.kind == Value::Kind::kContribution ||
-         value.kind == Value::Kind::kSumOverAxes || value.kind == Value::Kind::kSum ||
-         value.kind == Value::Kind::kScaled;
 }
 
 uint32_t AxisBits(const Plan& plan, const std::vector<AxisId>& axes) {

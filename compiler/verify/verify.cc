@@ -28,9 +28,12 @@ std::vector<Finding> Verify(const Plan& plan, const VerifyOptions& options) {
   CheckTypes(plan, findings);
   if (findings.empty()) CheckMatching(plan, findings);
   if (findings.empty()) CheckDeadlock(plan, findings);
-  if (findings.empty()) CheckRaces(plan, findings);
   Findings completeness;
-  if (findings.empty()) FollowValues(plan, findings, completeness);
+  if (findings.empty()) {
+    const std::vector<Segments> segments = SegmentsOf(plan);
+    CheckRaces(plan, segments, findings);
+    if (findings.empty()) FollowValues(plan, segments, findings, completeness);
+  }
   if (findings.empty()) findings = std::move(completeness);
   if (findings.empty()) CheckMemory(plan, options, findings);
   return findings.Take();

@@ -1,0 +1,70 @@
+// What each segment of a position's memory holds. Where values meet inside a segment, which only
+// what another position sends can bring about, the pieces are kept aside. Tests: contents_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "compiler/verify/segments.h"
+#include "compiler/verify/values.h"
+
+namespace pprun {
+
+// Bytes [begin, end) of a range hold `value` from its byte `offset` on.
+struct Piece {
+  int64_t begin = 0;
+  int64_t end = 0;
+  Value value;
+  int64_t offset = 0;  // 0 where the value has no beginning
+};
+
+class Contents {
+ public:
+  // The segments outlive the contents.
+  explicit Contents(const Segments& segments) : segments_(&segments), held_(segments.count()) {}
+
+  // Whether the span holds that one value, from its beginning on.
+  bool Holds(Span span, Value value) const {
+    const Held wanted = From(span, value);
+    for (int32_t i = span.begin; i < span.end; ++i) {
+      if (held_[static_cast<size_t>(i)] != wanted) return false;
+    }
+    return true;
+  }
+  // The one value that the span holds from its beginning on; kNothing if it holds no such.
+  Value Whole(Span span) const {
+    const Value value = held_[static_cast<size_t>(span.begin)].value;
+    return value.kind() != ValueKind::kPieces && Holds(span, value) ? value : Value();
+  }
+  void Fill(Span span, Value value) {
+    const Held held = From(span, value);
+    for (int32_t i = span.begin; i < span.end; ++i) held_[static_cast<size_t>(i)] = held;
+  }
+
+  // The pieces of the span, relative to it, in order; neighbours that continue each other joined.
+  std::vector<Piece> Read(Span span) const;
+  void Write(Span span, const std::vector<Piece>& pieces);
+
+  // What outlives a program.
+  Contents OnlyPersistent() const;
+
+ private:
+  struct Held {
+    Value value;         // kPieces: `index` is in pieces_
+    int64_t origin = 0;  // where the value's byte 0 would be in the arena, if it has a beginning
+
+    bool operator==(const Held&) const = default;
+  };
+
+  Held From(Span span, Value value) const {
+    return {value, HasBeginning(value) ? segments_->Offset(span.begin) : 0};
+  }
+  int64_t End(int32_t segment) const { return segments_->Offset(segment + 1); }
+
+  const Segments* segments_;
+  std::vector<Held> held_;                  // by segment
+  std::vector<std::vector<Piece>> pieces_;  // relative to their segment
+};
+
+}  // namespace pprun

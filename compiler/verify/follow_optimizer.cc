@@ -1,0 +1,106 @@
+// What the optimizer's instructions read and leave: whole gradients, each clipped once where
+// gradients are clipped, values and moments of the parameter at hand.
+#include <algorithm>
+
+#include "compiler/verify/follow.h"
+
+namespace pprun {
+
+void Follower::Expect(Span span, Value wanted, const std::string& what) {
+  context_.work += span.end - span.begin;
+  if (memory().Holds(span, wanted)) return;
+  Fail(context_.data_flow,
+       "reads " + Describe(Read(span)) + " as " + what + ", not " + Describe(wanted));
+}
+
+void Follower::CheckGradient(ParameterId parameter, Span span, GradientExpectation::Scaled scaled) {
+  const std::vector<Piece> pieces = Read(span);
+  const auto name = [&] { return "`" + plan().parameters[parameter.index()].name + "`"; };
+  if (!IsGradientInPlace(pieces)) {
+    return Fail(context_.data_flow, "reads " + Describe(pieces) + " as the gradient of " + name());
+  }
+  const GradientExpectation expected{
+      .uses = context_.uses.Of(parameter),
+      .microbatches = plan().train.microbatches,
+      .sum_over = AxisBits(plan(), plan().parameters[parameter.index()].sum_over),
+      .scaled = scaled};
+  for (const Piece& piece : pieces) {
+    context_.work += static_cast<int64_t>(expected.uses.size()) * expected.microbatches;
+    if (context_.work > context_.work_limit) return;
+    const auto problem = context_.sums.Problem(piece.value, expected);
+    if (!problem) continue;
+    return Fail(context_.completeness, "uses a gradient of " + name() + " that " + *problem);
+  }
+}
+
+void Follower::operator()(const Scale& scale) {
+  const Span factor = SpanOf(scale.factor);
+  if (memory().Whole(factor) != Value(ValueKind::kClipFactor)) {
+    return Fail(context_.data_flow,
+                "scales by " + Describe(Read(factor)) + ", not by the clip factor");
+  }
+  const Span target = SpanOf(scale.target);
+  std::vector<Piece> pieces = Read(target);
+  for (Piece& piece : pieces) {
+    piece.value = IsGradient(piece.value) ? context_.gradients.Scale(piece.value)
+                                          : Value(ValueKind::kScratch);
+  }
+  memory().Write(target, pieces);
+}
+
+void Follower::operator()(const SquareSum& sum) {
+  CheckGradient(sum.parameter, SpanOf(sum.gradient), GradientExpectation::Scaled::kNo);
+  Fill(SpanOf(sum.partials), OfParameter(ValueKind::kPartials, sum.parameter));
+}
+
+// Every block of every parameter, once and in order.
+void Follower::operator()(const ClipFactor& clip) {
+  const std::vector<Piece> partials = Read(SpanOf(clip.partials));
+  Fill(SpanOf(clip.target), Value(ValueKind::kClipFactor));
+  const std::vector<NormBlocks>& order = plan().norm_order;
+  constexpr const char* kMore = "adds more to the norm than there is";
+  const auto name = [&](int64_t block, size_t parameter) {
+    return "block " + std::to_string(block) + " of `" + plan().parameters[parameter].name + "`";
+  };
+  for (size_t p = 0; p < plan().parameters.size(); ++p) {
+    const int64_t elements = plan().parameters[p].type.shape.Elements();
+    const int64_t count = (elements + kNormBlockElements - 1) / kNormBlockElements;
+    const int64_t listed = p < order.size() ? order[p].count : 0;
+    if (listed < count) {
+      return Fail(context_.completeness, "leaves " + name(listed, p) + " out of the norm");
+    }
+    if (listed > count) return Fail(context_.completeness, kMore);
+    const int64_t begin = int64_t{8} * order[p].first;
+    const int64_t end = begin + 8 * count;
+    auto piece = std::ranges::upper_bound(partials, begin, {}, &Piece::end);
+    for (int64_t at = begin; at < end; at = piece->end, ++piece) {
+      const bool sound =
+          piece->value == OfParameter(ValueKind::kPartials, ParameterId(static_cast<int64_t>(p))) &&
+          piece->offset + (at - piece->begin) == at - begin;
+      if (sound && order[p].parameter.index() == p) continue;
+      return Fail(context_.completeness,
+                  "adds something else to the norm in the place of " + name((at - begin) / 8, p));
+    }
+  }
+  if (order.size() > plan().parameters.size()) Fail(context_.completeness, kMore);
+}
+
+void Follower::operator()(const Update& update) {
+  done_.updated.push_back({site_.position, update.parameter, site_});
+  const auto scaled = plan().train.optimizer.clip > 0 ? GradientExpectation::Scaled::kYes
+                                                      : GradientExpectation::Scaled::kNo;
+  CheckGradient(update.parameter, SpanOf(update.gradient), scaled);
+  Expect(SpanOf(update.value), OfParameter(ValueKind::kParameter, update.parameter), "the value");
+  Fill(SpanOf(update.value), OfParameter(ValueKind::kUpdatedParameter, update.parameter));
+  const auto moment = [&](BufferId buffer, ValueKind kind, const char* what) {
+    if (!buffer.valid()) return;
+    const Value wanted = OfParameter(kind, update.parameter);
+    const Span span = SpanOf(buffer);
+    if (!memory().Holds(span, Value(ValueKind::kZero))) Expect(span, wanted, what);
+    Fill(span, wanted);
+  };
+  moment(update.first_moment, ValueKind::kFirstMoment, "the first moment");
+  moment(update.second_moment, ValueKind::kSecondMoment, "the second moment");
+}
+
+}  // namespace pprun
