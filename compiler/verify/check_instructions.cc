@@ -13,10 +13,30 @@ namespace {
 
 using Problem = std::optional<std::string>;
 
+// What a binding is compared with, of each buffer.
+struct Bindable {
+  int64_t bytes = 0;
+  int32_t type = 0;  // of TypeNumbers
+  enum class Aligned : uint8_t { kNo, kYes } aligned = Aligned::kNo;
+};
+
+std::vector<Bindable> BindablesOf(const Position& position, TypeNumbers& numbers) {
+  std::vector<Bindable> bindables;
+  bindables.reserve(position.buffers.size());
+  for (const Buffer& buffer : position.buffers) {
+    bindables.push_back(
+        {buffer.type.Bytes(), numbers.Of(buffer.type),
+         buffer.offset % 8 == 0 ? Bindable::Aligned::kYes : Bindable::Aligned::kNo});
+  }
+  return bindables;
+}
+
 // What is wrong with one instruction.
 struct ProblemOf {
   const Plan& plan;
   const ArgumentTypes& argument_types;
+  const std::vector<Bindable>& bindables;
+  const int64_t samples;  // of a load
   const Position& position;
   ProgramKind program;
   const Stream& stream;
@@ -43,6 +63,14 @@ struct ProblemOf {
     return std::nullopt;
   }
 
+  bool CanBind(const ArgumentType& argument, BufferId id) const {
+    if (!Exists(id, bindables)) return false;
+    const Bindable& buffer = bindables[id.index()];
+    return buffer.bytes >= argument.bytes &&
+           (argument.number == kAnyType || argument.number == buffer.type) &&
+           buffer.aligned == Bindable::Aligned::kYes;
+  }
+  // Why it cannot.
   Problem BoundTo(const Argument& argument, const std::optional<TensorType>& wanted,
                   BufferId id) const {
     const std::string name = "`" + std::string(Name(argument.role)) + "`";
@@ -77,8 +105,8 @@ struct ProblemOf {
     }
     const auto& types = argument_types[run.function.index()];
     for (size_t i = 0; i < function.arguments.size(); ++i) {
-      const auto problem = BoundTo(function.arguments[i], types[i], position.bindings[first + i]);
-      if (problem) return problem;
+      const BufferId buffer = position.bindings[first + i];
+      if (!CanBind(types[i], buffer)) return BoundTo(function.arguments[i], types[i].type, buffer);
     }
     return std::nullopt;
   }
@@ -163,9 +191,7 @@ struct ProblemOf {
     if (const auto problem = Local()) return problem;
     if (program == ProgramKind::kInitialise) return "loads while parameters are made";
     const TensorType* type = TypeOf(load.target);
-    const TrainSpec& train = plan.train;
-    const int64_t samples = train.batch / train.microbatches / plan.Replicas();
-    const TensorType wanted{DType::kI32, {samples, train.sequence}};
+    const TensorType wanted{DType::kI32, {samples, plan.train.sequence}};
     if (type == nullptr) return "has no buffer";
     if (*type != wanted) return "loads into " + ToString(*type) + ", not " + ToString(wanted);
     if (!ValidMicrobatch(load.microbatch)) return "is of a microbatch that does not exist";
@@ -267,9 +293,11 @@ struct ProblemOf {
 
 }  // namespace
 
-void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, PositionId id,
-                       Findings& findings) {
+void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, TypeNumbers& numbers,
+                       PositionId id, Findings& findings) {
   const Position& position = plan.positions[id.index()];
+  const std::vector<Bindable> bindables = BindablesOf(position, numbers);
+  const int64_t samples = plan.train.batch / plan.train.microbatches / plan.Replicas();
   const std::string where = "position " + std::to_string(id.value);
   int64_t bound = 0;
   for (int kind = 0; kind < kProgramCount; ++kind) {
@@ -292,8 +320,9 @@ void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, Po
         problem = "is on a stream that does not exist";
       } else {
         const Stream& stream = position.streams[instruction.stream.index()];
-        problem = std::visit(ProblemOf{plan, argument_types, position, program_kind, stream},
-                             instruction.operands);
+        problem = std::visit(
+            ProblemOf{plan, argument_types, bindables, samples, position, program_kind, stream},
+            instruction.operands);
       }
       if (problem) {
         findings.Add(FindingKind::kTypes, NameOf(plan, program_kind, site) + " " + *problem,

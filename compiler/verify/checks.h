@@ -14,8 +14,8 @@ namespace pprun {
 void CheckTypes(const Plan& plan, Findings& findings);
 void CheckTables(const Plan& plan, Findings& findings);
 void CheckFunction(const Function& function, Findings& findings);
-void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, PositionId position,
-                       Findings& findings);
+void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, TypeNumbers& numbers,
+                       PositionId position, Findings& findings);
 
 // Sends with recvs, collectives with each other, waits with records.
 void CheckMatching(const Plan& plan, Findings& findings);

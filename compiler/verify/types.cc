@@ -14,16 +14,19 @@ bool IsRegion(Role role) {
 
 }  // namespace
 
-ArgumentTypes ArgumentTypesOf(const Plan& plan) {
+ArgumentTypes ArgumentTypesOf(const Plan& plan, TypeNumbers& numbers) {
   ArgumentTypes types;
   for (const Function& function : plan.functions) {
-    auto& of_function = types.emplace_back(function.arguments.size());
+    auto& of_function = types.emplace_back();
+    for (const Argument& argument : function.arguments) of_function.push_back({argument.bytes});
     for (const View& view : function.views) {
       const Argument& argument = function.arguments[static_cast<size_t>(view.argument)];
       if (IsRegion(argument.role) || view.offset != 0 || view.type.Bytes() != argument.bytes) {
         continue;
       }
-      of_function[static_cast<size_t>(view.argument)] = view.type;
+      ArgumentType& type = of_function[static_cast<size_t>(view.argument)];
+      type.type = view.type;
+      type.number = numbers.Of(view.type);
     }
   }
   return types;
@@ -34,9 +37,10 @@ void CheckTypes(const Plan& plan, Findings& findings) {
   if (!findings.empty()) return;
   for (const Function& function : plan.functions) CheckFunction(function, findings);
   if (!findings.empty()) return;
-  const ArgumentTypes argument_types = ArgumentTypesOf(plan);
+  TypeNumbers numbers;
+  const ArgumentTypes argument_types = ArgumentTypesOf(plan, numbers);
   for (size_t i = 0; i < plan.positions.size(); ++i) {
-    CheckInstructions(plan, argument_types, PositionId(static_cast<int64_t>(i)), findings);
+    CheckInstructions(plan, argument_types, numbers, PositionId(static_cast<int64_t>(i)), findings);
   }
 }
 
