@@ -73,8 +73,8 @@ std::optional<BoundArguments> BindArguments(std::string_view callee, ast::Locati
   return bound;
 }
 
-std::optional<Value> ValueReader::Any(ast::ExpressionId id) {
-  Value value = Evaluate(program_, id, scope_, diagnostics_);
+std::optional<Constant> ValueReader::Any(ast::ExpressionId id) {
+  Constant value = Evaluate(program_, id, scope_, diagnostics_);
   if (value.IsError()) return std::nullopt;
   return value;
 }
@@ -102,7 +102,7 @@ std::optional<int64_t> ValueReader::Integer(ast::ExpressionId id, std::string_vi
 
 std::optional<double> ValueReader::Float(ast::ExpressionId id, std::string_view what, double least,
                                          double most) {
-  const std::optional<Value> value = Any(id);
+  const std::optional<Constant> value = Any(id);
   if (!value.has_value()) return std::nullopt;
   double number = 0;
   if (const auto* integer = std::get_if<int64_t>(&value->data)) {
@@ -127,7 +127,7 @@ std::optional<bool> ValueReader::Boolean(ast::ExpressionId id, std::string_view 
 }
 
 std::optional<std::string> ValueReader::String(ast::ExpressionId id, std::string_view what) {
-  const std::optional<Value> value = Any(id);
+  const std::optional<Constant> value = Any(id);
   if (!value.has_value()) return std::nullopt;
   if (const auto* text = std::get_if<std::string>(&value->data)) return *text;
   diagnostics_.Error(Place(id),

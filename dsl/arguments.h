@@ -59,7 +59,7 @@ class ValueReader {
                                   const std::vector<std::string>& choices);
   // A plain word, any.
   std::optional<std::string> Name(ast::ExpressionId id, std::string_view what);
-  std::optional<Value> Any(ast::ExpressionId id);
+  std::optional<Constant> Any(ast::ExpressionId id);
 
   // Adds "`heads` is set here" where the expression is nothing but a name set elsewhere.
   void NoteWhereSet(ast::ExpressionId id, Diagnostic& diagnostic) const;

@@ -76,7 +76,7 @@ std::vector<CheckedAxis> CheckMesh(const CheckContext& context, Scope& scope) {
       continue;
     }
     const std::optional<CheckedAxis> axis = CheckAxis(context, reader, setting);
-    const Value value = axis.has_value() ? Value{axis->size} : Value{};
+    const Constant value = axis.has_value() ? Constant{axis->size} : Constant{};
     scope.Define(setting.name, value, context.diagnostics);
     // One that is wrong stands for itself with size 1.
     axes.push_back(

@@ -36,10 +36,10 @@ std::vector<CallParameter> ParametersOf(CheckedOptimizer::Kind kind) {
 
 void ReadBetas(const CheckContext& context, ValueReader& reader, ast::ExpressionId id,
                CheckedOptimizer& checked) {
-  const std::optional<Value> value = reader.Any(id);
+  const std::optional<Constant> value = reader.Any(id);
   if (!value.has_value()) return;
-  const auto* pair = std::get_if<std::vector<Value>>(&value->data);
-  const auto beta = [](const Value& item) {
+  const auto* pair = std::get_if<std::vector<Constant>>(&value->data);
+  const auto beta = [](const Constant& item) {
     const auto* number = std::get_if<double>(&item.data);
     if (number != nullptr) return *number;
     const auto* integer = std::get_if<int64_t>(&item.data);

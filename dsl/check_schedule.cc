@@ -33,7 +33,8 @@ void BindParameters(const CheckContext& context, const ast::ScheduleDefinition& 
     const ast::Argument& parameter = definition.parameters[i];
     const bool given = (*bound)[i].valid();
     const ast::ExpressionId id = given ? (*bound)[i] : parameter.value;
-    const Value value = Evaluate(context.program, id, given ? scope : inner, context.diagnostics);
+    const Constant value =
+        Evaluate(context.program, id, given ? scope : inner, context.diagnostics);
     inner.Define(*parameter.name, value, context.diagnostics);
     if (const auto* integer = std::get_if<int64_t>(&value.data)) {
       checked.parameters.emplace_back(parameter.name->text, *integer);

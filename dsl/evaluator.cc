@@ -24,46 +24,46 @@ struct Evaluator {
   Diagnostics& diagnostics;
   ast::Location here;  // of the expression being evaluated
 
-  Value At(ast::ExpressionId id) const {
+  Constant At(ast::ExpressionId id) const {
     Evaluator inner{program, environment, diagnostics, program[id].location};
     return std::visit(inner, program[id].node);
   }
 
-  Value Fail(std::string message) const {
+  Constant Fail(std::string message) const {
     diagnostics.Error(here, std::move(message));
     return {ErrorValue{}};
   }
-  Value Overflow(std::string_view what) const {
+  Constant Overflow(std::string_view what) const {
     return Fail(std::string(what) + " overflows 64 bits");
   }
-  Value Finite(double value, std::string_view what) const {
+  Constant Finite(double value, std::string_view what) const {
     if (!std::isfinite(value)) return Fail(std::string(what) + " is not a finite number");
     return {value};
   }
 
-  Value operator()(const ast::IntegerLiteral& literal) const { return {literal.value}; }
-  Value operator()(const ast::SizeLiteral& literal) const { return {literal.bytes}; }
-  Value operator()(const ast::FloatLiteral& literal) const { return {literal.value}; }
-  Value operator()(const ast::BooleanLiteral& literal) const { return {literal.value}; }
-  Value operator()(const ast::StringLiteral& literal) const { return {literal.value}; }
-  Value operator()(const ast::Reference& reference) const;
-  Value operator()(const ast::Unary& unary) const;
-  Value operator()(const ast::Binary& binary) const;
-  Value operator()(const ast::Conditional& conditional) const;
-  Value operator()(const ast::Call& call) const;
-  Value operator()(const ast::Tuple& tuple) const;
+  Constant operator()(const ast::IntegerLiteral& literal) const { return {literal.value}; }
+  Constant operator()(const ast::SizeLiteral& literal) const { return {literal.bytes}; }
+  Constant operator()(const ast::FloatLiteral& literal) const { return {literal.value}; }
+  Constant operator()(const ast::BooleanLiteral& literal) const { return {literal.value}; }
+  Constant operator()(const ast::StringLiteral& literal) const { return {literal.value}; }
+  Constant operator()(const ast::Reference& reference) const;
+  Constant operator()(const ast::Unary& unary) const;
+  Constant operator()(const ast::Binary& binary) const;
+  Constant operator()(const ast::Conditional& conditional) const;
+  Constant operator()(const ast::Call& call) const;
+  Constant operator()(const ast::Tuple& tuple) const;
 
-  Value Logical(const ast::Binary& binary) const;
-  Value Integers(ast::BinaryOperator op, int64_t left, int64_t right) const;
-  Value Floats(ast::BinaryOperator op, double left, double right) const;
-  Value BuiltIn(const ast::Call& call) const;
+  Constant Logical(const ast::Binary& binary) const;
+  Constant Integers(ast::BinaryOperator op, int64_t left, int64_t right) const;
+  Constant Floats(ast::BinaryOperator op, double left, double right) const;
+  Constant BuiltIn(const ast::Call& call) const;
 };
 
-bool IsNumber(const Value& value) {
+bool IsNumber(const Constant& value) {
   return std::holds_alternative<int64_t>(value.data) || std::holds_alternative<double>(value.data);
 }
 
-double AsFloat(const Value& value) {
+double AsFloat(const Constant& value) {
   if (const auto* integer = std::get_if<int64_t>(&value.data)) return static_cast<double>(*integer);
   return std::get<double>(value.data);
 }
@@ -121,14 +121,24 @@ std::optional<bool> Compare(ast::BinaryOperator op, const T& left, const T& righ
   CHECK(false && "a binary operator");
 }
 
+struct Division {
+  int64_t quotient = 0;
+  int64_t remainder = 0;
+};
+
 // Rounds towards minus infinity; C++ rounds towards zero. The divisor is not 0, the quotient fits.
-int64_t FloorDivide(int64_t left, int64_t right) {
-  const int64_t quotient = left / right;
-  return left % right != 0 && (left < 0) != (right < 0) ? quotient - 1 : quotient;
+// Not remainder = left - quotient * right: that product may not fit.
+Division FloorDivide(int64_t left, int64_t right) {
+  Division division = {.quotient = left / right, .remainder = left % right};
+  if (division.remainder != 0 && (left < 0) != (right < 0)) {
+    --division.quotient;
+    division.remainder += right;
+  }
+  return division;
 }
 
-Value Evaluator::operator()(const ast::Reference& reference) const {
-  if (std::optional<Value> value = environment.Lookup(reference.name)) return *std::move(value);
+Constant Evaluator::operator()(const ast::Reference& reference) const {
+  if (std::optional<Constant> value = environment.Lookup(reference.name)) return *std::move(value);
   if (diagnostics.Full()) return Fail("unknown name");
   const std::string meant = DidYouMean(reference.name, environment.Names());
   Diagnostic& error = diagnostics.Error(here, "unknown name `" + reference.name + "`");
@@ -136,8 +146,8 @@ Value Evaluator::operator()(const ast::Reference& reference) const {
   return {ErrorValue{}};
 }
 
-Value Evaluator::operator()(const ast::Unary& unary) const {
-  const Value operand = At(unary.operand);
+Constant Evaluator::operator()(const ast::Unary& unary) const {
+  const Constant operand = At(unary.operand);
   if (operand.IsError()) return operand;
   if (unary.op == ast::UnaryOperator::kNot) {
     if (const auto* condition = std::get_if<bool>(&operand.data)) return {!*condition};
@@ -151,12 +161,12 @@ Value Evaluator::operator()(const ast::Unary& unary) const {
   return Fail("`-` takes a number, not " + std::string(Describe(operand)));
 }
 
-Value Evaluator::operator()(const ast::Binary& binary) const {
+Constant Evaluator::operator()(const ast::Binary& binary) const {
   if (binary.op == ast::BinaryOperator::kAnd || binary.op == ast::BinaryOperator::kOr) {
     return Logical(binary);
   }
-  const Value left = At(binary.left);
-  const Value right = At(binary.right);
+  const Constant left = At(binary.left);
+  const Constant right = At(binary.right);
   if (left.IsError() || right.IsError()) return {ErrorValue{}};
   const auto* left_integer = std::get_if<int64_t>(&left.data);
   const auto* right_integer = std::get_if<int64_t>(&right.data);
@@ -173,10 +183,10 @@ Value Evaluator::operator()(const ast::Binary& binary) const {
               std::string(Describe(right)) + (equality ? "" : ": it takes numbers"));
 }
 
-Value Evaluator::Logical(const ast::Binary& binary) const {
+Constant Evaluator::Logical(const ast::Binary& binary) const {
   const std::string symbol = binary.op == ast::BinaryOperator::kAnd ? "`and`" : "`or`";
   for (const ast::ExpressionId side : {binary.left, binary.right}) {
-    const Value value = At(side);
+    const Constant value = At(side);
     if (value.IsError()) return value;
     const auto* condition = std::get_if<bool>(&value.data);
     if (condition == nullptr) {
@@ -188,7 +198,7 @@ Value Evaluator::Logical(const ast::Binary& binary) const {
   return {binary.op == ast::BinaryOperator::kAnd};
 }
 
-Value Evaluator::Integers(ast::BinaryOperator op, int64_t left, int64_t right) const {
+Constant Evaluator::Integers(ast::BinaryOperator op, int64_t left, int64_t right) const {
   if (const std::optional<bool> result = Compare(op, left, right)) return {*result};
   int64_t result = 0;
   if (op == ast::BinaryOperator::kAdd) {
@@ -204,13 +214,13 @@ Value Evaluator::Integers(ast::BinaryOperator op, int64_t left, int64_t right) c
       if (op == ast::BinaryOperator::kRemainder) return {int64_t{0}};
       return Overflow(Verb(op));
     }
-    const int64_t quotient = FloorDivide(left, right);
-    result = op == ast::BinaryOperator::kDivide ? quotient : left - quotient * right;
+    const Division division = FloorDivide(left, right);
+    result = op == ast::BinaryOperator::kDivide ? division.quotient : division.remainder;
   }
   return {result};
 }
 
-Value Evaluator::Floats(ast::BinaryOperator op, double left, double right) const {
+Constant Evaluator::Floats(ast::BinaryOperator op, double left, double right) const {
   if (const std::optional<bool> result = Compare(op, left, right)) return {*result};
   if (op == ast::BinaryOperator::kAdd) return Finite(left + right, Verb(op));
   if (op == ast::BinaryOperator::kSubtract) return Finite(left - right, Verb(op));
@@ -220,8 +230,8 @@ Value Evaluator::Floats(ast::BinaryOperator op, double left, double right) const
   return Finite(left / right, Verb(op));
 }
 
-Value Evaluator::operator()(const ast::Conditional& conditional) const {
-  const Value condition = At(conditional.condition);
+Constant Evaluator::operator()(const ast::Conditional& conditional) const {
+  const Constant condition = At(conditional.condition);
   if (condition.IsError()) return condition;
   const auto* chosen = std::get_if<bool>(&condition.data);
   if (chosen == nullptr) {
@@ -230,28 +240,28 @@ Value Evaluator::operator()(const ast::Conditional& conditional) const {
   return At(*chosen ? conditional.then : conditional.otherwise);
 }
 
-Value Evaluator::operator()(const ast::Tuple& tuple) const {
+Constant Evaluator::operator()(const ast::Tuple& tuple) const {
   if (tuple.items.size() > kLongestTuple) {
     return Fail("a tuple has at most " + std::to_string(kLongestTuple) + " items");
   }
-  std::vector<Value> items;
+  std::vector<Constant> items;
   for (const ast::ExpressionId id : tuple.items) {
     items.push_back(At(id));
     if (items.back().IsError()) return {ErrorValue{}};
     // Tuples of tuples double in size with every `let`.
-    if (std::holds_alternative<std::vector<Value>>(items.back().data)) {
+    if (std::holds_alternative<std::vector<Constant>>(items.back().data)) {
       return Fail("a tuple holds no tuples");
     }
   }
   return {std::move(items)};
 }
 
-Value Evaluator::operator()(const ast::Call& call) const {
+Constant Evaluator::operator()(const ast::Call& call) const {
   const std::string& name = call.callee.text;
   if (std::find(std::begin(kBuiltIns), std::end(kBuiltIns), name) != std::end(kBuiltIns)) {
     return BuiltIn(call);
   }
-  if (std::optional<Value> value = environment.CallFunction(call, here, diagnostics)) {
+  if (std::optional<Constant> value = environment.CallFunction(call, here, diagnostics)) {
     return *std::move(value);
   }
   if (diagnostics.Full()) return Fail("unknown function");
@@ -263,15 +273,15 @@ Value Evaluator::operator()(const ast::Call& call) const {
   return {ErrorValue{}};
 }
 
-Value Evaluator::BuiltIn(const ast::Call& call) const {
+Constant Evaluator::BuiltIn(const ast::Call& call) const {
   const std::string& name = call.callee.text;
   const bool rounds = name == "ceil" || name == "floor";
   if (call.arguments.empty() || (rounds && call.arguments.size() > 1)) {
     return Fail("`" + name + "` takes " + (rounds ? "one number" : "at least one number"));
   }
-  Value result;
+  Constant result;
   for (size_t i = 0; i < call.arguments.size(); ++i) {
-    const Value value = At(call.arguments[i].value);
+    const Constant value = At(call.arguments[i].value);
     if (value.IsError()) return value;
     if (call.arguments[i].name.has_value() || !IsNumber(value)) {
       return Fail("`" + name + "` takes numbers, without names");
@@ -284,9 +294,9 @@ Value Evaluator::BuiltIn(const ast::Call& call) const {
         std::holds_alternative<int64_t>(value.data) && std::holds_alternative<int64_t>(result.data);
     const bool less = both_integers ? std::get<int64_t>(value.data) < std::get<int64_t>(result.data)
                                     : AsFloat(value) < AsFloat(result);
-    const Value chosen = less == (name == "min") ? value : result;
+    const Constant chosen = less == (name == "min") ? value : result;
     // One float among the arguments makes the result one.
-    result = both_integers ? chosen : Value{AsFloat(chosen)};
+    result = both_integers ? chosen : Constant{AsFloat(chosen)};
   }
   if (!rounds || std::holds_alternative<int64_t>(result.data)) return result;
   const double number = std::get<double>(result.data);
@@ -298,26 +308,26 @@ Value Evaluator::BuiltIn(const ast::Call& call) const {
 
 }  // namespace
 
-std::string_view Describe(const Value& value) {
+std::string_view Describe(const Constant& value) {
   struct Words {
     std::string_view operator()(const ErrorValue&) const { return "an error"; }
     std::string_view operator()(int64_t) const { return "an integer"; }
     std::string_view operator()(double) const { return "a float"; }
     std::string_view operator()(bool) const { return "a boolean"; }
     std::string_view operator()(const std::string&) const { return "a string"; }
-    std::string_view operator()(const std::vector<Value>&) const { return "a tuple"; }
+    std::string_view operator()(const std::vector<Constant>&) const { return "a tuple"; }
   };
   return std::visit(Words{}, value.data);
 }
 
-std::string ToString(const Value& value) {
+std::string ToString(const Constant& value) {
   struct Text {
     std::string operator()(const ErrorValue&) const { return "error"; }
     std::string operator()(int64_t integer) const { return std::to_string(integer); }
     std::string operator()(double number) const { return FloatText(number); }
     std::string operator()(bool boolean) const { return boolean ? "true" : "false"; }
     std::string operator()(const std::string& text) const { return QuotedText(text); }
-    std::string operator()(const std::vector<Value>& items) const {
+    std::string operator()(const std::vector<Constant>& items) const {
       std::string text = "(";
       for (size_t i = 0; i < items.size(); ++i) text += (i > 0 ? ", " : "") + ToString(items[i]);
       return text + ")";
@@ -326,15 +336,15 @@ std::string ToString(const Value& value) {
   return std::visit(Text{}, value.data);
 }
 
-Value Evaluate(const ast::Program& program, ast::ExpressionId expression, Environment& environment,
-               Diagnostics& diagnostics) {
+Constant Evaluate(const ast::Program& program, ast::ExpressionId expression,
+                  Environment& environment, Diagnostics& diagnostics) {
   return Evaluator{program, environment, diagnostics, {}}.At(expression);
 }
 
 std::optional<int64_t> EvaluateInteger(const ast::Program& program, ast::ExpressionId expression,
                                        Environment& environment, Diagnostics& diagnostics,
                                        std::string_view what) {
-  const Value value = Evaluate(program, expression, environment, diagnostics);
+  const Constant value = Evaluate(program, expression, environment, diagnostics);
   if (value.IsError()) return std::nullopt;
   if (const auto* integer = std::get_if<int64_t>(&value.data)) return *integer;
   diagnostics.Error(program[expression].location,
@@ -345,7 +355,7 @@ std::optional<int64_t> EvaluateInteger(const ast::Program& program, ast::Express
 std::optional<bool> EvaluateBoolean(const ast::Program& program, ast::ExpressionId expression,
                                     Environment& environment, Diagnostics& diagnostics,
                                     std::string_view what) {
-  const Value value = Evaluate(program, expression, environment, diagnostics);
+  const Constant value = Evaluate(program, expression, environment, diagnostics);
   if (value.IsError()) return std::nullopt;
   if (const auto* boolean = std::get_if<bool>(&value.data)) return *boolean;
   diagnostics.Error(program[expression].location,

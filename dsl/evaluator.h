@@ -23,36 +23,36 @@ struct ErrorValue {
   bool operator==(const ErrorValue&) const = default;
 };
 
-struct Value {
-  std::variant<ErrorValue, int64_t, double, bool, std::string, std::vector<Value>> data;
+struct Constant {
+  std::variant<ErrorValue, int64_t, double, bool, std::string, std::vector<Constant>> data;
 
   bool IsError() const { return std::holds_alternative<ErrorValue>(data); }
-  bool operator==(const Value&) const = default;
+  bool operator==(const Constant&) const = default;
 };
 
 // "an integer", "a float", ... for messages.
-std::string_view Describe(const Value& value);
-std::string ToString(const Value& value);
+std::string_view Describe(const Constant& value);
+std::string ToString(const Constant& value);
 
 // Where names come from. The checker and the schedule's evaluation each have one.
 class Environment {
  public:
   virtual ~Environment() = default;
   // The value of a name; empty if unknown.
-  virtual std::optional<Value> Lookup(std::string_view name) const = 0;
+  virtual std::optional<Constant> Lookup(std::string_view name) const = 0;
   // All names in scope, for "did you mean".
   virtual std::vector<std::string> Names() const = 0;
   // Functions beyond the built-in ones: empty if there is none of that name. May report errors
   // itself.
-  virtual std::optional<Value> CallFunction(const ast::Call& call, ast::Location location,
-                                            Diagnostics& diagnostics) {
+  virtual std::optional<Constant> CallFunction(const ast::Call& call, ast::Location location,
+                                               Diagnostics& diagnostics) {
     static_cast<void>(call), static_cast<void>(location), static_cast<void>(diagnostics);
     return std::nullopt;
   }
 };
 
-Value Evaluate(const ast::Program& program, ast::ExpressionId expression, Environment& environment,
-               Diagnostics& diagnostics);
+Constant Evaluate(const ast::Program& program, ast::ExpressionId expression,
+                  Environment& environment, Diagnostics& diagnostics);
 
 // Evaluate, and require the kind; empty after reporting otherwise. `what` names the thing for the
 // message: "the microbatch of `forward`".

@@ -5,7 +5,7 @@
 
 namespace pprun {
 
-void Scope::Define(const ast::Name& name, Value value, Diagnostics& diagnostics) {
+void Scope::Define(const ast::Name& name, Constant value, Diagnostics& diagnostics) {
   const auto [entry, added] =
       entries_.try_emplace(name.text, Entry{std::move(value), name.location});
   if (!added) {
@@ -16,7 +16,7 @@ void Scope::Define(const ast::Name& name, Value value, Diagnostics& diagnostics)
   order_.push_back(name.text);
 }
 
-std::optional<Value> Scope::Lookup(std::string_view name) const {
+std::optional<Constant> Scope::Lookup(std::string_view name) const {
   const auto entry = entries_.find(std::string(name));
   if (entry != entries_.end()) return entry->second.value;
   return outer_ == nullptr ? std::nullopt : outer_->Lookup(name);

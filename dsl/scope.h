@@ -17,16 +17,16 @@ class Scope : public Environment {
   explicit Scope(const Scope* outer = nullptr) : outer_(outer) {}
 
   // Reports a name that this scope already has.
-  void Define(const ast::Name& name, Value value, Diagnostics& diagnostics);
+  void Define(const ast::Name& name, Constant value, Diagnostics& diagnostics);
 
-  std::optional<Value> Lookup(std::string_view name) const override;
+  std::optional<Constant> Lookup(std::string_view name) const override;
   std::vector<std::string> Names() const override;
   // Where the name was set; empty if it is unknown or built in.
   std::optional<ast::Location> PlaceOf(const std::string& name) const;
 
  private:
   struct Entry {
-    Value value;
+    Constant value;
     ast::Location location;
   };
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Who may include whom (CONTRIBUTING.md): fails with every include that crosses a wall, and with every source file over 400
-# lines. Run from anywhere: tests/structure_test.sh
+# Who may include whom (CONTRIBUTING.md): fails with every include that crosses a wall, with every type that is defined
+# twice, and with every source file over 400 lines. Run from anywhere: tests/structure_test.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -48,9 +48,28 @@ forbid "$(without 'nccl')" 'nccl'
 forbid "$(without 'mpi')" 'mpi\.h'
 forbid "$(without '_onednn\.cc$')" '(oneapi/dnnl|dnnl)'
 
+# types FILE...: the types that other files can see, each with its namespace and file.
+types() {
+  awk '
+    FNR == 1 { hidden = 0; space = "" }
+    /^namespace \{/ { hidden = 1 }
+    /^\}  \/\/ namespace$/ { hidden = 0 }
+    /^namespace [a-z_:]+ \{/ { space = space $2 "::" }
+    /^\}  \/\/ namespace [a-z]/ { space = ""; }
+    !hidden && /^(struct|class|enum class) [A-Za-z0-9_]+( |$)/ && !/;$/ {
+      print space ($2 == "class" ? $3 : $2), FILENAME
+    }' "$@"
+}
+
+# One name, one type: the linker joins what is inlined of two types of one name, and so makes one of them wrong.
+# shellcheck disable=SC2086
+while read -r name files; do
+  report "two types are named $name: $files"
+done < <(types $everything | sort -u | awk '{ files[$1] = files[$1] " " $2; n[$1]++ } END { for (t in n) if (n[t] > 1) print t files[t] }')
+
 while read -r lines file; do
   [ "$file" = total ] || [ "$lines" -le 400 ] || report "$file has $lines lines; one idea a file, at most 400"
 done < <(find dsl compiler runtime kernels tests -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.g4' | xargs wc -l)
 
-[ "$failures" -eq 0 ] && echo "every include is allowed, every file has one idea"
+[ "$failures" -eq 0 ] && echo "every include is allowed, every type has a name of its own, every file has one idea"
 exit $((failures > 0))

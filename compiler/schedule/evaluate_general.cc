@@ -24,13 +24,13 @@ constexpr size_t kMostNamesListed = 8;
 class FrameEnvironment : public Environment {
  public:
   FrameEnvironment(ExpressionEvaluator& evaluator, const ResolvedExpression& expression,
-                   const std::vector<Value>* arguments, Diagnostics& diagnostics)
+                   const std::vector<Constant>* arguments, Diagnostics& diagnostics)
       : evaluator_(evaluator),
         expression_(expression),
         arguments_(arguments),
         diagnostics_(diagnostics) {}
 
-  std::optional<Value> Lookup(std::string_view name) const override {
+  std::optional<Constant> Lookup(std::string_view name) const override {
     const ResolvedSchedule& schedule = evaluator_.schedule_;
     for (int32_t at = expression_.scope; at >= 0;) {
       const ScopeEntry& entry = schedule.scopes[static_cast<size_t>(at)];
@@ -41,7 +41,7 @@ class FrameEnvironment : public Environment {
     auto constant = schedule.constants.find(name);
     if (constant != schedule.constants.end()) return constant->second;
     if (name == "pending" && evaluator_.ledger_ != nullptr) {
-      return Value{evaluator_.ledger_->Pending()};
+      return Constant{evaluator_.ledger_->Pending()};
     }
     return std::nullopt;
   }
@@ -58,8 +58,8 @@ class FrameEnvironment : public Environment {
     return names;
   }
 
-  std::optional<Value> CallFunction(const ast::Call& call, ast::Location location,
-                                    Diagnostics& diagnostics) override {
+  std::optional<Constant> CallFunction(const ast::Call& call, ast::Location location,
+                                       Diagnostics& diagnostics) override {
     if (call.callee.text == "left") return Left(call, diagnostics);
     const std::vector<ResolvedFunction>& functions = evaluator_.schedule_.functions;
     // The last one is the order, which nobody calls.
@@ -72,8 +72,8 @@ class FrameEnvironment : public Environment {
   }
 
  private:
-  Value ValueOf(const ScopeEntry& entry) const {
-    std::optional<Value> value;
+  Constant ValueOf(const ScopeEntry& entry) const {
+    std::optional<Constant> value;
     if (entry.space == ScopeEntry::Space::kGlobal) {
       value = ToValue(evaluator_.globals_[static_cast<size_t>(entry.slot)]);
     } else if (arguments_ != nullptr) {
@@ -88,7 +88,7 @@ class FrameEnvironment : public Environment {
     return {};
   }
 
-  Value Left(const ast::Call& call, Diagnostics& diagnostics) {
+  Constant Left(const ast::Call& call, Diagnostics& diagnostics) {
     const ast::Program& program = evaluator_.program_;
     const RankLedger* ledger = evaluator_.ledger_;
     if (ledger == nullptr) {
@@ -102,7 +102,7 @@ class FrameEnvironment : public Environment {
       for (int32_t chunk = 0; chunk < ledger->chunk_count(); ++chunk) {
         left += ledger->Left(kind, chunk);
       }
-      return Value{left};
+      return Constant{left};
     }
     const ast::ExpressionId operand = call.arguments[1].value;
     auto chunk = EvaluateInteger(program, operand, *this, diagnostics, "the chunk of `left`");
@@ -112,13 +112,13 @@ class FrameEnvironment : public Environment {
                                                        " has no chunk " + std::to_string(*chunk));
       return {};
     }
-    return Value{ledger->Left(kind, static_cast<int32_t>(*chunk))};
+    return Constant{ledger->Left(kind, static_cast<int32_t>(*chunk))};
   }
 
-  Value Call(FunctionId function, const ast::Call& call, ast::Location location,
-             Diagnostics& diagnostics) {
+  Constant Call(FunctionId function, const ast::Call& call, ast::Location location,
+                Diagnostics& diagnostics) {
     const ResolvedFunction& callee = evaluator_.schedule_[function];
-    std::vector<Value> arguments;
+    std::vector<Constant> arguments;
     for (const ast::Argument& argument : call.arguments) {
       arguments.push_back(Evaluate(evaluator_.program_, argument.value, *this, diagnostics));
       if (arguments.back().IsError()) return {};
@@ -132,7 +132,7 @@ class FrameEnvironment : public Environment {
       return {};
     }
     FrameEnvironment inside(evaluator_, callee.value, &arguments, diagnostics);
-    Value result = Evaluate(evaluator_.program_, callee.value.source, inside, diagnostics);
+    Constant result = Evaluate(evaluator_.program_, callee.value.source, inside, diagnostics);
     --evaluator_.calls_;
     evaluator_.levels_ -= callee.levels;
     return result;
@@ -140,7 +140,7 @@ class FrameEnvironment : public Environment {
 
   ExpressionEvaluator& evaluator_;
   const ResolvedExpression& expression_;
-  const std::vector<Value>* arguments_;
+  const std::vector<Constant>* arguments_;
   Diagnostics& diagnostics_;
 };
 
@@ -157,7 +157,7 @@ struct NameValues {
   void operator()(const ast::Reference& reference) {
     if (std::find(seen.begin(), seen.end(), reference.name) != seen.end()) return;
     seen.push_back(reference.name);
-    std::optional<Value> value = environment.Lookup(reference.name);
+    std::optional<Constant> value = environment.Lookup(reference.name);
     if (!value || value->IsError()) return;
     text += (text.empty() ? "`" : ", `") + reference.name + "` is " + ToString(*value);
   }
@@ -184,7 +184,8 @@ struct NameValues {
   void operator()(const ast::StringLiteral&) {}
 };
 
-Value ExpressionEvaluator::General(const ResolvedExpression& expression, Diagnostics& diagnostics) {
+Constant ExpressionEvaluator::General(const ResolvedExpression& expression,
+                                      Diagnostics& diagnostics) {
   steps_ += expression.size * kGeneralSteps;
   too_deep_ = false;
   FrameEnvironment environment(*this, expression, nullptr, diagnostics);

@@ -38,7 +38,7 @@ class ExpressionEvaluator {
                                  Diagnostics& diagnostics);
   std::optional<bool> Boolean(const ResolvedExpression& expression, std::string_view what,
                               Diagnostics& diagnostics);
-  Value General(const ResolvedExpression& expression, Diagnostics& diagnostics);
+  Constant General(const ResolvedExpression& expression, Diagnostics& diagnostics);
   // The names that the expression speaks of, with their values: "`pp` is 3, `r` is 0".
   std::string NamesIn(const ResolvedExpression& expression);
   // kNone for what the fast path leaves to the general evaluator.

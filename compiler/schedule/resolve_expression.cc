@@ -62,7 +62,7 @@ class VisibleNames : public Environment {
  public:
   explicit VisibleNames(const Resolver& resolver) : resolver_(resolver) {}
 
-  std::optional<Value> Lookup(std::string_view) const override { return std::nullopt; }
+  std::optional<Constant> Lookup(std::string_view) const override { return std::nullopt; }
   std::vector<std::string> Names() const override {
     std::vector<std::string> names;
     for (const auto& [name, entries] : resolver_.visible_) {

@@ -20,7 +20,7 @@ class FileLets : public Environment {
  public:
   explicit FileLets(const Constants& values) : values_(values) {}
 
-  std::optional<Value> Lookup(std::string_view name) const override {
+  std::optional<Constant> Lookup(std::string_view name) const override {
     auto found = values_.find(name);
     return found == values_.end() ? std::nullopt : std::optional(found->second);
   }
@@ -63,10 +63,10 @@ Resolver::Resolver(const CheckedProgram& program, int64_t microbatches, Diagnost
       diagnostics_(diagnostics) {
   DefineFileLets(program_, result_.constants, diagnostics);
   // These hide the file's lets.
-  for (const CheckedAxis& axis : program.mesh) result_.constants[axis.name] = Value{axis.size};
-  result_.constants["microbatches"] = Value{microbatches};
+  for (const CheckedAxis& axis : program.mesh) result_.constants[axis.name] = Constant{axis.size};
+  result_.constants["microbatches"] = Constant{microbatches};
   for (const auto& [name, value] : program.schedule.parameters) {
-    result_.constants[name] = std::visit([](auto bound) { return Value{bound}; }, value);
+    result_.constants[name] = std::visit([](auto bound) { return Constant{bound}; }, value);
   }
 }
 

@@ -160,7 +160,7 @@ struct ResolvedFunction {
   ast::Location location{};
 };
 
-using Constants = std::map<std::string, Value, std::less<>>;
+using Constants = std::map<std::string, Constant, std::less<>>;
 
 struct ResolvedSchedule {
   std::vector<Node> nodes;

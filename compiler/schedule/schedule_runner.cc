@@ -97,7 +97,7 @@ std::optional<Word> ScheduleRunner::WordOf(const ResolvedExpression& expression,
   Word word = evaluator_.Fast(expression.node);
   if (word.kind != WordKind::kNone) return word;
   if (!evaluator_.OutOfSteps()) {
-    Value value = evaluator_.General(expression, *diagnostics_);
+    Constant value = evaluator_.General(expression, *diagnostics_);
     word = ToWord(value);
     if (word.kind != WordKind::kNone) return word;
     if (!value.IsError()) {
@@ -197,7 +197,7 @@ ScheduleRunner::Flow ScheduleRunner::Run(const Require& require, ast::Location l
   const ast::Location condition = program_[require.condition.source].location;
   std::string message = "the schedule requires this, and it does not hold";
   if (require.message.valid()) {
-    Value value = evaluator_.General(require.message, *diagnostics_);
+    Constant value = evaluator_.General(require.message, *diagnostics_);
     // The grammar has only strings there.
     const auto* text = std::get_if<std::string>(&value.data);
     CHECK(text != nullptr);

@@ -24,8 +24,8 @@ constexpr Word BooleanWord(bool value) { return {value ? 1 : 0, WordKind::kBoole
 constexpr Word FloatWord(double value) { return {std::bit_cast<int64_t>(value), WordKind::kFloat}; }
 
 // Empty if the word is kNone.
-std::optional<Value> ToValue(Word word);
+std::optional<Constant> ToValue(Word word);
 // kNone if the value does not fit a word.
-Word ToWord(const Value& value);
+Word ToWord(const Constant& value);
 
 }  // namespace pprun

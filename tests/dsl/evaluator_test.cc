@@ -12,7 +12,7 @@ namespace {
 
 class FixedNames : public Environment {
  public:
-  std::optional<Value> Lookup(std::string_view name) const override {
+  std::optional<Constant> Lookup(std::string_view name) const override {
     const auto found = values_.find(std::string(name));
     if (found == values_.end()) return std::nullopt;
     return found->second;
@@ -22,16 +22,17 @@ class FixedNames : public Environment {
     for (const auto& [name, value] : values_) names.push_back(name);
     return names;
   }
-  std::optional<Value> CallFunction(const ast::Call& call, ast::Location, Diagnostics&) override {
+  std::optional<Constant> CallFunction(const ast::Call& call, ast::Location,
+                                       Diagnostics&) override {
     if (call.callee.text != "seven") return std::nullopt;
-    return Value{int64_t{7}};
+    return Constant{int64_t{7}};
   }
 
  private:
-  std::map<std::string, Value> values_ = {{"pp", Value{int64_t{4}}},
-                                          {"rate", Value{0.5}},
-                                          {"yes", Value{true}},
-                                          {"broken", Value{ErrorValue{}}}};
+  std::map<std::string, Constant> values_ = {{"pp", Constant{int64_t{4}}},
+                                             {"rate", Constant{0.5}},
+                                             {"yes", Constant{true}},
+                                             {"broken", Constant{ErrorValue{}}}};
 };
 
 // The value as text, or the first message in angle brackets.
@@ -41,7 +42,7 @@ std::string Result(const std::string& text) {
   const auto expression = ParseValue(text, Limits{}, program, diagnostics);
   if (!expression.has_value()) return "<" + diagnostics.all().front().message + ">";
   FixedNames names;
-  const Value value = Evaluate(program, *expression, names, diagnostics);
+  const Constant value = Evaluate(program, *expression, names, diagnostics);
   if (diagnostics.HasErrors()) {
     EXPECT_TRUE(value.IsError()) << text;
     EXPECT_EQ(diagnostics.errors(), 1) << text;
@@ -76,6 +77,9 @@ TEST(EvaluatorTest, OverflowIsAnError) {
   EXPECT_EQ(Result("4294967296 * 4294967296"), "<this product overflows 64 bits>");
   EXPECT_EQ(Result("(-9223372036854775807 - 1) / -1"), "<this quotient overflows 64 bits>");
   EXPECT_EQ(Result("(-9223372036854775807 - 1) % -1"), "0");
+  // The product of quotient and divisor does not fit; the remainder does.
+  EXPECT_EQ(Result("(-9223372036854775807 - 1) % 3"), "1");
+  EXPECT_EQ(Result("9223372036854775807 % -4611686018427387905"), "-3");
   EXPECT_EQ(Result("-(-9223372036854775807 - 1)"), "<this negation overflows 64 bits>");
   EXPECT_EQ(Result("ceil(1e300)"), "<`ceil` overflows 64 bits>");
   EXPECT_EQ(Result("1e300 * 1e300"), "<this product is not a finite number>");

@@ -132,7 +132,7 @@ Counts Compare(const std::string& text) {
     const auto& set = std::get<SetSlot>((*schedule)[id].node);
     const Word fast = evaluator.Fast(set.value.node);
     Diagnostics errors;
-    const Value general = evaluator.General(set.value, errors);
+    const Constant general = evaluator.General(set.value, errors);
     EXPECT_EQ(general.IsError(), errors.HasErrors());
     const ast::Location place = parsed.checked.program[set.value.source].location;
     SCOPED_TRACE(text.substr(place.begin, place.end - place.begin));
