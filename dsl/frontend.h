@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,10 +33,11 @@ struct Limits {
 
 // Parses a file (already in `files` at index `file`) and what it imports. Reads imported files; a
 // built-in schedule named by the program is looked up in the embedded library and added to `files`
-// as `schedules/NAME.sched`. The tree is meaningful as far as it could be recovered; Check it only
-// if there are no errors.
+// as `schedules/NAME.sched`. `schedule`, such as "gpipe" or "breadth_first(chunks = 4)", takes the
+// place of the file's own choice if it is not empty. The tree is meaningful as far as it could be
+// recovered; Check it only if there are no errors.
 ast::Program Parse(SourceFiles& files, uint32_t file, const Limits& limits,
-                   Diagnostics& diagnostics);
+                   Diagnostics& diagnostics, std::string_view schedule = {});
 
 // Empty if there were errors.
 std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Override>& overrides,

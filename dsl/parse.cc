@@ -131,7 +131,7 @@ void AddBuiltIn(const std::string& name, SourceFiles& files, ast::Program& progr
 }  // namespace
 
 ast::Program Parse(SourceFiles& files, uint32_t file, const Limits& limits,
-                   Diagnostics& diagnostics) {
+                   Diagnostics& diagnostics, std::string_view schedule) {
   ast::Program program;
   ast::Program items = Importer(files, limits, program, diagnostics).Parse(file);
   Append(program.lets, std::move(items.lets));
@@ -149,6 +149,10 @@ ast::Program Parse(SourceFiles& files, uint32_t file, const Limits& limits,
   program.gradients = std::move(items.gradients);
   program.recompute = std::move(items.recompute);
 
+  if (!schedule.empty()) {
+    const uint32_t line = files.Add("command line", "schedule " + std::string(schedule) + ";");
+    program.schedule = Importer(files, limits, program, diagnostics).Parse(line).schedule;
+  }
   if (diagnostics.HasErrors()) return program;
   const std::string missing = MissingSchedule(program);
   if (!missing.empty()) AddBuiltIn(missing, files, program, diagnostics);
