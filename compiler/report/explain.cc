@@ -1,0 +1,77 @@
+#include "compiler/report/explain.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "compiler/report/explain_counts.h"
+
+namespace pprun {
+namespace {
+
+BubbleExplanation ExplainBubble(const Plan& plan, const Figures& figures,
+                                const ScheduleShape& shape) {
+  BubbleExplanation bubble;
+  bubble.idle_of_makespan = figures.makespan - figures.work;
+  bubble.idle_of_span = figures.span - figures.work;
+  if (!figures.peak_activations.empty()) {
+    bubble.peak_activations = std::ranges::max(figures.peak_activations);
+  }
+  bubble.formula = FormulaOf(plan.schedule, shape);
+  return bubble;
+}
+
+// From the first begin to the last end of anything.
+double DurationOf(const Trace& trace) {
+  if (trace.events.empty()) return 0;
+  const auto begin = [](const TraceEvent& event) { return event.begin; };
+  const auto end = [](const TraceEvent& event) { return event.end; };
+  return end(*std::ranges::max_element(trace.events, {}, end)) -
+         begin(*std::ranges::min_element(trace.events, {}, begin));
+}
+
+// Of the machine's peak for the type of the products.
+void AddUtilisation(const Plan& plan, const Machine& machine, double seconds,
+                    FlopsExplanation& flops) {
+  DType type = DType::kF32;
+  for (const Function& function : plan.functions) {
+    if (function.flops > 0) type = ProductType(function);
+  }
+  const double peak = AchievedFlops(machine, type) / machine.achievable_flops;
+  const double most = peak * seconds * static_cast<double>(plan.Ranks());
+  if (most <= 0) return;
+  flops.model_utilisation = flops.model / most;
+  flops.hardware_utilisation = flops.hardware / most;
+}
+
+}  // namespace
+
+Explanation Explain(const Plan& plan, const ExplainOptions& options) {
+  const Machine* machine = std::get_if<Machine>(&options.model);
+  if (options.machine) machine = &*options.machine;
+
+  Explanation explanation;
+  explanation.name = plan.name;
+  explanation.schedule = plan.schedule;
+  const bool table = std::holds_alternative<CostTable>(options.model);
+  explanation.unit = table ? Explanation::Unit::kOfTheTable : Explanation::Unit::kSeconds;
+  if (machine != nullptr) explanation.machine = machine->name;
+
+  const Trace trace = Simulate(plan, ProgramKind::kStep, options.model);
+  explanation.figures = Summarise(plan, trace);
+  explanation.step = DurationOf(trace);
+  const TaskCostSummary tasks = SummariseTasks(plan, options.model);
+  explanation.bubble = ExplainBubble(plan, explanation.figures, tasks.shape);
+  explanation.memory = CountMemory(plan);
+  explanation.traffic = CountTraffic(plan, machine);
+  explanation.flops = CountFlops(plan);
+  explanation.activations = CountActivations(plan);
+  if (machine != nullptr) {
+    if (!table) AddUtilisation(plan, *machine, explanation.step, explanation.flops);
+    explanation.buckets = CountBuckets(plan, *machine);
+    explanation.compute_bound = JudgeCompute(plan, *machine);
+  }
+  explanation.advice = Advise(plan, options.model, machine, tasks, explanation);
+  return explanation;
+}
+
+}  // namespace pprun

@@ -1,0 +1,139 @@
+// Plain sentences about choices that cannot pay, each with the figures it rests on.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <variant>
+
+#include "compiler/plan/text.h"
+#include "compiler/report/explain_counts.h"
+#include "compiler/report/numbers.h"
+
+namespace pprun {
+namespace {
+
+// A gain or a difference below this is noise.
+constexpr double kNoticeable = 0.005;
+// Costs this much apart are unequal: the V schedules begin to lose what they were made for.
+constexpr double kUnequal = 1.1;
+// A bucket this many times off the optimum is far from it.
+constexpr double kFarBuckets = 4;
+constexpr int32_t kSteps = 10;
+
+bool GathersNorm(const Plan& plan) {
+  if (plan.positions.size() <= 1) return false;
+  const Program& step = plan.positions[0].programs[static_cast<size_t>(ProgramKind::kStep)];
+  return std::ranges::any_of(step.instructions, [](const Instruction& instruction) {
+    return std::holds_alternative<ClipFactor>(instruction.operands);
+  });
+}
+
+// The global norm makes every step end together.
+void AboutTheNorm(const Plan& plan, const CostModel& model, std::vector<std::string>& advice) {
+  if (!GathersNorm(plan)) return;
+  const auto makespan = [&](Barrier barrier) {
+    return Summarise(plan, Simulate(plan, ProgramKind::kStep, model, kSteps, barrier), kAllRepeats)
+        .makespan;
+  };
+  const double with = makespan(Barrier::kAsPlanned);
+  const double without = makespan(Barrier::kOff);
+  const double gain = with / without - 1;
+  const bool h2 = plan.schedule == "zero_bubble_h2";
+  if (gain < kNoticeable && !h2) return;
+  std::string text =
+      "the global norm (`clip`) makes every step end together: " + std::to_string(kSteps) +
+      " steps take " + Compact(with) + ", without it " + Compact(without) + " (" + Percent(gain) +
+      " more)";
+  if (h2) {
+    text +=
+        "; zero_bubble_h2 gains nothing over zero_bubble_h1 that way, which holds about half the "
+        "activations";
+  }
+  advice.push_back(text);
+}
+
+// V-Half and V-Min are laid out for F = I = W on every stage.
+void AboutUnequalCosts(const Plan& plan, const TaskCostSummary& tasks,
+                       std::vector<std::string>& advice) {
+  const bool least = plan.schedule == "v_min";
+  if (!least && plan.schedule != "v_half") return;
+  const auto [low, high] =
+      std::minmax({tasks.shape.forward, tasks.shape.input_grad, tasks.shape.weight_grad});
+  const bool kinds = low <= 0 || high / low > kUnequal;
+  const bool stages =
+      tasks.fastest_stage > 0 && tasks.slowest_stage / tasks.fastest_stage > kUnequal;
+  if (!kinds && !stages) return;
+  std::string text = plan.schedule + " is made for F = I = W on every stage";
+  if (kinds) {
+    text += "; here they are " + Compact(tasks.shape.forward) + ", " +
+            Compact(tasks.shape.input_grad) + " and " + Compact(tasks.shape.weight_grad);
+  }
+  if (stages) {
+    text += "; here the slowest stage takes " + Compact(tasks.slowest_stage / tasks.fastest_stage) +
+            " times as long as the fastest";
+  }
+  text += least ? ", which hurts it much: v_half or zero_bubble_v may be faster"
+                : ", which costs some of its gain: zero_bubble_v may be faster";
+  advice.push_back(text);
+}
+
+void AboutBuckets(const BucketExplanation& buckets, std::vector<std::string>& advice) {
+  const double ratio = static_cast<double>(buckets.buckets) / buckets.best_buckets;
+  if (ratio < kFarBuckets && ratio > 1 / kFarBuckets) return;
+  const auto bytes = [](double value) { return HumanBytes(std::llround(value)); };
+  advice.push_back("position " + std::to_string(buckets.position.value) + " sums " +
+                   bytes(buckets.bytes) + " of gradients in " + Counted(buckets.buckets, "bucket") +
+                   "; about " + Counted(std::llround(buckets.best_buckets), "bucket") + " of " +
+                   bytes(buckets.best_bytes) + " would leave " + SecondsText(buckets.best_exposed) +
+                   " after the backward pass in place of " + SecondsText(buckets.exposed));
+}
+
+void AboutMemory(const Machine& machine, const MemoryExplanation& memory,
+                 std::vector<std::string>& advice) {
+  for (size_t p = 0; p < memory.arenas.size(); ++p) {
+    const int64_t bytes =
+        std::accumulate(memory.arenas[p].begin(), memory.arenas[p].end(), int64_t{0});
+    if (static_cast<double>(bytes) <= machine.memory_bytes) continue;
+    advice.push_back("position " + std::to_string(p) + " needs " + HumanBytes(bytes) + ", and " +
+                     machine.name + " has " + HumanBytes(std::llround(machine.memory_bytes)));
+  }
+}
+
+void AboutMicrobatches(const Plan& plan, std::vector<std::string>& advice) {
+  const int64_t ranks = static_cast<int64_t>(plan.positions.size());
+  if (ranks <= 1 || plan.train.microbatches >= ranks) return;
+  advice.push_back("there are fewer microbatches (" + std::to_string(plan.train.microbatches) +
+                   ") than ranks in the pipeline (" + std::to_string(ranks) +
+                   "), so that some rank is idle at any time");
+}
+
+void AboutBalance(const TaskCostSummary& tasks, std::vector<std::string>& advice) {
+  if (tasks.fastest_stage <= 0) return;
+  const double ratio = tasks.slowest_stage / tasks.fastest_stage;
+  if (ratio < 1.5) return;
+  advice.push_back(
+      "the slowest stage takes " + Compact(ratio) +
+      " times as long as the fastest, and all wait for it; `stages` decides the split");
+}
+
+}  // namespace
+
+std::vector<std::string> Advise(const Plan& plan, const CostModel& model, const Machine* machine,
+                                const TaskCostSummary& tasks, const Explanation& explanation) {
+  std::vector<std::string> advice;
+  AboutTheNorm(plan, model, advice);
+  AboutUnequalCosts(plan, tasks, advice);
+  AboutMicrobatches(plan, advice);
+  AboutBalance(tasks, advice);
+  if (explanation.buckets) AboutBuckets(*explanation.buckets, advice);
+  if (machine != nullptr) AboutMemory(*machine, explanation.memory, advice);
+  if (explanation.compute_bound &&
+      explanation.compute_bound->bound == ComputeBoundExplanation::Bound::kCommunication) {
+    advice.push_back("a replica has " + Compact(explanation.compute_bound->tokens) +
+                     " tokens a step; below " + Compact(explanation.compute_bound->threshold) +
+                     " the sums of gradients take longer than the arithmetic that could hide them");
+  }
+  return advice;
+}
+
+}  // namespace pprun

@@ -1,0 +1,147 @@
+// Explanations of hand-built pipelines, whose figures follow by hand, and of a compiled model.
+#include "compiler/report/explain.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "compiler/plan/base/json.h"
+#include "tests/simulate/pipeline_plan.h"
+
+namespace pprun {
+namespace {
+
+using testing::PipelinePlan;
+using Norm = testing::PipelineOptions::Norm;
+using Reduce = testing::PipelineOptions::Reduce;
+
+Explanation ExplainWith(const Plan& plan, const std::string& costs) {
+  return Explain(plan, {.model = ParseCosts(costs), .machine = {}});
+}
+
+bool Says(const Explanation& explanation, const std::string& what) {
+  return std::ranges::any_of(explanation.advice, [&](const std::string& sentence) {
+    return sentence.find(what) != std::string::npos;
+  });
+}
+
+TEST(Explain, PutsTheTextbookBesideTheBubble) {
+  const Explanation one =
+      ExplainWith(PipelinePlan(testing::OneForwardOneBackward(4, 8)), "F=2,B=4");
+  EXPECT_EQ(one.figures.makespan, 66);
+  EXPECT_EQ(one.bubble.idle_of_makespan, 18);
+  ASSERT_TRUE(one.bubble.formula);
+  EXPECT_EQ(one.bubble.formula->bubble, 18);
+  EXPECT_EQ(one.bubble.formula->peak, one.bubble.peak_activations);
+  EXPECT_EQ(one.bubble.formula->holds, ScheduleFormula::Holds::kYes);
+  EXPECT_TRUE(one.advice.empty());
+  EXPECT_NE(ToText(one).find("textbook (Narayanan et al. 2021): (p-1)(F+B) = 18"),
+            std::string::npos)
+      << ToText(one);
+}
+
+TEST(Explain, CountsMessagesAndRings) {
+  const Plan plan =
+      PipelinePlan(testing::GPipe(3, 5), {.data_parallel = 4, .reduce = Reduce::kAtEnd});
+  const Explanation one = ExplainWith(plan, "F=1");
+  int64_t messages = 0, collectives = 0;
+  for (const TrafficExplanation& row : one.traffic) {
+    if (row.kind == TrafficExplanation::Kind::kMessages) {
+      messages += row.count;
+      EXPECT_EQ(row.bytes, 5 * 32);
+      EXPECT_EQ(row.sent_bytes, 5 * 32);
+      continue;
+    }
+    ++collectives;
+    EXPECT_EQ(row.name, "all_reduce over dp");
+    EXPECT_EQ(row.ranks, 4);
+    EXPECT_EQ(row.sent_bytes, 32 * 1.5);
+  }
+  EXPECT_EQ(messages, 2 * 5 * (3 - 1));
+  EXPECT_EQ(collectives, 3);
+}
+
+TEST(Explain, SaysThatZeroBubbleH2GainsNothingWithAGlobalNorm) {
+  Plan plan = PipelinePlan(testing::ZeroBubbleH2(4, 12), {.norm = Norm::kGlobal});
+  plan.schedule = "zero_bubble_h2";
+  const Explanation with = ExplainWith(plan, "F=1,I=1,W=1");
+  EXPECT_TRUE(Says(with, "zero_bubble_h2 gains nothing over zero_bubble_h1")) << ToText(with);
+  EXPECT_TRUE(Says(with, "10 steps take 390, without it 363"));
+  plan = PipelinePlan(testing::ZeroBubbleH2(4, 12));
+  plan.schedule = "zero_bubble_h2";
+  const Explanation without = ExplainWith(plan, "F=1,I=1,W=1");
+  EXPECT_TRUE(without.advice.empty()) << ToText(without);
+  EXPECT_EQ(without.bubble.formula->bubble, without.bubble.idle_of_span);
+}
+
+TEST(Explain, SaysThatVMinWantsEqualCosts) {
+  Plan plan = PipelinePlan(testing::OneForwardOneBackward(4, 8));
+  plan.schedule = "v_min";
+  EXPECT_TRUE(Says(ExplainWith(plan, "F=2,I=1,W=1"), "v_min is made for F = I = W"));
+  EXPECT_TRUE(Says(ExplainWith(plan, "F=1:1:1:4,I=1,W=1"), "the slowest stage takes 2 times"));
+  EXPECT_TRUE(ExplainWith(plan, "F=1,I=1,W=1").advice.empty());
+}
+
+TEST(Explain, SaysWhatLeavesRanksIdle) {
+  const Plan few = PipelinePlan(testing::OneForwardOneBackward(4, 2));
+  EXPECT_TRUE(Says(ExplainWith(few, "F=1"), "fewer microbatches (2) than ranks"));
+  const Plan plan = PipelinePlan(testing::OneForwardOneBackward(2, 4));
+  EXPECT_TRUE(Says(ExplainWith(plan, "F=1:3,B=2:6"), "the slowest stage takes 3 times"));
+}
+
+// All gradients of the test plan at the place of gradients, in `count` equal sums.
+Plan WithBuckets(int count) {
+  Plan plan = PipelinePlan(testing::GPipe(1, 1), {.data_parallel = 8, .reduce = Reduce::kAtEnd});
+  Position& position = plan.positions[0];
+  position.buffers.push_back(
+      {"bucket", ArenaKind::kGradients, 0, {DType::kF32, {(64 << 20) / count / 4}}});
+  const BufferId bucket(static_cast<int64_t>(position.buffers.size()) - 1);
+  auto& instructions = position.programs[static_cast<size_t>(ProgramKind::kStep)].instructions;
+  const Instruction last = instructions.back();
+  instructions.pop_back();
+  for (int i = 0; i < count; ++i) {
+    Collective collective = std::get<Collective>(last.operands);
+    collective.source = collective.target = bucket;
+    instructions.push_back({last.stream, last.source, collective});
+  }
+  return plan;
+}
+
+TEST(Explain, ComparesBucketsWithTheOptimum) {
+  const Machine machine = MachineNamed("h100");
+  const auto explain = [&](int count) {
+    return Explain(WithBuckets(count), {.model = CostTable{}, .machine = machine});
+  };
+  const Explanation many = explain(1024);
+  ASSERT_TRUE(many.buckets);
+  EXPECT_EQ(many.buckets->buckets, 1024);
+  EXPECT_EQ(many.buckets->bytes, 64 << 20);
+  // w = 0.8 x 450e9 / 1.75, o = 14 x 3e-6 + 3e-6.
+  const double bandwidth = 0.8 * 450e9 / 1.75, overhead = 45e-6;
+  EXPECT_NEAR(many.buckets->best_buckets, std::sqrt((64 << 20) / (bandwidth * overhead)), 1e-9);
+  EXPECT_NEAR(many.buckets->exposed, (64 << 20) / (1024 * bandwidth) + 1024 * overhead, 1e-12);
+  EXPECT_GE(many.buckets->exposed, many.buckets->best_exposed);
+  EXPECT_TRUE(Says(many, "sums 64.0 MiB of gradients in 1,024 buckets")) << ToText(many);
+  EXPECT_FALSE(Says(explain(2), "buckets"));
+  EXPECT_FALSE(ExplainWith(WithBuckets(2), "F=1").buckets);
+}
+
+TEST(Explain, IsJson) {
+  const Plan plan =
+      PipelinePlan(testing::ZeroBubbleH1(2, 4), {.data_parallel = 2, .reduce = Reduce::kAtEnd});
+  const Explanation one = Explain(plan, {.model = CostTable{}, .machine = MachineNamed("a100")});
+  const JsonValue document = ParseJson(ToJson(one));
+  EXPECT_EQ(document.Find("schedule")->string, "one_f_one_b");
+  EXPECT_EQ(document.Find("unit")->string, "table");
+  EXPECT_EQ(document.Find("machine")->string, "a100");
+  EXPECT_EQ(document.Find("figures")->Find("makespan")->number, one.figures.makespan);
+  EXPECT_EQ(document.Find("memory")->Find("positions")->items.size(), 2u);
+  EXPECT_EQ(document.Find("traffic")->items.size(), one.traffic.size());
+  EXPECT_EQ(document.Find("bubble")->Find("textbook")->Find("peak_activations")->number, 2);
+  EXPECT_EQ(document.Find("advice")->items.size(), one.advice.size());
+}
+
+}  // namespace
+}  // namespace pprun
