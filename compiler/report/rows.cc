@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -16,6 +17,14 @@ bool Continues(const Box& box, const Run& run) {
 }
 
 }  // namespace
+
+std::vector<int64_t> RepeatsOf(const Trace& trace) {
+  std::set<int64_t> repeats;
+  for (const TraceEvent& event : trace.events) {
+    if (event.program == ProgramKind::kStep) repeats.insert(event.repeat);
+  }
+  return {repeats.begin(), repeats.end()};
+}
 
 std::vector<Row> RowsOf(const Plan& plan, const Trace& trace, int64_t repeat) {
   std::map<std::pair<int64_t, StreamId>, Row> rows;

@@ -25,6 +25,9 @@ struct Row {
   std::vector<Box> boxes;  // by begin
 };
 
+// The runs of the step that the trace has, ascending.
+std::vector<int64_t> RepeatsOf(const Trace& trace);
+
 // One row for each rank of the trace and each stream of it that runs tasks, by rank, then stream.
 std::vector<Row> RowsOf(const Plan& plan, const Trace& trace, int64_t repeat);
 

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "compiler/plan/base/check.h"
+#include "compiler/report/caption.h"
 #include "compiler/report/numbers.h"
+#include "compiler/report/palette.h"
 #include "compiler/report/rows.h"
 #include "compiler/report/timeline.h"
 #include "compiler/simulate/simulate.h"
@@ -26,17 +28,13 @@ constexpr std::string_view kEdge = "│";
 constexpr std::string_view kIdle = "·";
 
 struct Look {
-  std::string_view name;
   std::string_view fill;  // of the box, without colours
   int background = 0;     // of the box, in the palette of 256 colours
 };
 
 const Look& LookOf(TaskKind kind) {
-  static constexpr std::array<Look, kTaskKindCount> kLooks = {{{"forward", " ", 75},
-                                                               {"backward", "░", 215},
-                                                               {"input gradient", "▒", 80},
-                                                               {"weight gradient", "▓", 114},
-                                                               {"recompute", "╱", 183}}};
+  static constexpr std::array<Look, kTaskKindCount> kLooks = {
+      {{" ", 75}, {"░", 215}, {"▒", 80}, {"▓", 114}, {"╱", 183}}};
   return kLooks[static_cast<size_t>(kind)];
 }
 
@@ -220,40 +218,11 @@ Cells DrawLetters(const Row& row, const Layout& layout) {
   return cells;
 }
 
-// How times are written: predicted ones as they are, measured ones in a fitting unit.
-struct TimeUnit {
-  double factor = 1;
-  std::string suffix;
-};
-
-TimeUnit UnitFor(Trace::Kind kind, double makespan) {
-  if (kind == Trace::Kind::kPredicted) return {};
-  if (makespan >= 1) return {1, " s"};
-  if (makespan >= 1e-3) return {1e3, " ms"};
-  return {1e6, " us"};
-}
-
 std::string Title(const Plan& plan, const Trace& trace, const TimelineOptions& options,
                   const Figures& figures) {
-  std::string text = plan.schedule + ", " + Counted(plan.stages, "stage");
-  if (plan.Replicas() > 1) text += " x " + Counted(plan.Replicas(), "replica");
-  text += ", " + WithThousands(plan.train.microbatches);
-  text += plan.train.microbatches == 1 ? " microbatch" : " microbatches";
-  const bool measured = trace.kind == Trace::Kind::kMeasured;
-  if (measured) text += ", step " + std::to_string(options.repeat);
-  const TimeUnit unit = UnitFor(trace.kind, figures.makespan);
-  text += measured ? ": measured makespan " : ": predicted makespan ";
-  text += Compact(figures.makespan * unit.factor) + unit.suffix;
-  return text + ", bubble " + Percent(figures.bubble_of_makespan) + "\n";
-}
-
-// The smallest of 1, 2, 5, 10, 20, ... (and their fractions) that is not below `least`.
-double RoundStep(double least) {
-  const double power = std::pow(10, std::floor(std::log10(least)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (factor * power >= least * (1 - 1e-9)) return factor * power;
-  }
-  return 10 * power;
+  std::string text = SubjectOf(plan);
+  if (trace.kind == Trace::Kind::kMeasured) text += ", step " + std::to_string(options.repeat);
+  return text + ": " + FindingOf(trace.kind, figures.makespan, figures.bubble_of_makespan) + "\n";
 }
 
 // Times below the columns where they are.
@@ -292,29 +261,12 @@ std::string Legend(const std::vector<Row>& rows, Layout::Detail detail, Colour c
                 {fill, kind},
                 {std::string(kEdge), kind}};
     }
-    text += Paint(sample, colour) + " " + std::string(look.name) + "   ";
+    text +=
+        Paint(sample, colour) + " " + std::string(TaskName(static_cast<TaskKind>(kind))) + "   ";
   }
   text += std::string(kIdle) + " idle   ";
   return text + (detail == Layout::Detail::kLetters ? "(letters in proportion to the time)"
                                                     : "i: microbatch");
-}
-
-std::vector<std::string> LabelsOf(const Plan& plan, const Trace& trace,
-                                  const std::vector<Row>& rows) {
-  // A predicted row stands for all replicas of its position.
-  const bool by_position = trace.kind == Trace::Kind::kPredicted && plan.Replicas() > 1;
-  std::vector<std::string> labels;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const Row& row = rows[i];
-    const PositionId position = CoordinatesOf(plan, row.rank).position;
-    std::string label = by_position ? "position " + std::to_string(position.value)
-                                    : "rank " + std::to_string(row.rank);
-    const bool shared = (i > 0 && rows[i - 1].rank == row.rank) ||
-                        (i + 1 < rows.size() && rows[i + 1].rank == row.rank);
-    if (shared) label += " " + plan.positions[position.index()].streams[row.stream.index()].name;
-    labels.push_back(label + " ");
-  }
-  return labels;
 }
 
 }  // namespace
@@ -330,7 +282,7 @@ std::string TextTimeline(const Plan& plan, const Trace& trace, const TimelineOpt
 
   const std::vector<std::string> labels = LabelsOf(plan, trace, rows);
   size_t label_width = 0;
-  for (const std::string& label : labels) label_width = std::max(label_width, label.size());
+  for (const std::string& label : labels) label_width = std::max(label_width, label.size() + 1);
   constexpr int kLeastColumns = 10;
   const int available = std::max(kLeastColumns, options.width - static_cast<int>(label_width) - 1);
   const Layout layout = ChooseLayout(rows, origin, figures.makespan, available);

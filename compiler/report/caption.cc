@@ -1,0 +1,55 @@
+#include "compiler/report/caption.h"
+
+#include <cmath>
+
+#include "compiler/report/numbers.h"
+
+namespace pprun {
+
+TimeUnit UnitFor(Trace::Kind kind, double makespan) {
+  if (kind == Trace::Kind::kPredicted) return {};
+  if (makespan >= 1) return {1, " s"};
+  if (makespan >= 1e-3) return {1e3, " ms"};
+  return {1e6, " us"};
+}
+
+std::string SubjectOf(const Plan& plan) {
+  std::string text = plan.schedule + ", " + Counted(plan.stages, "stage");
+  if (plan.Replicas() > 1) text += " x " + Counted(plan.Replicas(), "replica");
+  text += ", " + WithThousands(plan.train.microbatches);
+  return text + (plan.train.microbatches == 1 ? " microbatch" : " microbatches");
+}
+
+std::string FindingOf(Trace::Kind kind, double makespan, double bubble) {
+  const TimeUnit unit = UnitFor(kind, makespan);
+  return std::string(kind == Trace::Kind::kMeasured ? "measured" : "predicted") + " makespan " +
+         Compact(makespan * unit.factor) + unit.suffix + ", bubble " + Percent(bubble);
+}
+
+std::vector<std::string> LabelsOf(const Plan& plan, const Trace& trace,
+                                  const std::vector<Row>& rows) {
+  // A predicted row stands for all replicas of its position.
+  const bool by_position = trace.kind == Trace::Kind::kPredicted && plan.Replicas() > 1;
+  std::vector<std::string> labels;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Row& row = rows[i];
+    const PositionId position = CoordinatesOf(plan, row.rank).position;
+    std::string label = by_position ? "position " + std::to_string(position.value)
+                                    : "rank " + std::to_string(row.rank);
+    const bool shared = (i > 0 && rows[i - 1].rank == row.rank) ||
+                        (i + 1 < rows.size() && rows[i + 1].rank == row.rank);
+    if (shared) label += " " + plan.positions[position.index()].streams[row.stream.index()].name;
+    labels.push_back(label);
+  }
+  return labels;
+}
+
+double RoundStep(double least) {
+  const double power = std::pow(10, std::floor(std::log10(least)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (factor * power >= least * (1 - 1e-9)) return factor * power;
+  }
+  return 10 * power;
+}
+
+}  // namespace pprun

@@ -1,0 +1,34 @@
+// The words of a picture that all kinds of picture share: its title, the names of its rows, the
+// numbers on its time axis. Tests: text_timeline_test.cc, svg_timeline_test.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/plan/plan.h"
+#include "compiler/plan/trace.h"
+#include "compiler/report/rows.h"
+
+namespace pprun {
+
+// How times are written: predicted ones as they are, measured ones in a fitting unit.
+struct TimeUnit {
+  double factor = 1;
+  std::string suffix;  // " ms"
+};
+TimeUnit UnitFor(Trace::Kind kind, double makespan);
+
+// "one_f_one_b, 4 stages x 2 replicas, 8 microbatches".
+std::string SubjectOf(const Plan& plan);
+// "predicted makespan 33, bubble 27.3 %".
+std::string FindingOf(Trace::Kind kind, double makespan, double bubble);
+
+// "rank 0", or "position 0" where a row stands for all replicas; with the stream where a rank has
+// several rows.
+std::vector<std::string> LabelsOf(const Plan& plan, const Trace& trace,
+                                  const std::vector<Row>& rows);
+
+// The smallest of 1, 2, 5, 10, 20, ... (and their fractions) that is not below `least`.
+double RoundStep(double least);
+
+}  // namespace pprun
