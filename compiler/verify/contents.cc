@@ -5,9 +5,9 @@
 namespace pprun {
 namespace {
 
-void AppendJoined(std::vector<Piece>& pieces, const Piece& piece) {
+void AppendJoined(std::vector<ValuePiece>& pieces, const ValuePiece& piece) {
   if (!pieces.empty()) {
-    Piece& last = pieces.back();
+    ValuePiece& last = pieces.back();
     const bool continues =
         !HasBeginning(piece.value) || last.offset + (last.end - last.begin) == piece.offset;
     if (last.value == piece.value && continues) {
@@ -20,14 +20,14 @@ void AppendJoined(std::vector<Piece>& pieces, const Piece& piece) {
 
 }  // namespace
 
-std::vector<Piece> Contents::Read(Span span) const {
-  std::vector<Piece> pieces;
+std::vector<ValuePiece> Contents::Read(Span span) const {
+  std::vector<ValuePiece> pieces;
   const int64_t base = segments_->Offset(span.begin);
   for (int32_t i = span.begin; i < span.end; ++i) {
     const Held& held = held_[static_cast<size_t>(i)];
     const int64_t begin = segments_->Offset(i);
     if (held.value.kind() == ValueKind::kPieces) {
-      for (Piece piece : pieces_[static_cast<size_t>(held.value.index())]) {
+      for (ValuePiece piece : pieces_[static_cast<size_t>(held.value.index())]) {
         piece.begin += begin - base;
         piece.end += begin - base;
         AppendJoined(pieces, piece);
@@ -40,14 +40,14 @@ std::vector<Piece> Contents::Read(Span span) const {
   return pieces;
 }
 
-void Contents::Write(Span span, const std::vector<Piece>& pieces) {
+void Contents::Write(Span span, const std::vector<ValuePiece>& pieces) {
   const int64_t base = segments_->Offset(span.begin);
   auto piece = pieces.begin();
   for (int32_t i = span.begin; i < span.end; ++i) {
     const int64_t begin = segments_->Offset(i) - base, end = End(i) - base;
     while (piece->end <= begin) ++piece;
     // The part of a piece from `at` on.
-    const auto offset = [&](const Piece& of, int64_t at) {
+    const auto offset = [&](const ValuePiece& of, int64_t at) {
       return HasBeginning(of.value) ? of.offset + (at - of.begin) : 0;
     };
     Held& held = held_[static_cast<size_t>(i)];
@@ -55,7 +55,7 @@ void Contents::Write(Span span, const std::vector<Piece>& pieces) {
       held = {piece->value, HasBeginning(piece->value) ? base + begin - offset(*piece, begin) : 0};
       continue;
     }
-    std::vector<Piece>& parts = pieces_.emplace_back();
+    std::vector<ValuePiece>& parts = pieces_.emplace_back();
     for (auto part = piece; part != pieces.end() && part->begin < end; ++part) {
       const int64_t from = std::max(begin, part->begin);
       parts.push_back(

@@ -12,7 +12,7 @@
 namespace pprun {
 
 // Bytes [begin, end) of a range hold `value` from its byte `offset` on.
-struct Piece {
+struct ValuePiece {
   int64_t begin = 0;
   int64_t end = 0;
   Value value;
@@ -43,8 +43,8 @@ class Contents {
   }
 
   // The pieces of the span, relative to it, in order; neighbours that continue each other joined.
-  std::vector<Piece> Read(Span span) const;
-  void Write(Span span, const std::vector<Piece>& pieces);
+  std::vector<ValuePiece> Read(Span span) const;
+  void Write(Span span, const std::vector<ValuePiece>& pieces);
 
   // What outlives a program.
   Contents OnlyPersistent() const;
@@ -63,8 +63,8 @@ class Contents {
   int64_t End(int32_t segment) const { return segments_->Offset(segment + 1); }
 
   const Segments* segments_;
-  std::vector<Held> held_;                  // by segment
-  std::vector<std::vector<Piece>> pieces_;  // relative to their segment
+  std::vector<Held> held_;                       // by segment
+  std::vector<std::vector<ValuePiece>> pieces_;  // relative to their segment
 };
 
 }  // namespace pprun

@@ -4,15 +4,6 @@
 
 namespace pprun {
 
-const Program& ProgramOf(const Plan& plan, PositionId position, ProgramKind program) {
-  return plan.positions[position.index()].programs[static_cast<size_t>(program)];
-}
-
-const Instruction& InstructionAt(const Plan& plan, ProgramKind program, const Site& site) {
-  return ProgramOf(plan, site.position, program)
-      .instructions[static_cast<size_t>(site.instruction)];
-}
-
 std::string Squeezed(const Plan& plan, PositionId position, const Instruction& instruction) {
   std::string text;
   for (const char c : ToText(plan, plan.positions[position.index()], instruction)) {

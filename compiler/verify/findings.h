@@ -31,8 +31,13 @@ class Findings {
   std::vector<Finding> findings_;
 };
 
-const Program& ProgramOf(const Plan& plan, PositionId position, ProgramKind program);
-const Instruction& InstructionAt(const Plan& plan, ProgramKind program, const Site& site);
+inline const Program& ProgramOf(const Plan& plan, PositionId position, ProgramKind program) {
+  return plan.positions[position.index()].programs[static_cast<size_t>(program)];
+}
+inline const Instruction& InstructionAt(const Plan& plan, ProgramKind program, const Site& site) {
+  return ProgramOf(plan, site.position, program)
+      .instructions[static_cast<size_t>(site.instruction)];
+}
 
 // "position 1, step: `send frame[0].out to position 2, ...`".
 std::string NameOf(const Plan& plan, ProgramKind program, const Site& site);

@@ -35,6 +35,11 @@ FollowContext::FollowContext(const Plan& whole, const std::vector<Segments>& cut
 Follower::Follower(FollowContext& context, ProgramKind program, Memory memory)
     : context_(context), program_(program) {
   done_.memory = std::move(memory);
+  size_t instructions = 0;
+  for (const Position& position : context.plan.positions) {
+    instructions += position.programs[static_cast<size_t>(program)].instructions.size();
+  }
+  done_.tasks.reserve(instructions);
 }
 
 Followed Follower::Run() {
@@ -47,6 +52,10 @@ void Follower::OnRun(std::span<const Site> sites) {
   if (context_.data_flow.full()) return;
   site_ = sites.front();
   const Instruction& instruction = InstructionAt(plan(), program_, site_);
+  if (std::holds_alternative<Record>(instruction.operands) ||
+      std::holds_alternative<Wait>(instruction.operands)) {
+    return;
+  }
   // No plan of a compiler comes near; one made to waste time is refused at the end.
   if (context_.work > context_.work_limit) return;
   if (sites.size() == 1) return std::visit(*this, instruction.operands);
@@ -54,15 +63,15 @@ void Follower::OnRun(std::span<const Site> sites) {
   CollectiveAcross(sites);
 }
 
-std::vector<Piece> Follower::Read(PositionId position, Span span) {
-  std::vector<Piece> pieces = memory(position).Read(span);
+std::vector<ValuePiece> Follower::Read(PositionId position, Span span) {
+  std::vector<ValuePiece> pieces = memory(position).Read(span);
   context_.work += span.end - span.begin + static_cast<int64_t>(pieces.size());
   return pieces;
 }
 
-std::string Follower::Describe(const std::vector<Piece>& pieces) const {
+std::string Follower::Describe(const std::vector<ValuePiece>& pieces) const {
   std::string text;
-  for (const Piece& piece : pieces) {
+  for (const ValuePiece& piece : pieces) {
     if (text.size() > 200) return text + " and more";
     if (!text.empty()) text += ", then ";
     if (piece.offset != 0) text += "a later part of ";
@@ -78,8 +87,8 @@ void Follower::Fail(Findings& findings, const std::string& what) {
                InstructionAt(plan(), program_, site_).source);
 }
 
-bool IsGradientInPlace(const std::vector<Piece>& pieces) {
-  return std::ranges::all_of(pieces, [](const Piece& piece) {
+bool IsGradientInPlace(const std::vector<ValuePiece>& pieces) {
+  return std::ranges::all_of(pieces, [](const ValuePiece& piece) {
     return IsGradient(piece.value) && (!HasBeginning(piece.value) || piece.offset == piece.begin);
   });
 }
@@ -101,7 +110,7 @@ void Follower::Transfer(const Site& from, const Site& to) {
     context_.work += source.end - source.begin + target.end - target.begin;
     return memory(to.position).Fill(target, value);
   }
-  const std::vector<Piece> pieces = Read(from.position, source);
+  const std::vector<ValuePiece> pieces = Read(from.position, source);
   Fail(context_.data_flow,
        "sends " + Describe(pieces) + " as microbatch " + std::to_string(send.microbatch.value));
   memory(to.position).Write(target, pieces);
@@ -128,14 +137,14 @@ void Follower::operator()(const Cast& cast) {
 
 void Follower::operator()(const Add& add) {
   const Span target = SpanOf(add.target);
-  const std::vector<Piece> added = Read(SpanOf(add.source));
-  const std::vector<Piece> before = Read(target);
+  const std::vector<ValuePiece> added = Read(SpanOf(add.source));
+  const std::vector<ValuePiece> before = Read(target);
   if (!IsGradientInPlace(added) || !IsGradientInPlace(before)) {
     Fail(context_.data_flow, "adds " + Describe(added) + " to " + Describe(before));
     return Fill(target, Value(ValueKind::kScratch));
   }
   // Where either changes, the sum does.
-  std::vector<Piece> sums;
+  std::vector<ValuePiece> sums;
   size_t a = 0, b = 0;
   for (int64_t at = 0; a < added.size() && b < before.size();) {
     const int64_t end = std::min(added[a].end, before[b].end);

@@ -123,8 +123,8 @@ class Follower {
     return context_.segments[position.index()].Of(buffer);
   }
   // Pieces relative to the span; counted as work.
-  std::vector<Piece> Read(Span span) { return Read(site_.position, span); }
-  std::vector<Piece> Read(PositionId position, Span span);
+  std::vector<ValuePiece> Read(Span span) { return Read(site_.position, span); }
+  std::vector<ValuePiece> Read(PositionId position, Span span);
   void Fill(Span span, Value value) {
     context_.work += span.end - span.begin;
     memory().Fill(span, value);
@@ -132,7 +132,7 @@ class Follower {
   std::string Describe(Value value) const {
     return pprun::Describe(plan(), context_.makers, value);
   }
-  std::string Describe(const std::vector<Piece>& pieces) const;
+  std::string Describe(const std::vector<ValuePiece>& pieces) const;
   void Fail(Findings& findings, const std::string& what);
   // The span holds that value, or there is a finding; `what` names the operand.
   void Expect(Span span, Value wanted, const std::string& what);
@@ -145,7 +145,7 @@ class Follower {
 };
 
 // Whether the pieces are a gradient, each byte at its place.
-bool IsGradientInPlace(const std::vector<Piece>& pieces);
+bool IsGradientInPlace(const std::vector<ValuePiece>& pieces);
 
 // follow_results.cc: what must hold when a program has ended.
 void CheckInitialised(FollowContext& context, const Followed& followed);

@@ -24,8 +24,8 @@ void Follower::CollectiveAlone(const Collective& collective) {
     case CollectiveKind::kBroadcast:
       return;
     case CollectiveKind::kAllReduce: {
-      std::vector<Piece> pieces = Read(target);
-      for (Piece& piece : pieces) {
+      std::vector<ValuePiece> pieces = Read(target);
+      for (ValuePiece& piece : pieces) {
         piece.value = IsGradient(piece.value)
                           ? context_.gradients.Sum(axes, std::span(&piece.value, 1))
                           : Value(ValueKind::kScratch);
@@ -64,7 +64,7 @@ void Follower::CollectiveAcross(std::span<const Site> sites) {
   if (collective->kind == CollectiveKind::kAllReduce) return SumAcross(sites, axes);
   if (collective->kind == CollectiveKind::kBroadcast) {
     // The root's position is the one that reads.
-    std::vector<Piece> pieces;
+    std::vector<ValuePiece> pieces;
     targets([&](BufferId source, BufferId) {
       std::vector<BufferAccess> accesses;
       AppendAccesses(plan(), position(), InstructionAt(plan(), program_, site_), accesses);
@@ -75,10 +75,10 @@ void Follower::CollectiveAcross(std::span<const Site> sites) {
   }
   if (collective->kind != CollectiveKind::kAllGather || axes != 0) return forget();
   // One source a position, in order: what everyone gets is the concatenation.
-  std::vector<Piece> gathered;
+  std::vector<ValuePiece> gathered;
   targets([&](BufferId source, BufferId) {
     const int64_t base = gathered.empty() ? 0 : gathered.back().end;
-    for (Piece piece : Read(SpanOf(source))) {
+    for (ValuePiece piece : Read(SpanOf(source))) {
       piece.begin += base;
       piece.end += base;
       gathered.push_back(piece);
@@ -87,9 +87,9 @@ void Follower::CollectiveAcross(std::span<const Site> sites) {
   targets([&](BufferId, BufferId target) { memory().Write(SpanOf(target), gathered); });
 }
 
-// Piece by piece, where any member's changes; a sum of what is no gradient is not followed.
+// ValuePiece by piece, where any member's changes; a sum of what is no gradient is not followed.
 void Follower::SumAcross(std::span<const Site> sites, uint32_t axes) {
-  std::vector<std::vector<Piece>> members;
+  std::vector<std::vector<ValuePiece>> members;
   std::vector<Span> spans;
   for (const Site& site : sites) {
     const Instruction& instruction = InstructionAt(plan(), program_, site);
@@ -98,7 +98,7 @@ void Follower::SumAcross(std::span<const Site> sites, uint32_t axes) {
   }
   const int64_t size = members[0].back().end;
   std::vector<size_t> at(members.size(), 0);
-  std::vector<Piece> sums;
+  std::vector<ValuePiece> sums;
   std::vector<Value> terms;
   for (int64_t begin = 0; begin < size;) {
     int64_t end = size;
@@ -106,7 +106,7 @@ void Follower::SumAcross(std::span<const Site> sites, uint32_t axes) {
     bool sound = true;
     terms.clear();
     for (size_t m = 0; m < members.size(); ++m) {
-      const Piece& piece = members[m][at[m]];
+      const ValuePiece& piece = members[m][at[m]];
       end = std::min(end, piece.end);
       if (!IsGradient(piece.value)) {
         sound = false;

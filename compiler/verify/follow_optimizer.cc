@@ -14,7 +14,7 @@ void Follower::Expect(Span span, Value wanted, const std::string& what) {
 }
 
 void Follower::CheckGradient(ParameterId parameter, Span span, GradientExpectation::Scaled scaled) {
-  const std::vector<Piece> pieces = Read(span);
+  const std::vector<ValuePiece> pieces = Read(span);
   const auto name = [&] { return "`" + plan().parameters[parameter.index()].name + "`"; };
   if (!IsGradientInPlace(pieces)) {
     return Fail(context_.data_flow, "reads " + Describe(pieces) + " as the gradient of " + name());
@@ -24,7 +24,7 @@ void Follower::CheckGradient(ParameterId parameter, Span span, GradientExpectati
       .microbatches = plan().train.microbatches,
       .sum_over = AxisBits(plan(), plan().parameters[parameter.index()].sum_over),
       .scaled = scaled};
-  for (const Piece& piece : pieces) {
+  for (const ValuePiece& piece : pieces) {
     context_.work += static_cast<int64_t>(expected.uses.size()) * expected.microbatches;
     if (context_.work > context_.work_limit) return;
     const auto problem = context_.sums.Problem(piece.value, expected);
@@ -40,8 +40,8 @@ void Follower::operator()(const Scale& scale) {
                 "scales by " + Describe(Read(factor)) + ", not by the clip factor");
   }
   const Span target = SpanOf(scale.target);
-  std::vector<Piece> pieces = Read(target);
-  for (Piece& piece : pieces) {
+  std::vector<ValuePiece> pieces = Read(target);
+  for (ValuePiece& piece : pieces) {
     piece.value = IsGradient(piece.value) ? context_.gradients.Scale(piece.value)
                                           : Value(ValueKind::kScratch);
   }
@@ -55,7 +55,7 @@ void Follower::operator()(const SquareSum& sum) {
 
 // Every block of every parameter, once and in order.
 void Follower::operator()(const ClipFactor& clip) {
-  const std::vector<Piece> partials = Read(SpanOf(clip.partials));
+  const std::vector<ValuePiece> partials = Read(SpanOf(clip.partials));
   Fill(SpanOf(clip.target), Value(ValueKind::kClipFactor));
   const std::vector<NormBlocks>& order = plan().norm_order;
   constexpr const char* kMore = "adds more to the norm than there is";
@@ -72,7 +72,7 @@ void Follower::operator()(const ClipFactor& clip) {
     if (listed > count) return Fail(context_.completeness, kMore);
     const int64_t begin = int64_t{8} * order[p].first;
     const int64_t end = begin + 8 * count;
-    auto piece = std::ranges::upper_bound(partials, begin, {}, &Piece::end);
+    auto piece = std::ranges::upper_bound(partials, begin, {}, &ValuePiece::end);
     for (int64_t at = begin; at < end; at = piece->end, ++piece) {
       const bool sound =
           piece->value == OfParameter(ValueKind::kPartials, ParameterId(static_cast<int64_t>(p))) &&

@@ -104,17 +104,19 @@ void Follower::CheckRead(const struct Run& run, size_t argument, Span span) {
 
 void Follower::CheckParameterRead(const struct Run& run, const Argument& argument, Span span) {
   context_.work += span.end - span.begin;
-  const Value value = memory().Whole(span);
   const ParameterUseSite use{run.layer, argument.ordinal};
+  const ParameterId known = context_.uses.Find(use);
+  if (known.valid() && context_.parameter_bytes[known.index()] == argument.bytes &&
+      memory().Holds(span, OfParameter(ValueKind::kParameter, known))) {
+    return;
+  }
+  const Value value = memory().Whole(span);
   const auto number = [&] { return "parameter " + std::to_string(argument.ordinal); };
   if (value.kind() != ValueKind::kParameter ||
       context_.parameter_bytes[static_cast<size_t>(value.index())] != argument.bytes) {
     return Fail(context_.data_flow, "reads " + Describe(Read(span)) + " as " + number());
   }
-  const ParameterId parameter(value.index());
-  const ParameterId known = context_.uses.Find(use);
-  if (known == parameter) return;
-  if (!known.valid()) return context_.uses.Add(use, parameter);
+  if (!known.valid()) return context_.uses.Add(use, ParameterId(value.index()));
   Fail(context_.data_flow, "reads " + Describe(Read(span)) + " as " + number() +
                                ", where another run of the layer reads `" +
                                plan().parameters[known.index()].name + "`");
@@ -157,13 +159,13 @@ void Follower::Contribute(const struct Run& run, const Argument& argument, Span 
   };
   const Value whole = memory().Whole(span);
   if (IsGradient(whole)) return Fill(span, contribute(whole));
-  std::vector<Piece> pieces = Read(span);
+  std::vector<ValuePiece> pieces = Read(span);
   if (!IsGradientInPlace(pieces)) {
     Fail(context_.data_flow, "adds a gradient of parameter " + std::to_string(argument.ordinal) +
                                  " to " + Describe(pieces));
     return Fill(span, Value(ValueKind::kScratch));
   }
-  for (Piece& piece : pieces) {
+  for (ValuePiece& piece : pieces) {
     piece.value = contribute(piece.value);
     piece.offset = piece.begin;
   }

@@ -18,9 +18,9 @@ struct Byte {
   bool operator==(const Byte&) const = default;
 };
 
-std::vector<Byte> BytesOf(const std::vector<Piece>& pieces) {
+std::vector<Byte> BytesOf(const std::vector<ValuePiece>& pieces) {
   std::vector<Byte> bytes;
-  for (const Piece& piece : pieces) {
+  for (const ValuePiece& piece : pieces) {
     EXPECT_EQ(static_cast<int64_t>(bytes.size()), piece.begin);
     for (int64_t i = piece.begin; i < piece.end; ++i) {
       bytes.push_back(
@@ -70,7 +70,7 @@ TEST(Contents, AreTheLastWriteOfEachByte) {
         std::ranges::copy(copy, begin);
       }
       const Buffer& look = position.buffers[from.index()];
-      const std::vector<Piece> pieces = contents.Read(segments.Of(from));
+      const std::vector<ValuePiece> pieces = contents.Read(segments.Of(from));
       const std::vector<Byte> wanted(bytes.begin() + look.offset,
                                      bytes.begin() + look.offset + look.type.Bytes());
       ASSERT_EQ(BytesOf(pieces), wanted) << "round " << round << ", write " << write;
@@ -98,7 +98,7 @@ TEST(Contents, JoinWhatContinuesAndKeepWhatPersists) {
   contents.Fill(segments.Of(whole), a);
   EXPECT_EQ(contents.Read(segments.Of(whole)).size(), 1u);
   contents.Fill(segments.Of(part), b);
-  const std::vector<Piece> pieces = contents.Read(segments.Of(whole));
+  const std::vector<ValuePiece> pieces = contents.Read(segments.Of(whole));
   ASSERT_EQ(pieces.size(), 3u);
   EXPECT_EQ(pieces[1].begin, 16);
   EXPECT_EQ(pieces[1].value, b);
