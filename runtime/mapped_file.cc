@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "runtime/system_error.h"
+#include "compiler/plan/base/system_error.h"
 
 namespace pprun {
 namespace {

@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "compiler/plan/base/json.h"
-#include "runtime/system_error.h"
+#include "compiler/plan/base/system_error.h"
 
 namespace pprun {
 namespace {

@@ -15,7 +15,7 @@
 #include "runtime/data.h"
 #include "runtime/learning_rate.h"
 #include "runtime/metrics.h"
-#include "runtime/output_file.h"
+#include "compiler/plan/base/output_file.h"
 #include "runtime/run_figures.h"
 #include "runtime/train_rank.h"
 

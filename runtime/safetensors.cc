@@ -9,7 +9,7 @@
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/base/json.h"
-#include "runtime/output_file.h"
+#include "compiler/plan/base/output_file.h"
 
 namespace pprun {
 namespace {

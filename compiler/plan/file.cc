@@ -1,15 +1,12 @@
 #include "compiler/plan/file.h"
 
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <memory>
+#include <span>
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/base/hash.h"
+#include "compiler/plan/base/input_file.h"
+#include "compiler/plan/base/output_file.h"
 #include "compiler/plan/file_reader.h"
 #include "compiler/plan/file_sections.h"
 #include "compiler/plan/file_writer.h"
@@ -44,15 +41,6 @@ void CheckHeader(std::span<const std::byte> file) {
   }
 }
 
-struct FileCloser {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using FileHandle = std::unique_ptr<std::FILE, FileCloser>;
-
-[[noreturn]] void Fail(const std::string& what, const std::string& path) {
-  throw std::runtime_error("cannot " + what + " `" + path + "`: " + std::strerror(errno));
-}
-
 }  // namespace
 }  // namespace file_detail
 
@@ -76,33 +64,15 @@ Plan Deserialise(std::span<const std::byte> bytes) {
 }
 
 void WritePlanFile(const std::string& path, const Plan& plan) {
-  const std::vector<std::byte> bytes = Serialise(plan);
-  const std::string temporary = path + ".partial";
-  file_detail::FileHandle file(std::fopen(temporary.c_str(), "wb"));
-  if (!file) file_detail::Fail("create", temporary);
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size() &&
-                       std::fflush(file.get()) == 0 && fsync(fileno(file.get())) == 0;
-  const int write_error = errno;
-  const bool closed = std::fclose(file.release()) == 0;
-  if (!written || !closed || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int error = written ? errno : write_error;
-    std::remove(temporary.c_str());
-    errno = error;
-    file_detail::Fail("write", path);
-  }
+  OutputFile file(path);
+  file.Write(Serialise(plan));
+  file.Commit();
 }
 
 Plan ReadPlanFile(const std::string& path) {
-  const file_detail::FileHandle file(std::fopen(path.c_str(), "rb"));
-  if (!file) file_detail::Fail("open", path);
-  std::vector<std::byte> bytes;
-  std::array<std::byte, 65536> block;
-  while (const size_t got = std::fread(block.data(), 1, block.size(), file.get())) {
-    bytes.insert(bytes.end(), block.begin(), block.begin() + static_cast<ptrdiff_t>(got));
-  }
-  if (std::ferror(file.get()) != 0) file_detail::Fail("read", path);
+  const std::string bytes = ReadFile(path);
   try {
-    return Deserialise(bytes);
+    return Deserialise(std::as_bytes(std::span(bytes)));
   } catch (const PlanFileError& error) {
     throw PlanFileError("`" + path + "`: " + error.what());
   }

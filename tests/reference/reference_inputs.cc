@@ -8,7 +8,7 @@
 #include <string>
 
 #include "compiler/compile.h"
-#include "runtime/output_file.h"
+#include "compiler/plan/base/output_file.h"
 #include "tests/reference/training_inputs.h"
 
 namespace pprun {

@@ -1,4 +1,4 @@
-#include "runtime/output_file.h"
+#include "compiler/plan/base/output_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -6,11 +6,13 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "compiler/plan/base/check.h"
-#include "runtime/system_error.h"
+#include "compiler/plan/base/system_error.h"
 
 namespace pprun {
 namespace {
@@ -40,7 +42,10 @@ void SyncDirectory(const std::string& path) {
 }  // namespace
 
 OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
-  // A rename would replace a device or fail late on a directory.
+  // A rename would replace a link, a device, or fail late on a directory.
+  std::error_code unresolved;
+  const std::filesystem::path target = std::filesystem::canonical(path_, unresolved);
+  if (!unresolved) path_ = target.string();
   struct stat status {};
   if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     throw std::runtime_error("cannot write `" + path_ + "`: it is not a regular file");

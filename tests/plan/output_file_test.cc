@@ -1,4 +1,4 @@
-#include "runtime/output_file.h"
+#include "compiler/plan/base/output_file.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/plan/base/input_file.h"
 #include "tests/runtime_io/temporary_folder.h"
 
 namespace pprun {
@@ -125,6 +126,34 @@ TEST(OutputFile, AFullDiskLeavesNothingHalfWritten) {
   });
   if (status == kNotAllowed) GTEST_SKIP() << "only root may mount a small disk";
   EXPECT_EQ(status, 0);
+}
+
+TEST(OutputFile, KeepsALinkAndReplacesWhatItLeadsTo) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.File("target")) << "old";
+  ASSERT_EQ(::symlink(folder.File("target").c_str(), folder.File("link").c_str()), 0);
+  OutputFile file(folder.File("link"));
+  file.Write("new");
+  file.Commit();
+  EXPECT_EQ(ReadWholeFile(folder.File("target")), "new");
+  struct stat status {};
+  ASSERT_EQ(::lstat(folder.File("link").c_str(), &status), 0);
+  EXPECT_TRUE(S_ISLNK(status.st_mode));
+}
+
+TEST(ReadFile, SaysWhyItCannot) {
+  const TemporaryFolder folder;
+  const auto error = [](const std::string& path) {
+    try {
+      ReadFile(path);
+    } catch (const std::runtime_error& failure) {
+      return std::string(failure.what());
+    }
+    return std::string("none");
+  };
+  EXPECT_EQ(error(folder.path()), "cannot read `" + folder.path() + "`: is a directory");
+  EXPECT_EQ(error(folder.File("none")),
+            "cannot read `" + folder.File("none") + "`: no such file or directory");
 }
 
 }  // namespace
