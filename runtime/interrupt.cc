@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "compiler/plan/base/check.h"
+#include "runtime/start_thread.h"
 
 namespace pprun {
 namespace {
@@ -23,7 +24,7 @@ sigset_t InterruptOnly() {
 InterruptWatch::InterruptWatch() {
   const sigset_t set = InterruptOnly();
   CHECK(pthread_sigmask(SIG_BLOCK, &set, &before_) == 0);
-  thread_ = std::thread([this] { Watch(); });
+  thread_ = StartThread([this] { Watch(); });
 }
 
 InterruptWatch::~InterruptWatch() {

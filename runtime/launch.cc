@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "runtime/start_thread.h"
 #include "runtime/watchdog.h"
 
 namespace pprun {
@@ -76,14 +77,20 @@ void LocalRanks::Run(const std::function<void(Rank)>& body) {
 // that others may wait for, and becomes the reason that all of them end with.
 void LocalRanks::OnThreads(const std::function<void(size_t)>& body) {
   std::vector<std::thread> threads;
-  for (size_t rank = 0; rank < ranks_.size(); ++rank) {
-    threads.emplace_back([&, rank] {
-      try {
-        body(rank);
-      } catch (const std::exception& error) {
-        Abort(error.what());
-      }
-    });
+  threads.reserve(ranks_.size());
+  try {
+    for (size_t rank = 0; rank < ranks_.size(); ++rank) {
+      threads.push_back(StartThread([&, rank] {
+        try {
+          body(rank);
+        } catch (const std::exception& error) {
+          Abort(error.what());
+        }
+      }));
+    }
+  } catch (const std::exception& error) {
+    // Those that run may wait for the one that could not start.
+    Abort(error.what());
   }
   for (std::thread& thread : threads) thread.join();
   if (hub_.aborted()) throw std::runtime_error(hub_.why());

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "runtime/start_thread.h"
+
 namespace pprun {
 namespace {
 
@@ -12,7 +14,7 @@ constexpr int kLooks = 16;
 Watchdog::Watchdog(std::chrono::milliseconds patience, std::function<int64_t()> progress,
                    std::function<void()> on_hang)
     : patience_(patience), progress_(std::move(progress)), on_hang_(std::move(on_hang)) {
-  thread_ = std::thread([this] { Watch(); });
+  thread_ = StartThread([this] { Watch(); });
 }
 
 Watchdog::~Watchdog() {

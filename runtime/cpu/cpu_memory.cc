@@ -12,6 +12,7 @@
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/text.h"
+#include "runtime/system_error.h"
 
 namespace pprun {
 namespace {
@@ -30,7 +31,8 @@ CpuMemory::CpuMemory(int64_t bytes) : bytes_(bytes) {
   void* const mapped = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) {
-    throw std::runtime_error("cannot allocate " + HumanBytes(bytes) + ": " + std::strerror(errno));
+    const std::string why = ErrorText(errno);
+    throw std::runtime_error("cannot allocate " + HumanBytes(bytes) + ": " + why);
   }
   data_ = static_cast<std::byte*>(mapped);
   if (kPoison) std::memset(data_, 0xff, static_cast<size_t>(bytes));

@@ -8,6 +8,7 @@
 #include "compiler/plan/base/check.h"
 #include "runtime/cpu/cpu_calls.h"
 #include "runtime/cpu/spin.h"
+#include "runtime/start_thread.h"
 
 namespace pprun {
 namespace {
@@ -20,7 +21,7 @@ double Now() {
 
 CpuStream::CpuStream(const std::string& name, int threads, CpuFailure& failure)
     : failure_(failure), queue_(threads), ring_(kCapacity) {
-  worker_ = std::thread([this] { Work(); });
+  worker_ = StartThread([this] { Work(); });
   // The system keeps 15 characters.
   pthread_setname_np(worker_.native_handle(), name.substr(0, 15).c_str());
 }

@@ -2,8 +2,11 @@
 #include "runtime/launch.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <iostream>
 
 #include "tests/runtime/small_plan.h"
 
@@ -70,6 +73,32 @@ TEST(Launch, OneRanksFailureEndsAllWithItsReason) {
                       }),
             "rank 2 is out of paper");
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Exits with 1 after the error. Each thread's stack takes some of the address space that is left;
+// sanitizers need more of it.
+[[noreturn]] void PrepareInOneGigabyte(const Plan& plan, const DataSet& data) {
+  const rlimit limit = {1 << 30, 1 << 30};
+  if (::setrlimit(RLIMIT_AS, &limit) != 0) std::exit(2);
+  try {
+    LocalRanks ranks(plan, {}, &data, nullptr);
+  } catch (const std::runtime_error& error) {
+    std::cerr << error.what();
+    std::exit(1);
+  }
+  std::exit(0);
+}
+
+TEST(LaunchDeathTest, AMeshThatTheSystemHasNoRoomForIsAnError) {
+  const SmallPlan small = {.positions = 2, .replicas = 64};
+  const Plan plan = Build(small);
+  const SmallData data(small.vocabulary);
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(PrepareInOneGigabyte(plan, data), ::testing::ExitedWithCode(1),
+              "cannot start another thread: resource temporarily unavailable|"
+              "cannot allocate .*: cannot allocate memory");
+}
+#endif
 
 // A data set that is broken from some step on: on the host, before anything is issued.
 class BreaksLater : public SmallData {
