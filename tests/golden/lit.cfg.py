@@ -2,10 +2,11 @@
 # their bare names, are the programs that ctest names; %s is the case, %S its folder, %t a scratch file; `not` turns
 # failure into success.
 #
-# One folder by hand:
+# One folder by hand (the last tool folder holds the pprun without the compiler):
 #   python3 /usr/lib/llvm-14/build/utils/lit/lit.py -v tests/golden/layers \
-#     --param tools=build/cpu/compiler:build/cpu/runtime:/usr/lib/llvm-14/bin
+#     --param tools=build/cpu/compiler:build/cpu/runtime:/usr/lib/llvm-14/bin:build/cpu/tests/golden
 import os
+import subprocess
 
 import lit.formats
 
@@ -19,3 +20,7 @@ config.test_source_root = here
 config.test_exec_root = lit_config.params.get("scratch", os.path.join(here, "../../build/golden"))
 config.environment["PATH"] = os.pathsep.join(folders + [config.environment["PATH"]])
 config.substitutions += [("%" + tool, tool) for tool in ("pprun", "ppc", "FileCheck")]
+
+# A case that needs a disk of its own: root, or user namespaces.
+if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
+    config.available_features.add("mounts")
