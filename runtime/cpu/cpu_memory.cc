@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "compiler/plan/base/check.h"
+#include "compiler/plan/base/system_error.h"
 #include "compiler/plan/text.h"
-#include "runtime/system_error.h"
 
 namespace pprun {
 namespace {
