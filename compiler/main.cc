@@ -65,6 +65,10 @@ Trace Predict(const Plan& plan, const Options& options) {
 std::optional<Plan> CompilePlan(const std::string& path, const Options& options) {
   Compilation result;
   if (!CompileAndReport(path, ToCompileOptions(options), result)) return std::nullopt;
+  if (!result.plan) {
+    throw std::runtime_error("`" + result.checked->schedule.name +
+                             "` has no backward, so there is no plan of it");
+  }
   return std::move(result.plan);
 }
 

@@ -57,7 +57,7 @@ Plan LoadSource(const Flags& flags) {
   Compilation compilation = Compile(flags.plan, options);
   std::cerr << compilation.Messages();
   if (!compilation.Ok()) throw Reported();
-  if (compilation.purpose == Compilation::Purpose::kStudy) {
+  if (compilation.purpose != Compilation::Purpose::kTraining) {
     throw std::runtime_error("`" + flags.plan + "` has no `train`, so there is nothing to run");
   }
   return std::move(*compilation.plan);

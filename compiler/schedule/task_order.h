@@ -3,6 +3,7 @@
 //
 // What holds after EvaluateSchedule: every (microbatch, stage) has exactly one forward and either
 // one backward or one input gradient and one weight gradient, on the position that holds the stage;
+// or, in an order of inference, only the forward;
 // a position's own order is consistent (backward after forward, weight gradient after input
 // gradient). Whether positions together can make progress is proven later, by the verifier. Tests:
 // evaluate_schedule_test.cc and golden/tasks/.
@@ -57,6 +58,13 @@ struct TaskOrder {
   std::vector<std::vector<ChunkPlace>> placement;   // [pp][chunks]
   std::vector<std::vector<OrderedTask>> positions;  // [pp]
 
+  // Whether it trains: an order of inference has only forwards.
+  bool HasBackward() const {
+    return std::any_of(positions.begin(), positions.end(), [](const auto& tasks) {
+      return std::any_of(tasks.begin(), tasks.end(),
+                         [](const OrderedTask& task) { return task.kind != TaskKind::kForward; });
+    });
+  }
   // The pipe that a microbatch goes through. Of an odd number pipe 0 takes one more.
   int32_t PipeOf(int32_t microbatch) const { return microbatch / MostOfAPipe(); }
   MicrobatchRange MicrobatchesOf(int32_t pipe) const {

@@ -31,5 +31,14 @@ TEST(StudyTest, EveryStageIsOneTinyLayer) {
     EXPECT_EQ(parameter.type.shape.Elements(), 1);
 }
 
+TEST(StudyTest, InferenceHasAnOrderAndNoPlan) {
+  const Compilation result =
+      CompileSource("mesh { pp = 3; }\nschedule forward_only;\n", {{"microbatches", "2"}});
+  ASSERT_TRUE(result.Ok()) << result.Messages();
+  EXPECT_EQ(result.purpose, Compilation::Purpose::kInferenceStudy);
+  EXPECT_EQ(ToText(*result.order), "0F0 0F1\n1F0 1F1\n2F0 2F1\n");
+  EXPECT_FALSE(result.plan);
+}
+
 }  // namespace
 }  // namespace pprun

@@ -303,6 +303,19 @@ schedule s(depth = 1, rate = 0.5, wide = true) {
             kForwards);
 }
 
+TEST(Constructs, AnOrderWithoutABackwardIsOneOfInference) {
+  const EvaluatedText evaluated =
+      EvaluateText(WithOrder("repeat microbatches { forward(); }"), {.pp = 2, .microbatches = 2});
+  ASSERT_TRUE(evaluated.order) << evaluated.errors;
+  EXPECT_FALSE(evaluated.order->HasBackward());
+  EXPECT_EQ(ToText(*evaluated.order), "0F0 0F1\n1F0 1F1\n");
+  // A single backward anywhere makes it one of training, which misses the others.
+  EXPECT_EQ(OrderOf(WithOrder("repeat microbatches { forward(); } if r == 1 { backward(0); }"),
+                    {.pp = 2, .microbatches = 1}),
+            "2:17: rank 0 never runs `backward(0)`\n"
+            "  3:23: its `forward` runs here\n");
+}
+
 TEST(Constructs, AnOverlappedPairSharesANumber) {
   EvaluatedText evaluated =
       EvaluateText(WithOrder("forward(0); overlap { forward(1); backward(0); } "

@@ -151,6 +151,44 @@ TEST(WrongOrder, OverlapTakesTwoTasks) {
             "3:23: `overlap` inside `overlap`\n");
 }
 
+TEST(WrongOrder, OverlapTakesTasksThatDoNotNeedEachOther) {
+  const ScheduleSetting one{.pp = 1, .microbatches = 1};
+  EXPECT_EQ(ErrorsOf("overlap { forward(0); backward(0); }", one),
+            "3:1: `overlap` takes two tasks that run side by side, and one needs the other\n"
+            "  3:11: this runs `forward(0)`\n"
+            "  3:23: this runs `backward(0)`\n");
+  EXPECT_EQ(ErrorsOf("forward(0); overlap { input_grad(0); weight_grad(0); }", one).substr(0, 5),
+            "3:13:");
+  // The turn of a V: one rank holds both stages.
+  EXPECT_EQ(
+      EvaluateText("schedule turn {\n"
+                   "place chunk 0 on rank r as stage r; place chunk 1 on rank r as stage 1;\n"
+                   "order on rank r { overlap { forward(chunk = 0); forward(chunk = 1); } } }",
+                   one)
+          .errors,
+      "3:19: `overlap` takes two tasks that run side by side, and one needs the other\n"
+      "  3:29: this runs `forward(0, chunk = 0)`\n"
+      "  3:49: this runs `forward(0, chunk = 1)`\n");
+}
+
+TEST(WrongOrder, AMicrobatchOfTheOtherPipe) {
+  const std::string both_ways =
+      "schedule both_ways {\n"
+      "place chunk 0 on rank r as stage r of pipe 0;\n"
+      "place chunk 1 on rank r as stage pp - 1 - r of pipe 1;\n"
+      "order on rank r { repeat left(forward, 1) { forward(chunk = 1); } ";
+  EXPECT_EQ(EvaluateText(both_ways + "forward(3); } }", {.pp = 1, .microbatches = 4}).errors,
+            "4:67: rank 0 runs `forward(3, chunk = 0)`, a microbatch of the other pipe\n"
+            "  4:67: chunk 0 is of pipe 0, whose microbatches go from 0 to 1\n");
+  EXPECT_EQ(
+      EvaluateText(both_ways + "forward(0, chunk = 1); } }", {.pp = 1, .microbatches = 1}).errors,
+      "4:67: rank 0 runs `forward(0, chunk = 1)`, a microbatch of the other pipe\n"
+      "  4:67: chunk 1 is of pipe 1, whose microbatches are none\n");
+  EXPECT_EQ(
+      EvaluateText(both_ways + "forward(chunk = 1); } }", {.pp = 1, .microbatches = 4}).errors,
+      "4:67: rank 0 has no `forward` of chunk 1 left here: all 2 microbatches have had theirs\n");
+}
+
 // ---- values
 // ----------------------------------------------------------------------------------------
 
