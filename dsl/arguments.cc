@@ -87,9 +87,22 @@ void ValueReader::NoteWhereSet(ast::ExpressionId id, Diagnostic& diagnostic) con
   }
 }
 
+void ValueReader::Distrust(ast::ExpressionId id) {
+  const auto& node = program_[id].node;
+  if (const auto* reference = std::get_if<ast::Reference>(&node)) {
+    scope_.Distrust(reference->name);
+  } else if (const auto* unary = std::get_if<ast::Unary>(&node)) {
+    Distrust(unary->operand);
+  } else if (const auto* binary = std::get_if<ast::Binary>(&node)) {
+    Distrust(binary->left);
+    Distrust(binary->right);
+  }
+}
+
 std::optional<int64_t> ValueReader::Integer(ast::ExpressionId id, std::string_view what,
                                             IntegerRange range) {
   const auto value = EvaluateInteger(program_, id, scope_, diagnostics_, Code(what));
+  if (!value.has_value()) Distrust(id);
   if (!value.has_value() || (*value >= range.least && *value <= range.most)) return value;
   const bool low = *value < range.least;
   Diagnostic& error = diagnostics_.Error(
@@ -97,6 +110,7 @@ std::optional<int64_t> ValueReader::Integer(ast::ExpressionId id, std::string_vi
       Code(what) + " is " + std::to_string(*value) + ": it must be at " +
           (low ? "least " + std::to_string(range.least) : "most " + std::to_string(range.most)));
   NoteWhereSet(id, error);
+  Distrust(id);
   return std::nullopt;
 }
 
@@ -112,6 +126,7 @@ std::optional<double> ValueReader::Float(ast::ExpressionId id, std::string_view 
   } else {
     diagnostics_.Error(Place(id),
                        Code(what) + " is " + std::string(Describe(*value)) + ", not a number");
+    Distrust(id);
     return std::nullopt;
   }
   if (number >= least && number <= most) return number;
@@ -119,11 +134,14 @@ std::optional<double> ValueReader::Float(ast::ExpressionId id, std::string_view 
       Place(id), Code(what) + " is " + ToString(*value) + ": it must be at " +
                      (number < least ? "least " + FloatText(least) : "most " + FloatText(most)));
   NoteWhereSet(id, error);
+  Distrust(id);
   return std::nullopt;
 }
 
 std::optional<bool> ValueReader::Boolean(ast::ExpressionId id, std::string_view what) {
-  return EvaluateBoolean(program_, id, scope_, diagnostics_, Code(what));
+  const auto value = EvaluateBoolean(program_, id, scope_, diagnostics_, Code(what));
+  if (!value.has_value()) Distrust(id);
+  return value;
 }
 
 std::optional<std::string> ValueReader::String(ast::ExpressionId id, std::string_view what) {

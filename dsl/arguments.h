@@ -41,8 +41,8 @@ struct IntegerRange {
   int64_t most = std::numeric_limits<int64_t>::max();
 };
 
-// Reads values of a kind, each empty after reporting one error. `what` names the value in messages,
-// as code: heads, `train.batch`.
+// Reads values of a kind, each empty after reporting one error; what a wrong value was computed
+// from is distrusted then. `what` names the value in messages, as code: heads, `train.batch`.
 class ValueReader {
  public:
   ValueReader(const ast::Program& program, Scope& scope, Diagnostics& diagnostics)
@@ -63,6 +63,9 @@ class ValueReader {
 
   // Adds "`heads` is set here" where the expression is nothing but a name set elsewhere.
   void NoteWhereSet(ast::ExpressionId id, Diagnostic& diagnostic) const;
+
+  // What the expression names is wrong, as was just reported (Scope::Distrust).
+  void Distrust(ast::ExpressionId id);
 
   Scope& scope() { return scope_; }
   ast::Location Place(ast::ExpressionId id) const { return program_[id].location; }

@@ -130,7 +130,9 @@ void ModelChecker::Loss(const CheckedOperation& checked, int depth) {
     Fail(checked.location, "a loss inside a `residual`: it ends the model");
     return;
   }
-  if (checked.kind == LayerOpKind::kCrossEntropy && flow_.width != model_.vocabulary) {
+  // An embedding that is missing or wrong was reported, and leaves the vocabulary unknown.
+  const bool judged = checked.kind == LayerOpKind::kCrossEntropy && model_.vocabulary > 0;
+  if (judged && flow_.width != model_.vocabulary) {
     context_.diagnostics
         .Error(checked.location, "`cross_entropy` needs a score for each of " +
                                      std::to_string(model_.vocabulary) +

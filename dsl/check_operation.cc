@@ -54,6 +54,8 @@ class SettingsReader {
     }
     CHECK(false && "a parameter of the operation");
   }
+  // The settings do not fit each other, as was reported.
+  void Fail() { ok_ = false; }
   bool ok() const { return ok_; }
 
  private:
@@ -86,7 +88,7 @@ void ReadAttention(const CheckContext& context, const ast::Operation& operation,
              "`kv_heads` is " + std::to_string(checked.kv_heads) +
                  ", which does not divide `heads` = " + std::to_string(checked.heads))
       .Note(operation.location, "each head of keys and values serves the same number of heads");
-  checked.kv_heads = checked.heads;
+  read.Fail();
 }
 
 void ReadSettings(const CheckContext& context, const ast::Operation& operation,
@@ -210,7 +212,9 @@ void ReportSetting(const CheckContext& context, const ast::Operation& operation,
   // The argument of that name, or the first, which has none where it is written plainly.
   for (const ast::Argument& argument : operation.arguments) {
     if (argument.name.has_value() && argument.name->text != name) continue;
-    ValueReader(context.program, scope, context.diagnostics).NoteWhereSet(argument.value, error);
+    ValueReader reader(context.program, scope, context.diagnostics);
+    reader.NoteWhereSet(argument.value, error);
+    reader.Distrust(argument.value);
     return;
   }
 }

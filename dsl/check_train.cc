@@ -243,6 +243,8 @@ void TrainChecker::CheckDivisions() {
 
 void TrainChecker::CheckModelFits() {
   if (!checked_.model.has_value()) {
+    // Which of those written is meant was asked already.
+    if (!context_.program.models.empty() || context_.program.model.has_value()) return;
     context_.diagnostics.Error(train_.location, "`train` needs a `model`, and there is none");
     return;
   }

@@ -16,7 +16,13 @@ void Scope::Define(const ast::Name& name, Constant value, Diagnostics& diagnosti
   order_.push_back(name.text);
 }
 
+void Scope::Distrust(const std::string& name) {
+  // A name that nobody sets is misspelt: each place is a mistake of its own.
+  if (PlaceOf(name).has_value()) distrusted_.insert(name);
+}
+
 std::optional<Constant> Scope::Lookup(std::string_view name) const {
+  if (distrusted_.count(std::string(name)) > 0) return Constant{};
   const auto entry = entries_.find(std::string(name));
   if (entry != entries_.end()) return entry->second.value;
   return outer_ == nullptr ? std::nullopt : outer_->Lookup(name);

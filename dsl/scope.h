@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "dsl/evaluator.h"
@@ -18,6 +19,10 @@ class Scope : public Environment {
 
   // Reports a name that this scope already has.
   void Define(const ast::Name& name, Constant value, Diagnostics& diagnostics);
+
+  // Where a value was reported as wrong, the name stands for an error from here on, so that what
+  // else depends on it is not reported too.
+  void Distrust(const std::string& name);
 
   std::optional<Constant> Lookup(std::string_view name) const override;
   std::vector<std::string> Names() const override;
@@ -32,6 +37,7 @@ class Scope : public Environment {
 
   const Scope* outer_;
   std::unordered_map<std::string, Entry> entries_;
+  std::unordered_set<std::string> distrusted_;
   std::vector<std::string> order_;
 };
 

@@ -56,6 +56,44 @@ TEST(CheckerErrorsTest, NamesAndLets) {
       << "a let sees what is above it, and its error is not repeated";
 }
 
+// A model whose width and vocabulary are used by name in several places.
+std::string ModelErrors(const std::string& lets, const std::string& attention = "attention(4)") {
+  return Errors("model m {\n" + lets +
+                "\nlayer a { embedding(vocab, width); }\nlayer b { residual { " + attention +
+                "; }\nresidual { linear(4 * width); gelu; linear(width); } }\n"
+                "layer c { linear(vocab); cross_entropy; } }");
+}
+
+TEST(CheckerErrorsTest, OneMistakeIsOneError) {
+  EXPECT_EQ(ModelErrors("let vocab = 16; let width = 24;"), "");
+  EXPECT_EQ(ModelErrors("let vocab = 16; let width = 0;"),
+            "3:28 `width` is 0: it must be at least 1 (`width` is set here)\n");
+  EXPECT_EQ(ModelErrors("let vocab = 16; let width = 24.5;"),
+            "3:28 `width` is a float, not an integer\n");
+  EXPECT_EQ(ModelErrors("let vocab = 16; let width = true;"),
+            "3:28 `width` is a boolean, not an integer\n");
+  EXPECT_EQ(ModelErrors("let vocab = 16; let width = 9223372036854775807 + 1;"),
+            "2:29 this sum overflows 64 bits\n");
+  EXPECT_EQ(ModelErrors("let vocab = 9223372036854775807; let width = 24;"),
+            "3:21 `vocab` is 9223372036854775807: it must be at most 2147483647 (`vocab` is set "
+            "here)\n");
+  EXPECT_EQ(ModelErrors("let vocab = 16; let width = 24;", "attention(5, kv_heads = 2)"),
+            "4:22 `kv_heads` is 2, which does not divide `heads` = 5 (each head of keys and values "
+            "serves the same number of heads)\n");
+  EXPECT_EQ(Errors("model m { layer c { linear(16); cross_entropy; } }"),
+            "1:21 the first operation of a model is `embedding`, not `linear`\n");
+}
+
+TEST(CheckerErrorsTest, TwoModelsAndNoChoiceIsOneError) {
+  const std::string model = " { layer a { embedding(16, 8); linear(16); cross_entropy; } }\n";
+  EXPECT_EQ(Errors("model a" + model + "model b" + model + kSmallTrain),
+            "2:7 several models, and none is chosen (choose one with `model NAME;`)\n");
+  EXPECT_EQ(Errors("model a" + model + "model a" + model + kSmallTrain),
+            "2:7 a second model `a` (the first is here)\n");
+  EXPECT_EQ(Errors(std::string("mesh { }") + kSmallTrain),
+            "2:1 `train` needs a `model`, and there is none\n");
+}
+
 TEST(CheckerErrorsTest, Heads) {
   EXPECT_EQ(
       Errors("model m { let heads = 7; layer a { embedding(16, 512);\n attention(heads); } }"),
