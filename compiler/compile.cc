@@ -1,6 +1,7 @@
 #include "compiler/compile.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -8,6 +9,7 @@
 
 #include "compiler/passes/passes.h"
 #include "compiler/plan/base/hash.h"
+#include "compiler/schedule/csv.h"
 #include "compiler/schedule/forward_order.h"
 #include "compiler/schedule/predict_times.h"
 #include "compiler/study.h"
@@ -80,6 +82,40 @@ TrainSpec ToSpec(const CheckedProgram& program) {
                  .optimizer = ToSpec(train.optimizer)};
   if (train.validation) spec.validation = ToSpec(*train.validation);
   return spec;
+}
+
+// What a `.sched` file says, checked, and the order that its schedule runs in.
+void ReadProgram(uint32_t file, const CompileOptions& options, Compilation& result) {
+  result.program = Parse(result.files, file, options.limits, result.diagnostics);
+  if (result.diagnostics.HasErrors()) return;
+  result.checked = Check(*result.program, options.overrides, options.limits, result.diagnostics);
+  if (!result.checked) return;
+  if (!result.checked->train) result.purpose = Compilation::Purpose::kStudy;
+  result.order = EvaluateSchedule(*result.checked, result.checked->microbatches, options.costs,
+                                  options.limits, result.diagnostics);
+}
+
+// A `.csv` file is an order already: a study on as many ranks as it has rows.
+void ReadOrder(uint32_t file, const CompileOptions& options, Compilation& result) {
+  result.purpose = Compilation::Purpose::kStudy;
+  if (!options.overrides.empty()) {
+    result.diagnostics
+        .Error(kCommandLine, "`--set` has nothing to set in a schedule that is a CSV file")
+        .Note(kCommandLine, "its rows are the ranks, and its cells name every microbatch");
+    return;
+  }
+  result.order = ParseCsv(result.files.Text(file), file, options.limits, result.diagnostics);
+  if (!result.order) return;
+  const ast::Location location{.file = file};
+  CheckedProgram study;
+  study.mesh = {{.name = "pp",
+                 .size = static_cast<int64_t>(result.order->positions.size()),
+                 .location = location},
+                {.name = "dp", .size = 1, .location = location}};
+  study.schedule.name = std::filesystem::path(result.files.Path(file)).stem().string();
+  study.schedule.location = location;
+  study.microbatches = result.order->microbatches;
+  result.checked = std::move(study);
 }
 
 // The plan's tables, before there is any instruction.
@@ -245,13 +281,11 @@ int64_t MicrobatchSamples(const CheckedProgram& program) {
 Compilation Compile(const std::string& path, const CompileOptions& options) {
   Compilation result;
   const uint32_t file = result.files.Add(path, ReadFile(path));
-  result.program = Parse(result.files, file, options.limits, result.diagnostics);
-  if (result.diagnostics.HasErrors()) return result;
-  result.checked = Check(*result.program, options.overrides, options.limits, result.diagnostics);
-  if (!result.checked) return result;
-  if (!result.checked->train) result.purpose = Compilation::Purpose::kStudy;
-  result.order = EvaluateSchedule(*result.checked, result.checked->microbatches, options.costs,
-                                  options.limits, result.diagnostics);
+  if (path.ends_with(".csv")) {
+    ReadOrder(file, options, result);
+  } else {
+    ReadProgram(file, options, result);
+  }
   if (!result.order) return result;
   const std::optional<TaskTimes> times =
       PredictTimes(*result.order, options.costs, result.diagnostics);

@@ -1,6 +1,7 @@
 // The compiler as one function: a `.sched` file in, a proven plan out, and every value between for
-// whoever wants to see it. A value is there if all before it was right; `plan` only if the verifier
-// found nothing. Tests: compile_test.cc and golden/.
+// whoever wants to see it. A `.csv` file (schedule/csv.h) is a study of the order it lists. A value
+// is there if all before it was right; `plan` only if the verifier found nothing. Tests:
+// compile_test.cc and golden/.
 #pragma once
 
 #include <functional>
@@ -32,7 +33,7 @@ struct Compilation {
   Diagnostics diagnostics;
   std::vector<Finding> findings;  // of the verifier: a bug of the compiler, or a plan too large
 
-  std::optional<ast::Program> program;
+  std::optional<ast::Program> program;  // not of a `.csv` file
   std::optional<CheckedProgram> checked;
   std::optional<TaskOrder> order;
   std::optional<CompiledModel> model;

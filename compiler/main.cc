@@ -1,11 +1,11 @@
-// ppc: checks, compiles, explains and draws `.sched` files.
+// ppc: checks, compiles, explains and draws `.sched` files, and schedules that are `.csv` files.
 //
 //   ppc check FILE            is it right? (exit 1 and messages if not)
 //   ppc FILE -o PLAN          write the plan
 //   ppc timeline FILE         predict it and draw it
 //   ppc show NAME             print a built-in schedule
-//   ppc --emit=VALUE FILE     print a value between: ast, checked, layers, tasks, after:<pass>,
-//   plan, timeline
+//   ppc --emit=VALUE FILE     print a value between: ast, checked, layers, tasks, csv,
+//   after:<pass>, plan, timeline
 #include <algorithm>
 #include <exception>
 #include <fstream>
@@ -21,6 +21,7 @@
 #include "compiler/plan/text.h"
 #include "compiler/report/summary.h"
 #include "compiler/report/timeline.h"
+#include "compiler/schedule/csv.h"
 #include "compiler/simulate/simulate.h"
 
 namespace pprun {
@@ -143,8 +144,10 @@ int Emit(const std::string& value, const std::string& path, const Options& optio
   }
   Compilation result;
   const bool proven = CompileAndReport(path, compile, result);
-  const auto print = [](const auto& there, const auto& text) {
+  const auto print = [&](const auto& there, const auto& text) {
     if (there) std::cout << text();
+    // What is right but has no such value: the syntax tree of a CSV.
+    if (!there && proven) throw std::runtime_error("`" + path + "` has no `" + value + "`");
     return there ? 0 : 1;
   };
   if (value == "ast") return print(result.program, [&] { return ToText(*result.program); });
@@ -155,6 +158,7 @@ int Emit(const std::string& value, const std::string& path, const Options& optio
     return trains ? 0 : 1;
   }
   if (value == "tasks") return print(result.order, [&] { return ToText(*result.order); });
+  if (value == "csv") return print(result.order, [&] { return ToCsv(*result.order); });
   if (value == "plan") return print(result.plan, [&] { return ToText(*result.plan); });
   if (value == "timeline") {
     if (!proven || !result.plan) return 1;
@@ -167,7 +171,7 @@ int Emit(const std::string& value, const std::string& path, const Options& optio
     return result.plan ? 0 : 1;
   }
   throw UsageError("`--emit=" + value +
-                   "` is none of ast, checked, layers, tasks, after:<pass>, plan, timeline");
+                   "` is none of ast, checked, layers, tasks, csv, after:<pass>, plan, timeline");
 }
 
 int Dispatch(const Options& options) {
@@ -190,13 +194,13 @@ int Main(int argc, char** argv) {
   Arguments arguments("ppc", "checks, compiles and draws pipeline-parallel training plans");
   arguments.Positional("COMMAND", "check, timeline or show; or, with -o or --emit, the file",
                        &options.first);
-  arguments.Positional("FILE", "a .sched file; for show, the name of a built-in schedule",
+  arguments.Positional("FILE", "a .sched or .csv file; for show, the name of a built-in schedule",
                        &options.second);
   arguments.Flag("o", "PLAN", "compile FILE and write the plan", &options.output);
   arguments.Flag("set", "NAME=VALUE", "override a mesh axis or a setting; may be repeated",
                  &options.settings);
   arguments.Flag("emit", "VALUE",
-                 "print ast, checked, layers, tasks, after:<pass>, plan or timeline",
+                 "print ast, checked, layers, tasks, csv, after:<pass>, plan or timeline",
                  &options.emit);
   arguments.Flag("cost", "F=1,B=2,...",
                  "costs of a stage's tasks F, I, W (B = I + W) and of a transfer C",
