@@ -15,36 +15,64 @@
 namespace pprun {
 namespace {
 
+// All that the clock wants of an instruction: small, since there are millions.
+struct Timed {
+  double cost = 0;
+  int32_t original = -1;  // its index in the program as planned; -1: it holds a pair together
+  int32_t event = -1;     // that it records or waits for
+  int32_t stream = 0;
+  enum class Does : uint8_t { kTakesTime, kRecords, kWaits } does = Does::kTakesTime;
+};
+
+struct TracedEvent {
+  double begin = 0;
+  double end = 0;
+  int32_t repeat = 0;
+  int32_t instruction = 0;
+};
+
 // The clocks of one position.
 struct Clock {
   int64_t rank = 0;
   int32_t repeat = 0;
-  const Program* program = nullptr;
-  const std::vector<int32_t>* original = nullptr;  // null: as it is
-  std::vector<double> costs;                       // by instruction of the original
-  std::vector<double> streams;                     // when each has done what it was given
-  std::vector<double> events;                      // when each was recorded
-  std::vector<std::vector<TraceEvent>> traced;     // by stream, in its order
-
-  // Its index in the original; -1: not of the original.
-  int32_t OriginalOf(int32_t instruction) const {
-    return original == nullptr ? instruction : (*original)[static_cast<size_t>(instruction)];
-  }
-  const Instruction& At(const Site& site) const {
-    return program->instructions[static_cast<size_t>(site.instruction)];
-  }
+  std::vector<Timed> program;
+  std::vector<double> streams;                   // when each has done what it was given
+  std::vector<double> events;                    // when each was recorded
+  std::vector<std::vector<TracedEvent>> traced;  // by stream, in its order
 };
 
-// Before anything has run.
-Clock MakeClock(const Plan& plan, PositionId position, ProgramKind program,
-                const std::vector<double>& costs) {
+// Before anything has run. `original` is null for a program as planned.
+Clock MakeClock(int64_t rank, const Position& position, const Program& program,
+                const std::vector<double>& costs, const std::vector<int32_t>* original,
+                int32_t repeats) {
   Clock clock;
-  clock.rank = FirstRankOf(plan, position);
-  clock.costs = costs;
-  clock.streams.resize(plan.positions[position.index()].streams.size());
+  clock.rank = rank;
+  clock.streams.resize(position.streams.size());
+  clock.events.resize(static_cast<size_t>(program.events));
   clock.traced.resize(clock.streams.size());
-  clock.program = &plan.positions[position.index()].programs[static_cast<size_t>(program)];
-  clock.events.resize(static_cast<size_t>(clock.program->events));
+  clock.program.reserve(program.instructions.size());
+  std::vector<size_t> traced(clock.streams.size(), 0);
+  for (size_t i = 0; i < program.instructions.size(); ++i) {
+    const Instruction& instruction = program.instructions[i];
+    Timed timed;
+    timed.original = original == nullptr ? static_cast<int32_t>(i) : (*original)[i];
+    timed.stream = instruction.stream.value;
+    if (timed.original >= 0) {
+      timed.cost = costs[static_cast<size_t>(timed.original)];
+      ++traced[instruction.stream.index()];
+    }
+    if (const Record* record = std::get_if<Record>(&instruction.operands)) {
+      timed.event = record->event.value;
+      timed.does = Timed::Does::kRecords;
+    } else if (const Wait* wait = std::get_if<Wait>(&instruction.operands)) {
+      timed.event = wait->event.value;
+      timed.does = Timed::Does::kWaits;
+    }
+    clock.program.push_back(timed);
+  }
+  for (size_t s = 0; s < traced.size(); ++s) {
+    clock.traced[s].reserve(traced[s] * static_cast<size_t>(repeats));
+  }
   return clock;
 }
 
@@ -63,27 +91,24 @@ class Simulation {
     for (const Site& site : sites) {
       Clock& clock = clocks_[site.position.index()];
       JoinBefore(clock, first_repeat_ + site.repeat);
-      const Instruction& instruction = clock.At(site);
-      start = std::max(start, clock.streams[instruction.stream.index()]);
-      if (const Wait* wait = std::get_if<Wait>(&instruction.operands)) {
-        start = std::max(start, clock.events[wait->event.index()]);
+      const Timed& timed = clock.program[static_cast<size_t>(site.instruction)];
+      start = std::max(start, clock.streams[static_cast<size_t>(timed.stream)]);
+      if (timed.does == Timed::Does::kWaits) {
+        start = std::max(start, clock.events[static_cast<size_t>(timed.event)]);
       }
-      const int32_t original = clock.OriginalOf(site.instruction);
-      if (original >= 0) cost = std::max(cost, clock.costs[static_cast<size_t>(original)]);
+      cost = std::max(cost, timed.cost);
     }
     const double end = start + cost;
     for (const Site& site : sites) {
       Clock& clock = clocks_[site.position.index()];
-      const Instruction& instruction = clock.At(site);
-      const size_t on = instruction.stream.index();
-      const int32_t original = clock.OriginalOf(site.instruction);
-      if (original >= 0) {
-        clock.traced[on].push_back(
-            {clock.rank, program_, clock.repeat, original, clock.streams[on], end});
+      const Timed& timed = clock.program[static_cast<size_t>(site.instruction)];
+      const size_t on = static_cast<size_t>(timed.stream);
+      if (timed.original >= 0) {
+        clock.traced[on].push_back({clock.streams[on], end, clock.repeat, timed.original});
       }
       clock.streams[on] = end;
-      if (const Record* record = std::get_if<Record>(&instruction.operands)) {
-        clock.events[record->event.index()] = end;
+      if (timed.does == Timed::Does::kRecords) {
+        clock.events[static_cast<size_t>(timed.event)] = end;
       }
     }
   }
@@ -101,7 +126,7 @@ class Simulation {
     std::ranges::sort(clocks_, {}, &Clock::rank);
     size_t events = 0;
     for (const Clock& clock : clocks_) {
-      for (const std::vector<TraceEvent>& stream : clock.traced) events += stream.size();
+      for (const std::vector<TracedEvent>& stream : clock.traced) events += stream.size();
     }
     Trace trace;
     trace.events.reserve(events);
@@ -118,23 +143,24 @@ class Simulation {
   }
 
   // By begin, then as issued. A stream's events are so already.
-  static void MergeStreams(Clock& clock, std::vector<TraceEvent>& merged) {
+  void MergeStreams(Clock& clock, std::vector<TraceEvent>& merged) const {
     std::vector<size_t> next(clock.traced.size(), 0);
-    const auto key = [](const TraceEvent& event) {
+    const auto key = [](const TracedEvent& event) {
       return std::tuple(event.begin, event.repeat, event.instruction);
     };
     for (;;) {
-      const TraceEvent* first = nullptr;
+      const TracedEvent* first = nullptr;
       size_t from = 0;
       for (size_t s = 0; s < next.size(); ++s) {
         if (next[s] == clock.traced[s].size()) continue;
-        const TraceEvent& event = clock.traced[s][next[s]];
+        const TracedEvent& event = clock.traced[s][next[s]];
         if (first != nullptr && key(*first) <= key(event)) continue;
         first = &event;
         from = s;
       }
       if (first == nullptr) break;
-      merged.push_back(*first);
+      merged.push_back(
+          {clock.rank, program_, first->repeat, first->instruction, first->begin, first->end});
       ++next[from];
     }
     clock.traced.clear();
@@ -166,32 +192,37 @@ Trace Simulate(const Plan& plan, ProgramKind program, const CostModel& model, in
                Barrier barrier) {
   const GlobalNorm norm = barrier == Barrier::kOff ? GlobalNorm::kLeftOut : GlobalNorm::kKept;
   std::vector<PlannedTasks> tasks;
-  std::vector<Clock> clocks;
+  std::vector<std::vector<double>> costs;
   for (size_t p = 0; p < plan.positions.size(); ++p) {
     const PositionId position(static_cast<int64_t>(p));
     tasks.push_back(TasksOf(plan.positions[p], program));
-    clocks.push_back(MakeClock(plan, position, program,
-                               InstructionCosts(plan, position, program, tasks.back(), model)));
+    costs.push_back(InstructionCosts(plan, position, program, tasks.back(), model));
   }
-  if (!NeedsArranging(plan, program, tasks, norm)) {
+  // `as` is the plan, or the program arranged.
+  const auto run = [&](const Plan& as, const std::vector<std::vector<int32_t>>* original,
+                       Trace& trace) {
+    std::vector<Clock> clocks;
+    for (size_t p = 0; p < as.positions.size(); ++p) {
+      const Position& position = as.positions[p];
+      clocks.push_back(MakeClock(FirstRankOf(plan, PositionId(static_cast<int64_t>(p))), position,
+                                 position.programs[static_cast<size_t>(program)], costs[p],
+                                 original == nullptr ? nullptr : &(*original)[p], repeats));
+    }
     Simulation simulation(program, std::move(clocks));
-    CHECK(RunToEnd(plan, program, repeats, barrier, simulation));
-    return std::move(simulation).Finish();
+    if (!RunToEnd(as, program, repeats, barrier, simulation)) return false;
+    trace = std::move(simulation).Finish();
+    return true;
+  };
+  Trace trace;
+  if (!NeedsArranging(plan, program, tasks, norm)) {
+    CHECK(run(plan, nullptr, trace));
+    return trace;
   }
   // A plan that is proven as it is may still hang where a pair has to start together: one half
   // then needs what follows the other. Such a pair is none, and its halves run by themselves.
   for (const Pairs pairs : {Pairs::kTogether, Pairs::kApart}) {
     const ArrangedProgram arranged = Arrange(plan, program, tasks, pairs, norm);
-    std::vector<Clock> own = clocks;
-    for (size_t p = 0; p < own.size(); ++p) {
-      own[p].program = &arranged.plan.positions[p].programs[static_cast<size_t>(program)];
-      own[p].original = &arranged.original[p];
-      own[p].events.resize(static_cast<size_t>(own[p].program->events));
-    }
-    Simulation simulation(program, std::move(own));
-    if (RunToEnd(arranged.plan, program, repeats, barrier, simulation)) {
-      return std::move(simulation).Finish();
-    }
+    if (run(arranged.plan, &arranged.original, trace)) return trace;
   }
   CHECK(false);
 }

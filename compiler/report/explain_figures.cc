@@ -1,0 +1,26 @@
+#include "compiler/report/explain_figures.h"
+
+#include "compiler/report/numbers.h"
+
+namespace pprun {
+
+Figures PredictFigures(const Plan& plan, const PredictionOptions& options) {
+  const Trace trace =
+      Simulate(plan, ProgramKind::kStep, options.model, options.steps, options.barrier);
+  return Summarise(plan, trace, kAllRepeats);
+}
+
+std::string FiguresText(const Figures& figures) {
+  std::string text = "makespan " + Compact(figures.makespan) + ", work " + Compact(figures.work) +
+                     ", span " + Compact(figures.span) + "; bubble " +
+                     Percent(figures.bubble_of_makespan) + " of the makespan, " +
+                     Percent(figures.bubble_of_span) + " of the span\n";
+  for (size_t i = 0; i < figures.ranks.size(); ++i) {
+    text += "rank " + std::to_string(figures.ranks[i]) + ": busy " + Compact(figures.busy[i]) +
+            ", at most " + Counted(figures.peak_activations[i], "live activation") + " and " +
+            Counted(figures.peak_weight_buffers[i], "weight buffer") + "\n";
+  }
+  return text;
+}
+
+}  // namespace pprun

@@ -1,0 +1,24 @@
+// The figures of a prediction, as `ppc simulate` prints them. Tests: explain_figures_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "compiler/plan/plan.h"
+#include "compiler/simulate/simulate.h"
+
+namespace pprun {
+
+struct PredictionOptions {
+  CostModel model;
+  int32_t steps = 1;  // one after the other; the figures are of all together
+  Barrier barrier = Barrier::kAsPlanned;
+};
+
+// The plan must be proven. Throws as Simulate does.
+Figures PredictFigures(const Plan& plan, const PredictionOptions& options);
+
+// A line of totals and one a rank; FiguresJson has the same as JSON.
+std::string FiguresText(const Figures& figures);
+
+}  // namespace pprun
