@@ -217,7 +217,9 @@ void TrainChecker::ReadNames() {
                     {{"family", CallParameter::Need::kRequired}}, context_.diagnostics);
   if (!bound.has_value()) return;
   const auto family = reader_.Word((*bound)[0], "huggingface", {"gpt2", "llama"});
-  if (family.has_value()) train_.names = "huggingface(" + *family + ")";
+  if (!family.has_value()) return;
+  train_.names = "huggingface(" + *family + ")";
+  train_.names_location = written.location;
 }
 
 void TrainChecker::CheckDivisions() {

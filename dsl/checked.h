@@ -131,6 +131,7 @@ struct CheckedTrain {
   int64_t validate_every = 0;
   int64_t validate_batches = 0;
   std::string names;  // "huggingface(gpt2)", "huggingface(llama)" or empty: pprun's own
+  ast::Location names_location;
   ast::Location location;
 };
 

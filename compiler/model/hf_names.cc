@@ -176,34 +176,78 @@ std::optional<Family> FamilyNamed(const std::string& names) {
   return std::nullopt;
 }
 
-}  // namespace
-
-void NameExports(const CheckedProgram& program, CompiledModel& model) {
-  const std::optional<Family> family = FamilyNamed(program.train->names);
+// By instance; empty where the family has no such layer.
+std::vector<std::optional<LayerExports>> FamilyExports(const CheckedProgram& program,
+                                                       const CompiledModel& model, Family family) {
+  std::vector<std::optional<LayerExports>> all;
   int64_t blocks = 0;
   for (const CompiledInstance& instance : model.instances) {
     const CheckedLayer& layer = program.model->layers[static_cast<size_t>(instance.layer)];
-    std::optional<LayerExports> exports;
-    if (family) {
-      exports = Block(layer, *family, blocks);
-      if (exports) {
-        ++blocks;
-      } else {
-        exports = Embedding(layer, *family);
-      }
-      if (!exports) exports = Head(layer, *family);
+    std::optional<LayerExports> exports = Block(layer, family, blocks);
+    if (exports) {
+      ++blocks;
+    } else {
+      exports = Embedding(layer, family);
     }
-    for (const ParameterUse& use : instance.parameters) {
+    if (!exports) exports = Head(layer, family);
+    all.push_back(std::move(exports));
+  }
+  return all;
+}
+
+// Null if the family has no name for it.
+const std::vector<ExportPart>* FindParts(const std::optional<LayerExports>& exports,
+                                         const CompiledInstance& instance,
+                                         const Parameter& parameter) {
+  if (!exports) return nullptr;
+  const auto found = exports->find(parameter.name.substr(instance.name.size() + 1));
+  return found == exports->end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+void NameExports(const CheckedProgram& program, CompiledModel& model) {
+  for (Parameter& parameter : model.parameters) {
+    parameter.exports = {
+        {.name = parameter.name, .row_begin = 0, .row_end = parameter.type.shape[0]}};
+  }
+  const std::optional<Family> family = FamilyNamed(program.train->names);
+  if (!family) return;
+  const auto exports = FamilyExports(program, model, *family);
+  for (size_t i = 0; i < model.instances.size(); ++i) {
+    for (const ParameterUse& use : model.instances[i].parameters) {
       // A tied use is saved under the table's name.
       if (use.use != 0) continue;
       Parameter& parameter = model.parameters[use.parameter.index()];
-      parameter.exports = {
-          {.name = parameter.name, .row_begin = 0, .row_end = parameter.type.shape[0]}};
-      if (!exports) continue;
-      const auto found = exports->find(parameter.name.substr(instance.name.size() + 1));
-      if (found != exports->end()) parameter.exports = found->second;
+      const auto* parts = FindParts(exports[i], model.instances[i], parameter);
+      if (parts != nullptr) parameter.exports = *parts;
     }
   }
+}
+
+std::optional<std::string> FindUnnamed(const CheckedProgram& program, const CompiledModel& model) {
+  const std::optional<Family> family = FamilyNamed(program.train->names);
+  if (!family) return std::nullopt;
+  const auto exports = FamilyExports(program, model, *family);
+  for (size_t i = 0; i < model.instances.size(); ++i) {
+    for (const ParameterUse& use : model.instances[i].parameters) {
+      const Parameter& parameter = model.parameters[use.parameter.index()];
+      if (use.use != 0 || FindParts(exports[i], model.instances[i], parameter)) continue;
+      return parameter.name;
+    }
+  }
+  return std::nullopt;
+}
+
+void CheckNames(const CheckedProgram& program, const CompiledModel& model,
+                Diagnostics& diagnostics) {
+  const std::optional<std::string> unnamed = FindUnnamed(program, model);
+  if (!unnamed) return;
+  const ast::Location place = program.train->names_location;
+  diagnostics
+      .Error(place, "`" + program.train->names + "` has no name for `" + *unnamed +
+                        "`: the model is not of that family")
+      .Note(place, "without `names` weights are saved under their own names");
 }
 
 }  // namespace pprun

@@ -86,5 +86,45 @@ TEST(HuggingFaceNames, WhatIsNotRecognisedKeepsItsName) {
   EXPECT_EQ(other["head.linear.weight"], Names{"head.linear.weight 0..11"});
 }
 
+std::string Unnamed(CheckedProgram program, const std::string& names) {
+  program.train->names = names;
+  return FindUnnamed(program, CompileModel(program, 1)).value_or("");
+}
+
+TEST(HuggingFaceNames, EveryParameterOfTheFamilyHasAName) {
+  EXPECT_EQ(Unnamed(TinyGpt({}), "huggingface(gpt2)"), "");
+  EXPECT_EQ(Unnamed(TinyGpt({.tied = "embed"}), "huggingface(gpt2)"), "");
+  EXPECT_EQ(Unnamed(TinyLlama({}), "huggingface(llama)"), "");
+  EXPECT_EQ(Unnamed(TinyLlama({}), ""), "") << "pprun's own names fit every model";
+}
+
+TEST(HuggingFaceNames, TheFirstParameterWithoutANameIsFound) {
+  EXPECT_EQ(Unnamed(TinyLlama({}), "huggingface(gpt2)"), "embed.embedding.weight");
+  EXPECT_EQ(Unnamed(TinyGpt({}), "huggingface(llama)"), "embed.embedding.weight");
+  CheckedProgram program = TinyGpt({});
+  // Without its first residual a block is none of GPT-2's.
+  std::vector<CheckedOperation>& block = program.model->layers[1].operations;
+  block.erase(block.begin());
+  EXPECT_EQ(Unnamed(program, "huggingface(gpt2)"), "block[0].layer_norm1.weight");
+}
+
+TEST(HuggingFaceNames, AModelOfAnotherFamilyIsReportedWhereTheNamesAreWritten) {
+  CheckedProgram program = TinyLlama({});
+  program.train->names = "huggingface(gpt2)";
+  program.train->names_location = {.file = 0, .begin = 40, .end = 57};
+  Diagnostics diagnostics;
+  CheckNames(program, CompileModel(program, 1), diagnostics);
+  ASSERT_EQ(diagnostics.errors(), 1);
+  EXPECT_EQ(diagnostics.all()[0].location.begin, 40u);
+  EXPECT_EQ(
+      diagnostics.all()[0].message,
+      "`huggingface(gpt2)` has no name for `embed.embedding.weight`: the model is not of that "
+      "family");
+  program.train->names = "huggingface(llama)";
+  Diagnostics none;
+  CheckNames(program, CompileModel(program, 1), none);
+  EXPECT_FALSE(none.HasErrors());
+}
+
 }  // namespace
 }  // namespace pprun
