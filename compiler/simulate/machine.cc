@@ -1,10 +1,8 @@
 #include "compiler/simulate/machine.h"
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <iterator>
-#include <set>
 #include <sstream>
 #include <stdexcept>
 

@@ -1,7 +1,6 @@
 #include "compiler/simulate/profile.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <utility>
 #include <variant>
