@@ -22,10 +22,10 @@ struct Override {
 
 // Bounds on hostile or mistaken input; passing one is an error that names the limit.
 struct Limits {
-  size_t source_bytes = 4 << 20;     // of one file
-  int nesting = 256;                 // of brackets and operators
-  int64_t unrolled_tasks = 4 << 20;  // of a schedule over all ranks
-  int64_t evaluation_steps = 64 << 20;
+  size_t source_bytes = 4 << 20;         // of one file
+  int nesting = 256;                     // of brackets and operators
+  int64_t unrolled_tasks = 4 << 20;      // of a schedule over all ranks
+  int64_t evaluation_steps = 256 << 20;  // some sixty a task, more than any built-in schedule takes
   int64_t ranks = 1 << 20;
   int64_t layers = 1 << 16;  // of a model, repetitions counted
   int imports = 64;

@@ -16,11 +16,12 @@ struct Costs {
   int64_t i = 1;
   int64_t w = 1;
   std::optional<int64_t> pair = {};
+  int64_t transfer = 0;
 
   int64_t b() const { return i + w; }
   int64_t fb() const { return pair.value_or(f + b()); }
   TaskCosts table() const {
-    TaskCosts costs{.forward = {f}, .input_grad = {i}, .weight_grad = {w}};
+    TaskCosts costs{.forward = {f}, .input_grad = {i}, .weight_grad = {w}, .transfer = transfer};
     if (pair) costs.pair = {*pair};
     return costs;
   }
@@ -160,6 +161,24 @@ TEST(LibraryFigures, EagerOneForwardOneBackward) {
           {.costs = kAny, .bubble = FullBubble, .peak = [](const Case& c, int64_t r) {
              return std::min(c.m, 2 * (c.p - 1 - r) + 1);
            }});
+}
+
+// With a transfer a quarter as long as a forward, 1F1B waits for one in every microbatch; the eager
+// warm-up hides all but those of the first and the last.
+TEST(LibraryFigures, EagerHidesTransfers) {
+  const Library library;
+  const Costs still{.f = 4, .i = 4, .w = 4};
+  const Costs moving{.f = 4, .i = 4, .w = 4, .transfer = 1};
+  for (int64_t p = 3; p <= 8; ++p) {
+    for (int64_t m : {2 * p, 4 * p}) {
+      const LibrarySetting setting{.pp = p, .microbatches = m};
+      const TaskOrder eager = library.Evaluate("eager_one_f_one_b", setting).order;
+      const TaskOrder plain = library.Evaluate("one_f_one_b", setting).order;
+      const int64_t ideal = FiguresOf(plain, still).makespan;
+      EXPECT_EQ(FiguresOf(eager, moving).makespan, ideal + 2 * (p - 1));
+      EXPECT_GE(FiguresOf(plain, moving).makespan, ideal + m);
+    }
+  }
 }
 
 TEST(LibraryFigures, InterleavedOneForwardOneBackward) {
