@@ -21,6 +21,7 @@ namespace pprun {
 
 struct CompileOptions {
   std::vector<Override> overrides;
+  std::string schedule;  // in place of the file's choice, if not empty
   Limits limits;
   TaskCosts costs;  // by which transfers are ordered, and what `greedy` weighs
   VerifyOptions verify;
@@ -54,11 +55,9 @@ struct Compilation {
   std::string Messages() const;
 };
 
-// What `--set NAME=VALUE` gave, for both programs. Throws std::invalid_argument.
-std::vector<Override> ParseOverrides(const std::vector<std::string>& settings);
-
-// Samples of a microbatch on one replica.
-int64_t MicrobatchSamples(const CheckedProgram& program);
+// What `--set NAME=VALUE` gave, for both programs; `schedule` names the schedule that takes the
+// place of the file's. Throws std::invalid_argument.
+void ApplySettings(const std::vector<std::string>& settings, CompileOptions& options);
 
 // Throws std::runtime_error if the file cannot be read.
 Compilation Compile(const std::string& path, const CompileOptions& options);

@@ -53,7 +53,7 @@ struct Flags {
 // The compiler has verified what it returns.
 Plan LoadSource(const Flags& flags) {
   CompileOptions options;
-  options.overrides = ParseOverrides(flags.settings);
+  ApplySettings(flags.settings, options);
   Compilation compilation = Compile(flags.plan, options);
   std::cerr << compilation.Messages();
   if (!compilation.Ok()) throw Reported();

@@ -78,6 +78,11 @@ Plan ReadPlanFile(const std::string& path) {
   }
 }
 
+bool IsPlanFile(std::string_view bytes) {
+  return bytes.size() >= file_detail::kMagic.size() &&
+         std::memcmp(bytes.data(), file_detail::kMagic.data(), file_detail::kMagic.size()) == 0;
+}
+
 uint64_t Digest(const Plan& plan) { return HashBytes(Serialise(plan)); }
 
 }  // namespace pprun

@@ -9,6 +9,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/plan/plan.h"
@@ -32,6 +33,9 @@ void SealPlanFile(std::span<std::byte> file);
 // path.
 void WritePlanFile(const std::string& path, const Plan& plan);
 Plan ReadPlanFile(const std::string& path);
+
+// Whether these are the first bytes of a plan file, damaged or not.
+bool IsPlanFile(std::string_view bytes);
 
 // Identifies a plan: equal on all ranks that run it.
 uint64_t Digest(const Plan& plan);

@@ -1,5 +1,6 @@
 // Compile: from a file to a proven plan, what stops it on the way, and what the plan holds.
 #include "compiler/compile.h"
+#include "compiler/make_draft.h"
 
 #include <gtest/gtest.h>
 

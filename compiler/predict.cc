@@ -1,0 +1,69 @@
+#include "compiler/predict.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace pprun {
+namespace {
+
+// Room for what rounding to integers loses: a thousandth of the largest cost.
+constexpr double kLargest = 1000;
+
+double Largest(const CostTable& table) {
+  double largest = table.transfer;
+  for (const std::vector<double>* list :
+       {&table.forward, &table.input_grad, &table.weight_grad, &table.pair}) {
+    for (double cost : *list) largest = std::max(largest, cost);
+  }
+  return largest;
+}
+
+Barrier BarrierNamed(const std::string& name) {
+  if (name == "as_planned") return Barrier::kAsPlanned;
+  if (name == "on") return Barrier::kOn;
+  if (name == "off") return Barrier::kOff;
+  throw std::invalid_argument("`--barrier " + name + "` is none of on, off, as_planned");
+}
+
+}  // namespace
+
+CostModel ModelOf(const PredictOptions& options) {
+  const int given = int{options.costs.has_value()} + int{options.machine.has_value()} +
+                    int{options.profile.has_value()};
+  if (given > 1) throw std::invalid_argument("give one of `--cost`, `--machine` and `--profile`");
+  if (options.costs) return ParseCosts(*options.costs);
+  if (options.machine) return MachineNamed(*options.machine);
+  if (options.profile) return ReadProfile(*options.profile);
+  return CostTable{};
+}
+
+TaskCosts TaskCostsOf(const CostModel& model) {
+  const CostTable* table = std::get_if<CostTable>(&model);
+  if (table == nullptr) return {};
+  const double largest = Largest(*table);
+  if (largest <= 0) return {};
+  // A task costs one at least, so that what depends on it starts later.
+  const auto list = [&](const std::vector<double>& costs) {
+    std::vector<int64_t> result;
+    for (double cost : costs) {
+      result.push_back(std::max<int64_t>(std::llround(cost / largest * kLargest), 1));
+    }
+    return result;
+  };
+  return {.forward = list(table->forward),
+          .input_grad = list(table->input_grad),
+          .weight_grad = list(table->weight_grad),
+          .pair = list(table->pair),
+          .transfer = std::llround(table->transfer / largest * kLargest)};
+}
+
+Trace Predict(const Plan& plan, const PredictOptions& options) {
+  if (options.steps < 1 || options.steps > 10000) {
+    throw std::invalid_argument("`--steps` is from 1 to 10,000");
+  }
+  return Simulate(plan, ProgramKind::kStep, ModelOf(options), static_cast<int32_t>(options.steps),
+                  BarrierNamed(options.barrier));
+}
+
+}  // namespace pprun

@@ -1,0 +1,30 @@
+// What the commands that predict share: the cost model that the command line names, and the unit
+// costs by which the compiler orders transfers under it. Tests: predict_test.cc.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "compiler/schedule/task_order.h"
+#include "compiler/simulate/simulate.h"
+
+namespace pprun {
+
+struct PredictOptions {
+  std::optional<std::string> costs;    // --cost F=1,B=2
+  std::optional<std::string> machine;  // --machine h100
+  std::optional<std::string> profile;  // --profile FILE
+  int64_t steps = 1;
+  std::string barrier = "as_planned";  // or on, off
+};
+
+// At most one of the three may be given; unit costs if none is. Throws std::invalid_argument.
+CostModel ModelOf(const PredictOptions& options);
+
+// The table's costs as integers, in thousandths of the largest; unit costs of any other model.
+TaskCosts TaskCostsOf(const CostModel& model);
+
+// The step, `steps` times in a row. Throws std::invalid_argument.
+Trace Predict(const Plan& plan, const PredictOptions& options);
+
+}  // namespace pprun
