@@ -4,7 +4,8 @@
 // What holds of the output: slices of one thread nest (a task contains the runs of its layers,
 // nothing else overlaps, whatever the clocks measured), and both ends of every arrow are on slices.
 // A send, a recv or a collective is drawn from when its partners were there; how long it waited for
-// them, and for events, is among its arguments. Tests: chrome_trace_test.cc.
+// them, and for events, is among its arguments. The events as they were are kept beside the slices
+// (read_trace.h). Tests: chrome_trace_test.cc.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -17,7 +18,8 @@
 
 #include "compiler/plan/base/json.h"
 #include "compiler/plan/semantics.h"
-#include "compiler/plan/text.h"
+#include "compiler/report/instruction_text.h"
+#include "compiler/report/read_trace.h"
 #include "compiler/report/timeline.h"
 #include "compiler/report/tracks.h"
 
@@ -97,15 +99,6 @@ class Object {
   std::string text_ = "{";
 };
 
-// Our texts align their columns; a line of its own has nothing to align with.
-std::string WithSingleSpaces(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (c != ' ' || (!result.empty() && result.back() != ' ')) result += c;
-  }
-  return result;
-}
-
 bool SameTask(const TracedInstruction& a, const TracedInstruction& b) {
   const Run* one = std::get_if<Run>(&a.instruction->operands);
   const Run* other = std::get_if<Run>(&b.instruction->operands);
@@ -120,16 +113,14 @@ class Writer {
   Writer(std::ostream& out, const Plan& plan, const Trace& trace)
       : out_(out),
         plan_(plan),
+        trace_(trace),
         kind_(trace.kind),
         tracks_(TracksOf(plan, trace)),
         // A unit of a predicted trace is shown as a millisecond.
         nanoseconds_(trace.kind == Trace::Kind::kPredicted ? 1e6 : 1e9) {}
 
   void Write() {
-    Object about;
-    about.String("plan", plan_.name).String("schedule", plan_.schedule);
-    about.String("kind", kind_ == Trace::Kind::kPredicted ? "predicted" : "measured");
-    out_ << R"({"displayTimeUnit":"ms","otherData":)" << about.Text() << R"(,"traceEvents":[)";
+    out_ << R"({"displayTimeUnit":"ms","traceEvents":[)";
     int64_t rank = -1;
     for (const Track& track : tracks_.tracks) {
       if (track.rank != rank) NameRank(track.rank);
@@ -137,7 +128,13 @@ class Writer {
       NameStream(track);
       WriteTrack(track);
     }
-    out_ << "\n]}\n";
+    // Viewers stop at what they do not know, so it comes last.
+    Object about;
+    about.String("plan", plan_.name).String("schedule", plan_.schedule);
+    about.String("kind", kind_ == Trace::Kind::kPredicted ? "predicted" : "measured");
+    std::string events;
+    AppendTraceMember(events, plan_, trace_);
+    out_ << "\n],\n\"otherData\":" << about.Text() << ",\n" << events << "}\n";
   }
 
  private:
@@ -263,10 +260,10 @@ class Writer {
   // Anything but a run: a transfer, a collective, or what keeps a stream busy beside tasks.
   void WriteOther(const Track& track, const Slice& slice) {
     const Instruction& instruction = *slice.traced->instruction;
-    const std::string text = ToText(plan_, PositionOf(track.rank), instruction);
+    const std::string text = InstructionText(plan_, PositionOf(track.rank), instruction);
     std::string name = text.substr(0, text.find(' '));
     Object arguments = Arguments(slice);
-    arguments.String("instruction", WithSingleSpaces(text));
+    arguments.String("instruction", text);
 
     const Send* send = std::get_if<Send>(&instruction.operands);
     const Recv* recv = std::get_if<Recv>(&instruction.operands);
@@ -300,6 +297,7 @@ class Writer {
 
   std::ostream& out_;
   const Plan& plan_;
+  const Trace& trace_;
   const Trace::Kind kind_;
   const Tracks tracks_;
   const double nanoseconds_;  // in a unit of the trace

@@ -65,7 +65,6 @@ RankRows RankRowsOf(const Plan& plan, const Trace& trace, std::optional<int64_t>
   result.begin = kInfinity;
   result.end = -kInfinity;
   std::map<int64_t, RankRow> rows;
-  double work = 0;
   for (size_t step = 0; step < result.repeats.size(); ++step) {
     for (const Row& row : RowsOf(plan, trace, result.repeats[step])) {
       RankRow& target = rows[row.rank];
@@ -78,8 +77,6 @@ RankRows RankRowsOf(const Plan& plan, const Trace& trace, std::optional<int64_t>
         result.end = std::max(result.end, box.end);
       }
     }
-    // Runs of the step do not overlap on a rank.
-    work += Summarise(plan, trace, result.repeats[step]).work;
   }
   std::vector<Row> named;
   for (auto& [rank, row] : rows) {
@@ -94,7 +91,7 @@ RankRows RankRowsOf(const Plan& plan, const Trace& trace, std::optional<int64_t>
   }
   const std::vector<std::string> labels = LabelsOf(plan, trace, named);
   for (size_t i = 0; i < labels.size(); ++i) result.rows[i].label = labels[i];
-  result.bubble = 1 - work / (result.end - result.begin);
+  result.bubble = Summarise(plan, trace, repeat.value_or(kAllRepeats)).bubble_of_makespan;
   return result;
 }
 

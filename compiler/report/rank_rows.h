@@ -36,7 +36,7 @@ struct RankRows {
   std::vector<int64_t> repeats;  // shown, ascending
   double begin = 0;              // of the first task
   double end = 0;                // of the last
-  double bubble = 0;             // 1 - mean time of tasks / (end - begin)
+  double bubble = 0;             // Figures::bubble_of_makespan
 };
 
 // Without `repeat`, all runs of the step that the trace has.

@@ -1,0 +1,52 @@
+// What was predicted beside what was measured: rank by rank, with the causes of idle time, and
+// instruction by instruction. A rank is compared with the prediction of its position, which stands
+// for all replicas. Tests: compare_traces_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/plan/plan.h"
+#include "compiler/plan/trace.h"
+#include "compiler/report/idle.h"
+
+namespace pprun {
+
+struct TraceCompareOptions {
+  // What a unit of the prediction is: as many seconds as make both do the same work, or a second.
+  enum class Unit : uint8_t { kSameWork, kSecond } unit = Unit::kSameWork;
+  // Of the text: a line for every kind of instruction, or below them one for every instruction.
+  enum class Detail : uint8_t { kKinds, kInstructions } detail = Detail::kKinds;
+  std::optional<int64_t> repeat;  // the measured run of the step; without it the last
+};
+
+// Times in seconds, from the first task of its run.
+struct ComparedInstruction {
+  int64_t rank = 0;
+  int32_t instruction = 0;  // in the step of the rank's position
+  double predicted_begin = 0, predicted_end = 0;
+  double measured_begin = 0, measured_end = 0;
+};
+
+struct TraceComparison {
+  double unit = 1;  // seconds of a unit of the prediction
+  int64_t repeat = 0;
+  RunTimes predicted;  // in seconds; of the ranks that the measured trace has
+  RunTimes measured;
+  std::vector<ComparedInstruction> instructions;  // by rank, then instruction; in both traces
+};
+
+// Throws std::runtime_error where a trace has no such run of the step.
+TraceComparison Compare(const Plan& plan, const Trace& predicted, const Trace& measured,
+                        const TraceCompareOptions& options);
+
+// The comparison as text.
+std::string CompareTraces(const Plan& plan, const Trace& predicted, const Trace& measured,
+                          const TraceCompareOptions& options);
+
+// The rank whose prediction stands for `rank`: of its position, all other coordinates zero.
+int64_t PredictedRankOf(const Plan& plan, int64_t rank);
+
+}  // namespace pprun

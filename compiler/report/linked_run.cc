@@ -1,0 +1,81 @@
+#include "compiler/report/linked_run.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <variant>
+
+#include "compiler/report/tracks.h"
+
+namespace pprun {
+
+LinkedRun LinkRun(const Plan& plan, const Trace& trace, int64_t repeat) {
+  Trace step = {.kind = trace.kind, .events = {}};
+  for (const TraceEvent& event : trace.events) {
+    if (event.program == ProgramKind::kStep && event.repeat == repeat) step.events.push_back(event);
+  }
+  const Tracks tracks = TracksOf(plan, step);
+  LinkedRun run;
+  run.meetings.resize(tracks.rendezvous.size());
+  std::map<std::pair<int64_t, EventId>, int32_t> records;
+  for (const Track& track : tracks.tracks) {
+    int32_t previous = -1;
+    for (const TracedInstruction& traced : track.events) {
+      const auto index = static_cast<int32_t>(run.events.size());
+      run.events.push_back({.event = *traced.event,
+                            .instruction = traced.instruction,
+                            .previous = previous,
+                            .meeting = static_cast<int32_t>(traced.rendezvous)});
+      previous = index;
+      if (traced.rendezvous >= 0) {
+        const auto meeting = static_cast<size_t>(traced.rendezvous);
+        run.meetings[meeting].participants.push_back(index);
+        run.meetings[meeting].met = tracks.rendezvous[meeting].start;
+      }
+      if (const Record* record = std::get_if<Record>(&traced.instruction->operands)) {
+        records[{track.rank, record->event}] = index;
+      }
+    }
+  }
+  for (LinkedEvent& linked : run.events) {
+    const Wait* wait = std::get_if<Wait>(&linked.instruction->operands);
+    if (wait == nullptr) continue;
+    const auto record = records.find({linked.event.rank, wait->event});
+    if (record != records.end()) linked.record = record->second;
+  }
+  return run;
+}
+
+std::vector<CriticalStep> CriticalPath(const LinkedRun& run) {
+  std::vector<CriticalStep> path;
+  if (run.events.empty()) return path;
+  const auto end_of = [&](int32_t index) {
+    return run.events[static_cast<size_t>(index)].event.end;
+  };
+  const auto last = std::ranges::max_element(
+      run.events, {}, [](const LinkedEvent& linked) { return linked.event.end; });
+  auto at = static_cast<int32_t>(last - run.events.begin());
+  // Clocks that disagree could make a circle of what is a chain: no path is longer than the run.
+  for (size_t steps = 0; at >= 0 && steps < run.events.size(); ++steps) {
+    const LinkedEvent& linked = run.events[static_cast<size_t>(at)];
+    int32_t before = linked.previous;
+    const auto consider = [&](int32_t other) {
+      if (other >= 0 && (before < 0 || end_of(other) > end_of(before))) before = other;
+    };
+    if (linked.record >= 0) consider(linked.record);
+    if (linked.meeting >= 0) {
+      const LinkedMeeting& meeting = run.meetings[static_cast<size_t>(linked.meeting)];
+      for (const int32_t other : meeting.participants) {
+        consider(run.events[static_cast<size_t>(other)].previous);
+      }
+    }
+    double begin = linked.event.begin;
+    if (before >= 0) begin = std::max(begin, std::min(end_of(before), linked.event.end));
+    if (linked.event.end > begin) path.push_back({at, begin, linked.event.end});
+    at = before;
+  }
+  std::ranges::reverse(path);
+  return path;
+}
+
+}  // namespace pprun

@@ -1,0 +1,132 @@
+#include "compiler/report/compare_traces.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "compiler/report/instruction_text.h"
+#include "compiler/simulate/simulate.h"
+#include "tests/simulate/pipeline_plan.h"
+
+namespace pprun {
+namespace {
+
+using testing::OneForwardOneBackward;
+using testing::PipelinePlan;
+
+// The prediction with other costs, in milliseconds, on every replica, as steps 4 and 5.
+Trace Measured(const Plan& plan, const std::string& costs) {
+  Trace trace = {.kind = Trace::Kind::kMeasured, .events = {}};
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts(costs), 2);
+  for (int64_t rank = 0; rank < plan.Ranks(); ++rank) {
+    for (TraceEvent event : predicted.events) {
+      if (event.rank != PredictedRankOf(plan, rank)) continue;
+      event.rank = rank;
+      event.repeat += 4;
+      event.begin *= 1e-3;
+      event.end *= 1e-3;
+      trace.events.push_back(event);
+    }
+  }
+  return trace;
+}
+
+TEST(Compare, FindsNoDifferenceWhereThereIsNone) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(4, 8), {.layers = 2, .data_parallel = 2});
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,C=0.5"), 2);
+  const TraceComparison comparison = Compare(plan, predicted, Measured(plan, "F=1,B=2,C=0.5"), {});
+  EXPECT_NEAR(comparison.unit, 1e-3, 1e-12);
+  EXPECT_EQ(comparison.repeat, 5);
+  ASSERT_EQ(comparison.measured.ranks.size(), 8u);
+  ASSERT_EQ(comparison.predicted.ranks.size(), 8u);
+  for (size_t i = 0; i < 8; ++i) {
+    const RankTime &expected = comparison.predicted.ranks[i], &found = comparison.measured.ranks[i];
+    EXPECT_EQ(expected.rank, static_cast<int64_t>(i));
+    EXPECT_NEAR(expected.busy, found.busy, 1e-9);
+    for (size_t cause = 0; cause < kIdleCauseCount; ++cause) {
+      EXPECT_NEAR(expected.idle[cause], found.idle[cause], 1e-9);
+    }
+  }
+  size_t instructions = 0;
+  for (const Position& position : plan.positions) {
+    instructions += 2 * position.programs[1].instructions.size();
+  }
+  ASSERT_EQ(comparison.instructions.size(), instructions);
+  for (const ComparedInstruction& compared : comparison.instructions) {
+    EXPECT_NEAR(compared.predicted_begin, compared.measured_begin, 1e-9);
+    EXPECT_NEAR(compared.predicted_end, compared.measured_end, 1e-9);
+  }
+}
+
+TEST(Compare, ShowsSlowTransfersAsTransfers) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 1));
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,C=0.5"));
+  const TraceComparison comparison = Compare(plan, predicted, Measured(plan, "F=1,B=2,C=1.5"), {});
+  const size_t transfer = static_cast<size_t>(IdleCause::kTransfer);
+  EXPECT_NEAR(comparison.predicted.ranks[0].idle[transfer], 0.5e-3, 1e-9);
+  EXPECT_NEAR(comparison.measured.ranks[0].idle[transfer], 1.5e-3, 1e-9);
+}
+
+TEST(Compare, TakesUnitsAsTheyAreWhenTold) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 2));
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=0.001,B=0.002"));
+  const TraceComparison comparison = Compare(plan, predicted, Measured(plan, "F=2,B=4"),
+                                             {.unit = TraceCompareOptions::Unit::kSecond});
+  EXPECT_EQ(comparison.unit, 1);
+  EXPECT_NEAR(comparison.measured.ranks[1].busy, 2 * comparison.predicted.ranks[1].busy, 1e-9);
+}
+
+TEST(Compare, ComparesTheStepThatIsAskedFor) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 2));
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, CostTable{});
+  const Trace measured = Measured(plan, "F=1,B=2");
+  EXPECT_EQ(Compare(plan, predicted, measured, {.repeat = 4}).repeat, 4);
+  EXPECT_THROW(Compare(plan, predicted, measured, {.repeat = 0}), std::runtime_error);
+  EXPECT_THROW(Compare(plan, predicted, {}, {}), std::runtime_error);
+  EXPECT_THROW(Compare(plan, {}, measured, {}), std::runtime_error);
+}
+
+TEST(CompareTraces, SaysItAsText) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 1));
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,C=0.5"));
+  const Trace measured = Measured(plan, "F=1,B=2,C=1.5");
+  EXPECT_EQ(CompareTraces(plan, predicted, measured, {.repeat = 4}),
+            R"(one_f_one_b, 2 stages, 1 microbatch, step 4
+predicted makespan 7 ms, bubble 57.1 %
+measured makespan  9 ms, bubble 66.7 %
+a unit of the prediction is 1 ms, so that both do the same work
+
+where each rank's time went, in ms
+                   busy  dependency  queue  transfer  launch  other work  outside
+rank 0  predicted     3         3.5      0       0.5       0           0        0
+        measured      3         4.5      0       1.5       0           0        0
+rank 1  predicted     3           1      0       0.5       0           0      2.5
+        measured      3           1      0       1.5       0           0      3.5
+
+what instructions take, in ms, waiting for partners included
+               count  predicted  measured  shortest  longest  measured/predicted
+wait               4       2.75      3.75         1        6               1.364
+recv               2       3.25      4.75       2.5        7               1.462
+block.forward      4        1.5       1.5         1        2                   1
+send               2        0.5       1.5       1.5      1.5                   3
+)");
+  const std::string all =
+      CompareTraces(plan, predicted, measured,
+                    {.detail = TraceCompareOptions::Detail::kInstructions, .repeat = 4});
+  EXPECT_NE(all.find("\nrank 1  "), std::string::npos);
+  EXPECT_NE(all.find("run @block.forward"), std::string::npos) << all;
+}
+
+TEST(InstructionText, NamesEveryKind) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 1));
+  EXPECT_EQ(KindText(plan, {{}, {}, Wait{EventId(0)}}), "wait");
+  EXPECT_EQ(KindText(plan, {{}, {}, Record{EventId(0)}}), "record");
+  EXPECT_EQ(KindText(plan, {{}, {}, SquareSum{}}), "square sum");
+  EXPECT_EQ(KindText(plan, {{}, {}, Permute{}}), "permute");
+  EXPECT_EQ(KindText(plan, {{}, {}, Load{}}), "load");
+  EXPECT_EQ(SourceText(plan, {{}, SourceId(0), Wait{}}), "tiny.sched:3 order");
+  EXPECT_EQ(SourceText(plan, {}), "");
+}
+
+}  // namespace
+}  // namespace pprun
