@@ -296,18 +296,23 @@ Verdict JudgeTasks(const Plan& plan, const Machine& machine, ProgramKind program
   return {};
 }
 
+// Each microbatch's loss is at one position, and right.
 Verdict JudgeLosses(const Plan& plan, const Machine& machine,
                     const std::map<std::pair<int64_t, int32_t>, Words>& wanted) {
+  std::map<size_t, int> reported;  // by microbatch
   for (size_t p = 0; p < plan.positions.size(); ++p) {
     const std::vector<BufferId>& losses = plan.positions[p].losses;
     for (size_t i = 0; i < losses.size(); ++i) {
+      if (!losses[i].valid()) continue;
+      if (++reported[i] > 1) return "a loss is at two positions";
       for (int64_t replica = 0; replica < plan.Replicas(); ++replica) {
         const Words held = machine.Read(PositionId(static_cast<int64_t>(p)), replica, losses[i]);
         if (held != wanted.at({replica, static_cast<int32_t>(i)})) return "a loss is wrong";
       }
     }
   }
-  return {};
+  const size_t microbatches = static_cast<size_t>(plan.train.microbatches);
+  return reported.size() == microbatches ? "" : "a loss is nowhere";
 }
 
 // Every holder has each parameter, and did with it once what the program does.

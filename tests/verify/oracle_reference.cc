@@ -80,7 +80,8 @@ namespace {
 // What a sound plan says about the model.
 struct Model {
   struct Layer {
-    std::array<std::optional<FunctionId>, kTaskKindCount> functions;
+    // A schedule may split the backward of one microbatch and not of another.
+    std::map<std::pair<TaskKind, MicrobatchId>, FunctionId> functions;
     std::optional<FunctionId> evaluate;
     std::map<int32_t, ParameterId> parameters;  // by ordinal
   };
@@ -109,7 +110,7 @@ Model ModelOf(const Plan& plan) {
       const auto* run = std::get_if<Run>(&instruction.operands);
       if (run == nullptr) continue;
       Model::Layer& layer = model.layers[run->layer.index()];
-      layer.functions[static_cast<size_t>(run->kind)] = run->function;
+      layer.functions[{run->kind, run->microbatch}] = run->function;
       size_t binding = static_cast<size_t>(run->first_binding);
       for (const Argument& argument : plan.functions[run->function.index()].arguments) {
         const BufferId bound = position.bindings[binding++];
@@ -189,8 +190,9 @@ class Trainer {
   }
 
   void Call(size_t layer, TaskKind kind) {
-    const auto function = model_.layers[layer].functions[static_cast<size_t>(kind)];
-    if (function) Call(layer, *function);
+    const auto& functions = model_.layers[layer].functions;
+    const auto function = functions.find({kind, microbatch_});
+    if (function != functions.end()) Call(layer, function->second);
   }
 
   void Call(size_t layer, FunctionId id) {
