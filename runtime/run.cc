@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "compiler/plan/base/check.h"
+#include "compiler/plan/base/output_file.h"
 #include "compiler/report/summary.h"
 #include "compiler/report/timeline.h"
 #include "compiler/simulate/simulate.h"
+#include "compiler/verify/verify.h"
 #include "runtime/data.h"
 #include "runtime/learning_rate.h"
 #include "runtime/metrics.h"
-#include "compiler/plan/base/output_file.h"
 #include "runtime/run_figures.h"
 #include "runtime/train_rank.h"
 
@@ -29,7 +30,12 @@ constexpr int64_t kMeasuredSteps = 1;
 // Null if there is none.
 std::unique_ptr<DataSet> Open(const Plan& plan, const DataSpec& data) {
   if (data.kind == DataSpec::Kind::kNone) return nullptr;
-  return OpenData(data, plan.train.sequence, plan.train.vocabulary, plan.train.seed);
+  try {
+    return OpenData(data, plan.train.sequence, plan.train.vocabulary, plan.train.seed);
+  } catch (const std::runtime_error& error) {
+    if (!data.source.valid()) throw;
+    throw PlacedError(Render(plan, Finding{.message = error.what(), .source = data.source}));
+  }
 }
 
 // The reports of the steps, as they come in on the first rank's thread.

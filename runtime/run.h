@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "compiler/plan/plan.h"
@@ -29,8 +30,15 @@ struct RunOptions {
 
 enum class RunEnd : uint8_t { kFinished, kInterrupted };
 
-// The plan must be proven. Throws std::runtime_error with one line. Weights are saved when the run
-// ends well or is interrupted.
+// What fails at a place of the plan's source. what() is the whole message, as an error of the
+// compiler: the place first, then the quoted line; it ends with a newline.
+class PlacedError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// The plan must be proven. Throws std::runtime_error with one line, or PlacedError. Weights are
+// saved when the run ends well or is interrupted.
 RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace pprun

@@ -107,6 +107,16 @@ SourceId SourceAt(Draft& draft, ast::Location location, std::string_view reason)
   return id;
 }
 
+void LocateData(Draft& draft) {
+  const CheckedTrain& train = *draft.program->train;
+  const auto locate = [&draft](const DataSource& source, DataSpec& spec) {
+    if (source.path.empty() || source.location.file == kCommandLine.file) return;
+    spec.source = SourceAt(draft, source.location, "data");
+  };
+  locate(train.data, draft.plan.train.data);
+  if (train.validation) locate(*train.validation, draft.plan.train.validation);
+}
+
 std::vector<AxisId> Draft::ReplicaAxes() const {
   std::vector<AxisId> axes;
   for (size_t i = 0; i < plan.mesh.size(); ++i) {

@@ -131,6 +131,9 @@ GroupId GroupNamed(Draft& draft, const Group& group);
 // The place of a schedule's call, with what put the instruction there ("" for the call itself).
 SourceId SourceAt(Draft& draft, ast::Location location, std::string_view reason);
 
+// Sets where the plan's data files are named, so that a run can say so of one that it cannot read.
+void LocateData(Draft& draft);
+
 // Every buffer starts at a multiple of this, in bytes: a cache line, and what vector loads and
 // devices want.
 inline constexpr int64_t kAlignment = 64;

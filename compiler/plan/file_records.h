@@ -32,6 +32,7 @@ void Describe(Archive& archive, Of<Archive, DataSpec>& data) {
   archive.Enum(data.kind, 5);
   archive.String(data.path);
   archive.Number(data.seed);
+  archive.Id(data.source);
 }
 
 template <typename Archive>

@@ -82,7 +82,7 @@ inline constexpr size_t kTableBytes = kSectionCount * kTableEntryBytes;
 
 // In the order of Section.
 inline constexpr std::array<SectionSpec, kSectionCount> kSections = {{
-    {"plan", 212},        {"axes", 8},         {"parameters", 72}, {"exports", 21},
+    {"plan", 220},        {"axes", 8},         {"parameters", 72}, {"exports", 21},
     {"splits", 12},       {"layers", 16},      {"functions", 29},  {"arguments", 14},
     {"views", 46},        {"operations", 41},  {"segments", 12},   {"groups", 12},
     {"channels", 46},     {"positions", 124},  {"streams", 13},    {"buffers", 47},

@@ -38,6 +38,7 @@ struct DataSpec {
   } kind = Kind::kNone;
   std::string path;
   uint64_t seed = 0;  // synthetic
+  SourceId source;    // where a file is named; none on the command line
 };
 
 struct OptimizerSpec {

@@ -24,7 +24,7 @@ Plan FullPlan() {
   plan.functions[0].operations[0].attributes = {4, 2, 1e4F, 1e-5F, 0.1F, 0.125, 77};
   plan.functions[0].operations[0].label = "attn.qkv";
   plan.functions[0].flops = 1.5e9;
-  plan.train.data = {DataSpec::Kind::kTokensU16, "train.bin", 3};
+  plan.train.data = {DataSpec::Kind::kTokensU16, "train.bin", 3, SourceId(1)};
   plan.train.seed = UINT64_MAX;
   plan.sources.push_back({-1, 0, 0, "a reason\nwith a line"});
   auto& step = StepOf(plan, 0);
@@ -43,6 +43,7 @@ TEST(PlanFile, RoundTripIsExact) {
     EXPECT_EQ(ToText(read), ToText(plan));
     EXPECT_EQ(Serialise(read), bytes);
     EXPECT_EQ(Digest(read), Digest(plan));
+    EXPECT_EQ(read.train.data.source, plan.train.data.source);
   }
   EXPECT_NE(Digest(FullPlan()), Digest(BuildPlan()));
 }

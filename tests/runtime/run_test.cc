@@ -52,6 +52,29 @@ class RunPlanTest : public testing::Test {
   std::ostringstream out_, err_;
 };
 
+TEST_F(RunPlanTest, DataThatCannotBeReadIsAnErrorWhereItIsNamed) {
+  Plan plan = Trainable({});
+  plan.train.data = {.kind = DataSpec::Kind::kBytes, .path = Path("absent.txt")};
+  const std::string why = "cannot open `" + Path("absent.txt") + "`: no such file or directory";
+  const auto error = [&]() -> std::string {
+    try {
+      RunPlan(plan, {}, out_, err_);
+    } catch (const std::runtime_error& caught) {
+      return caught.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(error(), why) << "the command line is no place";
+  plan.files = {{.path = "own.sched", .text = "train {\n  data = bytes(\"absent.txt\");\n}\n"}};
+  plan.sources.push_back({.file = 0, .line = 2, .column = 10, .reason = "data"});
+  plan.train.data.source = SourceId(static_cast<int64_t>(plan.sources.size()) - 1);
+  EXPECT_EQ(error(), "own.sched:2:10: error: " + why +
+                         "\n    2 |   data = bytes(\"absent.txt\");\n      |          ^\n");
+  // A damaged plan may name any source.
+  plan.train.data.source = SourceId(1 << 20);
+  EXPECT_NE(error().find("error: " + why), std::string::npos);
+}
+
 TEST_F(RunPlanTest, TrainsAndWritesEverything) {
   Plan plan = Trainable({.positions = 2, .replicas = 2, .clip = 1, .steps = 12});
   plan.train.validate_every = 5;
@@ -179,6 +202,8 @@ TEST(RunFigures, SaysWhatARunCameTo) {
             "loss 1.2346, held-out loss 2.5000\n"
             "bubble: predicted 20.0 %, measured 25.0 %\n"
             "memory: arenas 3.0 MiB predicted, 2.0 MiB touched; resident 40.0 MiB at most\n");
+  EXPECT_TRUE(ToText(RunFigures{.steps = 1, .seconds = 0.0301}).starts_with("1 step in 30 ms: "));
+  EXPECT_TRUE(ToText(RunFigures{.steps = 20, .seconds = 2.34}).starts_with("20 steps in 2.3 s: "));
 }
 
 }  // namespace
