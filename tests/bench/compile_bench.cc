@@ -6,6 +6,7 @@
 #include <ctime>
 #include <map>
 
+#include "compiler/make_draft.h"
 #include "tests/bench/gpt_plan.h"
 
 namespace pprun {

@@ -1,12 +1,12 @@
 // Compile: from a file to a proven plan, what stops it on the way, and what the plan holds.
 #include "compiler/compile.h"
-#include "compiler/make_draft.h"
 
 #include <gtest/gtest.h>
 
 #include <cstdio>
 #include <fstream>
 
+#include "compiler/make_draft.h"
 #include "compiler/plan/file.h"
 #include "compiler/plan/text.h"
 #include "tests/compile/compile_source.h"
@@ -35,7 +35,7 @@ TEST(CompileTest, AnUnreadableFileThrows) {
     Compile("no/such/plan.sched", {});
     FAIL() << "no exception";
   } catch (const std::runtime_error& error) {
-    EXPECT_STREQ(error.what(), "cannot read `no/such/plan.sched`");
+    EXPECT_STREQ(error.what(), "cannot read `no/such/plan.sched`: no such file or directory");
   }
   EXPECT_THROW(Compile("/", {}), std::runtime_error);
 }
