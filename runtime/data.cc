@@ -88,8 +88,8 @@ std::unique_ptr<DataSet> OpenData(const DataSpec& spec, int64_t sequence, int64_
   TokenStream stream = TokenStream::Open(spec, vocabulary);
   if (stream.count() < sequence + 1) {
     throw std::runtime_error("`" + spec.path + "` has " + std::to_string(stream.count()) +
-                             " tokens; a sequence of " + std::to_string(sequence) + " needs " +
-                             std::to_string(sequence + 1));
+                             (stream.count() == 1 ? " token" : " tokens") + "; a sequence of " +
+                             std::to_string(sequence) + " needs " + std::to_string(sequence + 1));
   }
   return std::make_unique<FileData>(std::move(stream), sequence, seed);
 }

@@ -27,6 +27,13 @@ std::string FlopRate(double rate) {
   return Fixed(rate / 1e6, 2) + " MFLOP/s";
 }
 
+// A short run in ms or tenths, so that it is never "0 s".
+std::string Elapsed(double seconds) {
+  if (seconds < 0.9995) return Fixed(1000 * seconds, 0) + " ms";
+  if (seconds < 9.95) return Fixed(seconds, 1) + " s";
+  return ShortDuration(seconds);
+}
+
 }  // namespace
 
 double StepFlops(const Plan& plan) {
@@ -45,7 +52,7 @@ double StepFlops(const Plan& plan) {
 std::string ToText(const RunFigures& figures) {
   const double seconds = figures.seconds > 0 ? figures.seconds : 1;
   std::string text = std::to_string(figures.steps) + (figures.steps == 1 ? " step" : " steps") +
-                     " in " + ShortDuration(figures.seconds) + ": " +
+                     " in " + Elapsed(figures.seconds) + ": " +
                      ShortCount(static_cast<double>(figures.tokens) / seconds) + " tokens/s, " +
                      FlopRate(figures.flops / seconds) + "\n";
   if (figures.loss) text += "loss " + Fixed(*figures.loss, 4);

@@ -63,6 +63,7 @@ TEST(Arguments, SaysWhatIsWrong) {
     return example.result.text;
   };
   EXPECT_EQ(wrong({"a", "--trase=x"}), "unknown flag `--trase`; did you mean `--trace`?");
+  EXPECT_EQ(wrong({"a", "--help=3"}), "`--help` takes no value");
   EXPECT_EQ(wrong({"a", "--frobnicate"}), "unknown flag `--frobnicate`");
   EXPECT_EQ(wrong({"a", "-q"}), "unknown flag `-q`");
   EXPECT_EQ(wrong({"a", "-quiet"}),

@@ -155,6 +155,7 @@ ArgumentsResult Arguments::Parse(int argc, const char* const* argv) const {
       return Wrong("unknown flag `" + std::string(word) +
                    "`; flags have two dashes, those of one letter one");
     }
+    if (name == "help") return Wrong("`--help` takes no value");
     const Declared* flag = Find(name);
     if (flag == nullptr) return Wrong(Unknown(name));
     if (!IsList(flag->target) && std::ranges::find(seen, flag) != seen.end()) {
