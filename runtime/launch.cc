@@ -12,7 +12,7 @@
 namespace pprun {
 namespace {
 
-constexpr int64_t kCrowdedRanksPerCore = 4;
+constexpr int64_t kCrowdedRanksPerCore = 2;
 
 // A rank may wait for the slowest one's whole step. The watchdog, which sees whether anything
 // moves, comes before.
@@ -43,6 +43,10 @@ LocalRanks::LocalRanks(const Plan& plan, const LaunchOptions& options, const Dat
       hub_(plan.Ranks()),
       control_(plan.Ranks(), options.patience * kControlPatience),
       ranks_(static_cast<size_t>(plan.Ranks())) {
+  if (options.threads > kMostThreads) {
+    throw std::runtime_error("a rank has at most " + std::to_string(kMostThreads) +
+                             " threads, not " + std::to_string(options.threads));
+  }
   // Each rank's memory is first touched by its own thread.
   OnThreads([&](size_t rank) {
     Member& member = ranks_[rank];

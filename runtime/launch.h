@@ -25,11 +25,14 @@ int AvailableCores();
 // The cores divided by the ranks, at least one.
 int ThreadsPerRank(int64_t ranks, int cores);
 
-// "32 ranks share 2 cores, so each will be slow"; empty up to four ranks a core.
+// Of each rank's products.
+inline constexpr int kMostThreads = 1024;
+
+// "32 ranks share 2 cores, so every step will be slow"; empty up to two ranks a core.
 std::optional<std::string> CrowdingWarning(int64_t ranks, int cores);
 
 struct LaunchOptions {
-  int threads = 1;                              // of each rank's products
+  int threads = 1;                              // of each rank's products, at most kMostThreads
   std::chrono::milliseconds patience{300'000};  // without any progress; then the run ends
   // Given the report of a hang: per rank the instruction at the head of each stream.
   std::function<void(const std::string&)> on_hang;

@@ -33,9 +33,21 @@ TEST(Launch, DividesTheCores) {
 }
 
 TEST(Launch, WarnsOfCrowds) {
-  EXPECT_FALSE(CrowdingWarning(8, 2));
-  EXPECT_EQ(*CrowdingWarning(9, 2), "9 ranks share 2 cores, so every step will be slow");
-  EXPECT_EQ(*CrowdingWarning(5, 1), "5 ranks share 1 core, so every step will be slow");
+  EXPECT_FALSE(CrowdingWarning(4, 2));
+  EXPECT_EQ(*CrowdingWarning(5, 2), "5 ranks share 2 cores, so every step will be slow");
+  EXPECT_EQ(*CrowdingWarning(3, 1), "3 ranks share 1 core, so every step will be slow");
+}
+
+TEST(Launch, RefusesMoreThreadsThanAProductCanUse) {
+  const SmallPlan small = {};
+  const Plan plan = Build(small);
+  const SmallData data(small.vocabulary);
+  try {
+    LocalRanks ranks(plan, {.threads = kMostThreads + 1}, &data, nullptr);
+    FAIL() << "no error";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "a rank has at most 1024 threads, not 1025");
+  }
 }
 
 TEST(Launch, RunsEveryRankOnAThreadOfItsOwn) {
