@@ -311,12 +311,8 @@ int RunWithoutCommand(const std::vector<const char*>& words) {
   if (emit && output) throw std::invalid_argument("give one of `--emit` and `-o`");
   if (emit) return Emit(*emit, input);
   if (!output) {
-    std::vector<std::string> names;
-    for (const Command& command : Commands()) names.emplace_back(command.name);
-    const auto meant = NearestWord(input.file, names);
-    throw std::invalid_argument("`" + input.file + "` is no command" +
-                                (meant ? "; did you mean `" + *meant + "`?"
-                                       : "; to compile a file, say where to with `-o PLAN`"));
+    throw std::invalid_argument("say what to do with `" + input.file +
+                                "`: a command before it, or `-o PLAN` after it");
   }
   const std::optional<Plan> plan = PlanOf(input);
   if (!plan) return 1;

@@ -42,6 +42,15 @@ int Dispatch(const std::vector<const char*>& words) {
   for (const Command& command : Commands()) {
     if (first == command.name) return command.run(words);
   }
+  // Two words, and the first is no file: a command that is not there.
+  const bool names_file = first.find('.') != std::string::npos || first.starts_with("-");
+  if (!names_file && words.size() > 1 && words[1][0] != '-') {
+    std::vector<std::string> names;
+    for (const Command& command : Commands()) names.emplace_back(command.name);
+    const auto meant = NearestWord(first, names);
+    throw std::invalid_argument("there is no command `" + first + "`" +
+                                (meant ? "; did you mean `" + *meant + "`?" : ""));
+  }
   return RunWithoutCommand(words);
 }
 
