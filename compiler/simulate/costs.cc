@@ -1,5 +1,5 @@
-// Reads a cost table from the command line. What holds after: every cost is finite and not
-// negative, and B was not given together with the halves it consists of. Tests: costs_test.cc.
+// Reads a cost table from the command line. What holds after: every cost is from 0 to 1e12, and B
+// was not given together with the halves it consists of. Tests: costs_test.cc.
 #include "compiler/simulate/costs.h"
 
 #include <charconv>
@@ -14,6 +14,9 @@
 
 namespace pprun {
 namespace {
+
+// Sums of more of them than any schedule has tasks stay finite.
+constexpr double kLargestCost = 1e12;
 
 [[noreturn]] void Fail(std::string_view text, const std::string& what) {
   throw std::invalid_argument("cost `" + std::string(text) + "`: " + what);
@@ -40,6 +43,7 @@ double ParseCost(std::string_view item, std::string_view number) {
     Fail(item, "a number expected, found `" + std::string(number) + "`");
   }
   if (!std::isfinite(value) || value < 0) Fail(item, "a cost is a finite number, zero or more");
+  if (value > kLargestCost) Fail(item, "a cost is at most 1e12");
   return value;
 }
 

@@ -83,6 +83,8 @@ TEST(ParseCosts, SaysWhatIsWrong) {
   EXPECT_EQ(ErrorOf("F="), "cost `F=`: a number expected, found ``");
   EXPECT_EQ(ErrorOf("F=-1"), "cost `F=-1`: a cost is a finite number, zero or more");
   EXPECT_EQ(ErrorOf("F=inf"), "cost `F=inf`: a cost is a finite number, zero or more");
+  EXPECT_EQ(ErrorOf("F=1e308,B=1e308"), "cost `F=1e308`: a cost is at most 1e12");
+  EXPECT_EQ(ErrorOf("F=1e12"), "accepted");
   EXPECT_EQ(ErrorOf("F=nan"), "cost `F=nan`: a cost is a finite number, zero or more");
   EXPECT_EQ(ErrorOf("B=2,W=1"),
             "cost `B=2,W=1`: `B` is the sum of `I` and `W`; give either `B` or its halves");
