@@ -28,11 +28,27 @@ void DefineModelParameters(const CheckContext& context, const ast::Model& model,
   }
 }
 
+// Nothing is written but comments: then the default schedule would be at fault, which nobody wrote.
+bool IsEmpty(const ast::Program& program) {
+  for (const ast::ScheduleDefinition& schedule : program.schedules) {
+    if (schedule.name.location.file == 0) return false;
+  }
+  return program.imports.empty() && program.lets.empty() && program.models.empty() &&
+         program.mesh_location.end == 0 && program.train_location.end == 0 &&
+         !program.model.has_value() && !program.schedule.has_value() &&
+         !program.stages.has_value() && !program.gradients.has_value() &&
+         !program.recompute.has_value();
+}
+
 }  // namespace
 
 std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Override>& overrides,
                                     const Limits& limits, Diagnostics& diagnostics) {
   const int errors = diagnostics.errors();
+  if (IsEmpty(program)) {
+    diagnostics.Error({.file = 0}, "the file is empty: it says neither what to train nor how");
+    return std::nullopt;
+  }
   const auto study = ApplyOverrides(program, overrides, limits, diagnostics);
   const CheckContext context{program, limits, diagnostics};
   CheckedProgram checked;

@@ -53,6 +53,14 @@ class Overrider {
                          "`--set " + Shown(given.name) + "`: " + inner.all().front().message);
       return;
     }
+    const std::string part = Qualifier(name);
+    const bool is_number = part == "mesh" || part == "let" || part == "model" || part == "schedule";
+    const auto* word = std::get_if<ast::Reference>(&program_[*value].node);
+    if (is_number && word != nullptr && !IsKnown(word->name)) {
+      diagnostics_.Error(kCommandLine, "`--set " + Shown(given.name) + "`: unknown name " +
+                                           Code(Shown(word->name)));
+      return;
+    }
     Set(name, *value);
   }
 
@@ -64,6 +72,14 @@ class Overrider {
   }
   static std::string Qualifier(const std::string& name) { return name.substr(0, name.find('.')); }
   static std::string Plain(const std::string& name) { return name.substr(name.find('.') + 1); }
+
+  // Whether a value may speak of it.
+  bool IsKnown(const std::string& word) const {
+    for (const std::string& known : names_) {
+      if (Plain(known) == word) return true;
+    }
+    return false;
+  }
 
   // The one qualified name that is meant; empty after an error.
   std::string Resolve(const std::string& name) {

@@ -12,6 +12,10 @@ namespace {
 
 constexpr IntegerRange kExtent{.least = 1, .most = kLargestExtent};
 
+std::string Counted(int64_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
 // The largest width that an operation gives or takes.
 int64_t WidestOf(const std::vector<CheckedOperation>& operations) {
   int64_t widest = 1;
@@ -237,7 +241,7 @@ void TrainChecker::CheckDivisions() {
     if (axis.name != "dp" || samples % axis.size == 0) continue;
     Diagnostic& error =
         Fail("batch", "`batch` = " + batch + " in `microbatches` = " + microbatches + " has " +
-                          std::to_string(samples) + " samples a microbatch, which `dp` = " +
+                          Counted(samples, "sample") + " a microbatch, which `dp` = " +
                           std::to_string(axis.size) + " does not divide");
     error.Note(axis.location, "`dp` is set here");
   }
@@ -285,9 +289,9 @@ void TrainChecker::CheckSizes(int64_t sequence) {
     return samples > kMostElements / sequence / a / std::max<int64_t>(1, b);
   };
   if (!passes(3, widest) && !passes(heads, sequence)) return;
-  Fail("sequence", "a microbatch of " + std::to_string(samples) + " samples of " +
-                       std::to_string(sequence) +
-                       " tokens makes a tensor with more elements than the limit, 2^48");
+  Fail("sequence", "a microbatch of " + Counted(samples, "sample") + " of " +
+                       Counted(sequence, "token") +
+                       " makes a tensor with more elements than the limit, 2^48");
 }
 
 }  // namespace

@@ -27,6 +27,11 @@ TEST(OverridesTest, Axes) {
   EXPECT_EQ(With({{"pp", "3"}, {"pp", "4"}}).AxisSize("pp"), 4) << "the last counts";
 }
 
+TEST(OverridesTest, AWordThatIsNoNumberIsSaidToBeOfItsFlag) {
+  EXPECT_EQ(Message({{"pp", "two"}}), "command line: error: `--set pp`: unknown name `two`\n");
+  EXPECT_EQ(With({{"pp", "scale"}}).AxisSize("pp"), 2) << "a name of the file";
+}
+
 TEST(OverridesTest, TrainSettings) {
   EXPECT_EQ(With({{"train.steps", "7"}}).train->steps, 7);
   EXPECT_EQ(With({{"steps", "7"}}).train->steps, 7);
@@ -96,7 +101,7 @@ TEST(OverridesTest, ValuesThatAreWrong) {
             "command line: error: `--set pp`: expected an expression, found the end\n");
   EXPECT_EQ(Message({{"pp", ""}}),
             "command line: error: `--set pp`: expected an expression, found the end\n");
-  EXPECT_EQ(Message({{"pp", "many"}}), "command line: error: unknown name `many`\n");
+  EXPECT_EQ(Message({{"pp", "many"}}), "command line: error: `--set pp`: unknown name `many`\n");
   EXPECT_EQ(Message({{"pp", "3; dp = 2"}}),
             "command line: error: `--set pp`: expected the end, found `;`\n");
   EXPECT_EQ(Message({{"pp", "\xff"}}),
