@@ -195,6 +195,7 @@ Draft MakeDraft(const DraftInputs& inputs, Diagnostics& diagnostics) {
   CHECK(forward_times.has_value());
   PlaceChunks(inputs.order, inputs.times, forward, *forward_times, draft);
   PlaceLayers(inputs.model, draft);
+  LocateData(draft);
   CheckTiedUses(program, inputs.model, draft, diagnostics);
   return draft;
 }
