@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "compiler/make_draft.h"
+#include "compiler/model/hf_names.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/base/input_file.h"
 #include "compiler/plan/file.h"
@@ -54,6 +55,7 @@ void ReadOrder(uint32_t file, const CompileOptions& options, Compilation& result
 void Lower(const std::string& path, const CheckedProgram& program, const CompileOptions& options,
            const TaskTimes& times, Compilation& result) {
   result.model = CompileModel(program, MicrobatchSamples(program));
+  CheckNames(program, *result.model, result.diagnostics);
   const std::optional<std::vector<std::vector<int32_t>>> stages =
       SplitStages(program, *result.model, result.order->stages, result.diagnostics);
   if (!stages) return;

@@ -17,6 +17,7 @@
 #include "compiler/plan/plan.h"
 #include "compiler/verify/verify.h"
 #include "runtime/interrupt.h"
+#include "runtime/launch.h"
 #include "runtime/run.h"
 #ifdef PPRUN_COMPILER
 #include "compiler/compile.h"
@@ -105,7 +106,9 @@ void LetProductsSleep(char** argv) {
 }
 
 int Run(const Flags& flags) {
-  if (flags.threads < 0) throw UsageError("`--threads` is at least 1");
+  if (flags.threads < 0 || flags.threads > kMostThreads) {
+    throw UsageError("`--threads` is from 1 to " + std::to_string(kMostThreads));
+  }
   if (flags.timeout < 1) throw UsageError("`--timeout` is at least 1 second");
   const Plan plan = Load(flags);
   // Before the threads of the ranks, which leave the signal to it.
@@ -163,6 +166,9 @@ int Main(int argc, char** argv) {
   } catch (const std::invalid_argument& error) {
     std::cerr << "pprun: error: " << error.what() << "\n  `pprun --help` lists the flags\n";
     return 2;
+  } catch (const PlacedError& error) {
+    std::cerr << error.what();
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << "pprun: error: " << error.what() << "\n";
     return 1;
