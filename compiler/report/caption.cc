@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "compiler/plan/base/json.h"
 #include "compiler/report/numbers.h"
 
 namespace pprun {
@@ -42,6 +43,33 @@ std::vector<std::string> LabelsOf(const Plan& plan, const Trace& trace,
     labels.push_back(label);
   }
   return labels;
+}
+
+std::string MarkupText(std::string_view text) {
+  // JSON strings are always UTF-8.
+  std::string json;
+  AppendJsonString(json, text);
+  std::string result;
+  for (const char c : ParseJson(json).string) {
+    if (c == '&') {
+      result += "&amp;";
+    } else if (c == '<') {
+      result += "&lt;";
+    } else if (c == '>') {
+      result += "&gt;";
+    } else if (c == '"') {
+      result += "&quot;";
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      result += '?';
+    } else {
+      result += c;
+    }
+  }
+  // U+FFFE and U+FFFF are UTF-8, but no characters of XML.
+  for (const std::string_view none : {"\xef\xbf\xbe", "\xef\xbf\xbf"}) {
+    for (size_t at = 0; (at = result.find(none)) != std::string::npos;) result.replace(at, 3, "?");
+  }
+  return result;
 }
 
 double RoundStep(double least) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/plan/plan.h"
@@ -27,6 +28,10 @@ std::string FindingOf(Trace::Kind kind, double makespan, double bubble);
 // several rows.
 std::vector<std::string> LabelsOf(const Plan& plan, const Trace& trace,
                                   const std::vector<Row>& rows);
+
+// `text` as text of XML and HTML, in elements and in quoted attributes. What these cannot hold,
+// control characters and bytes that are not UTF-8, is replaced.
+std::string MarkupText(std::string_view text);
 
 // The smallest of 1, 2, 5, 10, 20, ... (and their fractions) that is not below `least`.
 double RoundStep(double least);

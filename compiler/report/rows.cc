@@ -48,8 +48,9 @@ std::vector<Row> RowsOf(const Plan& plan, const Trace& trace, int64_t repeat) {
       row.boxes.back().end = std::max(row.boxes.back().end, event.end);
     } else {
       row.boxes.push_back(
-          {run->kind, run->stage, run->chunk, run->microbatch, event.begin, event.end});
+          {run->kind, run->stage, run->chunk, run->microbatch, event.begin, event.end, {}});
     }
+    row.boxes.back().events.push_back(&event);
   }
   std::vector<Row> sorted;
   for (auto& [key, row] : rows) sorted.push_back(std::move(row));

@@ -17,6 +17,7 @@ struct Box {
   MicrobatchId microbatch;
   double begin = 0;
   double end = 0;
+  std::vector<const TraceEvent*> events;  // of the trace: its layers, in order
 };
 
 struct Row {
@@ -28,7 +29,8 @@ struct Row {
 // The runs of the step that the trace has, ascending.
 std::vector<int64_t> RepeatsOf(const Trace& trace);
 
-// One row for each rank of the trace and each stream of it that runs tasks, by rank, then stream.
+// The trace must outlive the rows. One row for each rank of the trace and each stream of it that
+// runs tasks, by rank, then stream.
 std::vector<Row> RowsOf(const Plan& plan, const Trace& trace, int64_t repeat);
 
 }  // namespace pprun

@@ -32,28 +32,6 @@ constexpr double kDigit = 0.86;          // width of a digit with air, in parts 
 constexpr double kLargestNumber = 12;
 constexpr double kLeastNumber = 6;
 
-std::string Escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '&') {
-      result += "&amp;";
-    } else if (c == '<') {
-      result += "&lt;";
-    } else if (c == '>') {
-      result += "&gt;";
-    } else if (c == '"') {
-      result += "&quot;";
-    } else if (byte < 0x20 || byte >= 0x7f) {
-      // XML has no control characters, and the text need not be UTF-8.
-      result += "?";
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
-
 // At most two digits after the point: a hundredth of a pixel.
 std::string Pixels(double value) {
   const int64_t hundredths = std::llround(value * 100);
@@ -113,7 +91,7 @@ class Figure {
   }
   void Text(double x, double y, std::string_view attributes, std::string_view text) {
     out_ << "<text x=\"" << Pixels(x) << "\" y=\"" << Pixels(y) << "\""
-         << (attributes.empty() ? "" : " ") << attributes << ">" << Escaped(text) << "</text>\n";
+         << (attributes.empty() ? "" : " ") << attributes << ">" << MarkupText(text) << "</text>\n";
   }
 
   void Head() {
@@ -131,7 +109,7 @@ class Figure {
          << R"(<svg xmlns="http://www.w3.org/2000/svg" width=")" << size << R"(" viewBox=")" << view
          << R"(" font-family="Helvetica, Arial, 'DejaVu Sans', sans-serif" font-size="12">)"
          << "\n"
-         << "<title>" << Escaped(subject + ": " + finding) << "</title>\n"
+         << "<title>" << MarkupText(subject + ": " + finding) << "</title>\n"
          << R"(<style>
 .box { stroke: #ffffff; stroke-width: 0.8; }
 .number { text-anchor: middle; }

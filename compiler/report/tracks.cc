@@ -82,7 +82,11 @@ class Joiner {
 
 Tracks TracksOf(const Plan& plan, const Trace& trace) {
   std::map<std::pair<int64_t, StreamId>, Track> tracks;
+  std::map<std::tuple<int64_t, ProgramKind, int64_t>, double> begins;  // of runs of programs
   for (const TraceEvent& event : trace.events) {
+    const auto [begin, fresh] =
+        begins.try_emplace({event.rank, event.program, event.repeat}, event.begin);
+    if (!fresh) begin->second = std::min(begin->second, event.begin);
     const Position& position = plan.positions[CoordinatesOf(plan, event.rank).position.index()];
     const auto& instructions = position.programs[static_cast<size_t>(event.program)].instructions;
     CHECK(static_cast<size_t>(event.instruction) < instructions.size());
@@ -96,9 +100,12 @@ Tracks TracksOf(const Plan& plan, const Trace& trace) {
   Tracks result;
   Joiner joiner(plan);
   for (auto& [key, track] : tracks) {
-    std::ranges::stable_sort(track.events, {}, [](const TracedInstruction& traced) {
+    // Streams keep the order of their program, and a rank's runs of programs do not overlap,
+    // whatever a clock says.
+    std::ranges::sort(track.events, {}, [&](const TracedInstruction& traced) {
       const TraceEvent& event = *traced.event;
-      return std::tuple(event.begin, event.program, event.repeat, event.instruction);
+      const double begin = begins.at({event.rank, event.program, event.repeat});
+      return std::tuple(begin, event.program, event.repeat, event.instruction);
     });
     for (TracedInstruction& traced : track.events) {
       traced.rendezvous = joiner.Join(*traced.event, *traced.instruction);

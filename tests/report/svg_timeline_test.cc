@@ -115,11 +115,11 @@ TEST(WriteSvgTimeline, SaysStepsAndUnitsOfAMeasuredTrace) {
 
 TEST(WriteSvgTimeline, EscapesWhateverNamesSay) {
   Plan plan = PipelinePlan(OneForwardOneBackward(2, 1));
-  plan.schedule = "</title><script>alert(\"1\")</script>&\x01\xff";
+  plan.schedule = "</title><script>alert(\"1\")</script>&\x01\xff\xc3\xa9\xef\xbf\xbf";
   const std::string svg = Draw(plan, Simulate(plan, ProgramKind::kStep, {}));
   ExpectWellFormed(svg);
   EXPECT_EQ(Count(svg, "<script"), 0);
-  EXPECT_EQ(Count(svg, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;??"), 2);
+  EXPECT_EQ(Count(svg, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;?\xef\xbf\xbd\xc3\xa9?"), 2);
 }
 
 TEST(WriteSvgTimeline, StaysSmallHoweverLongTheTrace) {
