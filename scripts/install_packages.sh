@@ -4,6 +4,7 @@
 #   scripts/install_packages.sh build             to build everything
 #   scripts/install_packages.sh build tests       to build and run the tests too
 #   scripts/install_packages.sh build quickstart  for examples/quickstart.sh
+#   scripts/install_packages.sh pictures          for the tests that look at pictures: a browser and an SVG renderer
 #
 # Nothing happens where all are there; otherwise it takes root, or sudo. Names are those of Debian 12; a package of
 # LLVM 14 to 19 serves, so where `llvm-14-dev` is unknown the distribution's own `llvm-dev` is taken.
@@ -14,6 +15,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build antlr4 libantlr4-runtime-dev zlib1g-dev libdnnl-dev ocl-icd-opencl-dev)
 tests=(libgtest-dev libbenchmark-dev python3)
 quickstart=(fortunes)
+pictures=(chromium librsvg2-bin fonts-dejavu-core)
 
 fail() {
   echo "install_packages.sh: error: $*" >&2
@@ -49,7 +51,7 @@ quietly() {
   rm -f "$log"
 }
 
-[ $# -gt 0 ] || fail "say what for: build, tests, quickstart"
+[ $# -gt 0 ] || fail "say what for: build, tests, quickstart, pictures"
 command -v apt-get >/dev/null || fail "this is no Debian: there is no apt-get; README.md lists what is needed"
 wanted=()
 for group in "$@"; do
@@ -57,7 +59,8 @@ for group in "$@"; do
     build) wanted+=("${build[@]}") ;;
     tests) wanted+=("${tests[@]}") ;;
     quickstart) wanted+=("${quickstart[@]}") ;;
-    *) fail "unknown group \`$group\`: build, tests, quickstart" ;;
+    pictures) wanted+=("${pictures[@]}") ;;
+    *) fail "unknown group \`$group\`: build, tests, quickstart, pictures" ;;
   esac
 done
 missing=()

@@ -5,6 +5,7 @@
 #   tests/run.sh [options]
 #     --preset NAME      cpu (default), asan, tsan or coverage: see CMakePresets.json
 #     --only PATTERN     the tests whose names match (ctest -R)
+#     --pictures         install a browser and an SVG renderer too, without which the tests that look at pictures skip
 #     --no-install       take the packages as they are
 #     --jobs N           processes of the build and tests at a time (default: the cores)
 #     --fuzz SECONDS     then run each libFuzzer target for so long, built with clang++-19 (tests/fuzz/README.md); the
@@ -20,6 +21,7 @@ cd "$(dirname "$0")/.."
 preset=cpu
 only=
 install=yes
+groups=(build tests)
 jobs=$(nproc)
 minutes=80
 fuzz=
@@ -34,6 +36,10 @@ while [ $# -gt 0 ]; do
       [ $# -ge 2 ] || fail "\`$1\` needs a value"
       printf -v "${1#--}" '%s' "$2"
       shift 2
+      ;;
+    --pictures)
+      groups+=(pictures)
+      shift
       ;;
     --no-install)
       install=no
@@ -57,7 +63,7 @@ within() {
   return "$status"
 }
 
-[ "$install" = no ] || within scripts/install_packages.sh build tests
+[ "$install" = no ] || within scripts/install_packages.sh "${groups[@]}"
 build=build/$preset
 # shellcheck disable=SC2086
 within cmake --preset "$preset" -B "$build" -DPPRUN_TESTS=ON ${CMAKE_ARGS:-}

@@ -53,7 +53,7 @@ class Figure {
         looks_(LooksOf(plan)),
         rows_(RankRowsOf(plan, trace, options.repeat)),
         width_(std::max(options.width, 320.0)) {
-    size_t characters = 0;
+    size_t characters = AxisLabel().size();
     for (const RankRow& row : rows_.rows) characters = std::max(characters, row.label.size());
     left_ = kMargin + kLabelCharacter * static_cast<double>(characters) + 10;
     scale_ = (width_ - kMargin - left_) / std::max(rows_.end - rows_.begin, 1e-300);
@@ -76,6 +76,10 @@ class Figure {
   }
 
  private:
+  std::string AxisLabel() const {
+    const TimeUnit unit = UnitFor(trace_.kind, rows_.end - rows_.begin);
+    return unit.suffix.empty() ? "time" : "time (" + unit.suffix.substr(1) + ")";
+  }
   double X(double time) const { return left_ + (time - rows_.begin) * scale_; }
   double RowTop(size_t row) const {
     return top_ + static_cast<double>(row) * (kRowHeight + kRowGap);

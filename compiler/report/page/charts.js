@@ -71,7 +71,7 @@ function drawRow(chart, row, index, x, inside, right) {
   let y = top + kRow + 2;
   if (show.streams) {
     row.lanes.forEach((lane, number) => {
-      svg(group, 'text', {x: right + 4, y: y + kLane, class: 'small'}, lane.name);
+      svg(group, 'text', {x: right + 4, y: y + kLane - 1, class: 'small lane'}, lane.name);
       drawItems(chart, group, lane.items, index, number, y, kLane, x, inside);
       y += kLane + 2;
     });
@@ -99,16 +99,24 @@ function drawMemory(chart, group, index, top, x, inside, right) {
   // All rows of a chart share a scale, so that their areas compare.
   const most = Math.max(1, ...chart.run.memory.map(one => counted ? one.peak_bytes : one.peak_activations));
   const y = amount => top + kMemory * (1 - amount / most);
-  let line = `M${inside(x(list[0] * tick)).toFixed(2)} ${top + kMemory}`, last = 0;
+  let last = 0, start = Math.max(view.from, list[0] * tick), line = '';
   for (let i = 0; i < list.length; i += 2) {
-    const at = inside(x(list[i] * tick)).toFixed(2);
-    line += `L${at} ${y(last).toFixed(2)}L${at} ${y(list[i + 1]).toFixed(2)}`;
+    const at = list[i] * tick;
+    if (at > view.to) break;
+    if (at > view.from) {
+      if (!line) line = `M${x(start).toFixed(2)} ${top + kMemory}V${y(last).toFixed(2)}`;
+      line += `H${x(at).toFixed(2)}V${y(list[i + 1]).toFixed(2)}`;
+    }
     last = list[i + 1];
   }
+  if (!line) line = `M${x(view.from).toFixed(2)} ${top + kMemory}V${y(last).toFixed(2)}`;
+  // What lives until the end of the view, or nothing any more.
+  if (last > 0) line += `H${right}`;
   svg(group, 'path', {d: line + `V${top + kMemory}Z`, class: 'use'});
   svg(group, 'text', {x: kLabels - 8, y: top + kMemory - 4, class: 'label small', 'text-anchor': 'end'},
       counted ? 'memory' : 'activations');
-  const words = svg(group, 'text', {x: right + 5, y: top + 11, class: 'small memory'}, counted ? bytes(peak) : 'peak ' + peak);
+  const words = svg(group, 'text', {x: right + 5, y: top + 11, class: 'small memory'},
+                    counted ? bytes(peak) : 'peak ' + peak);
   svg(words, 'title', {}, counted ? `at most ${bytes(peak)} of frames and transfer slots live, ` +
       `${bytes(memory.reserved)} reserved; ${bytes(memory.fixed)} beside them` : 'activations live at once, at most');
 }

@@ -47,7 +47,9 @@ function listen(chart) {
     }
   }, {passive: false});
   let drag = null;
-  root.addEventListener('pointerdown', event => { drag = {x: event.clientX, from: view.from, to: view.to, moved: false}; });
+  root.addEventListener('pointerdown', event => {
+    drag = {x: event.clientX, from: view.from, to: view.to, moved: false};
+  });
   addEventListener('pointermove', event => {
     if (!drag) return;
     const by = (drag.x - event.clientX) / chart.scale;
@@ -85,10 +87,13 @@ function listen(chart) {
 // Tables.
 const causeColours = ['#d9a441', '#b5532d', '#7b61c9', '#c94f7c', data.other, '#d5d8de'];
 function timesTable(parent, schedule) {
-  html(parent, 'h3', 'where the time of each rank went' + (data.axis.suffix ? ', in' + data.axis.suffix : ''));
+  const repeats = schedule.runs[schedule.runs.length - 1].repeats;
+  const step = repeats.length > 1 ? ' in step ' + repeats[repeats.length - 1] : '';
+  html(parent, 'h3', 'where the time of each rank went' + step + (data.axis.suffix ? ', in' + data.axis.suffix : ''));
   const table = html(parent, 'table', undefined, 'times'), head = html(table, 'tr');
   for (const words of ['', '', 'busy', ...data.causes, '']) html(head, 'th', words);
-  const longest = Math.max(...schedule.runs.map(run => run.makespan));
+  const longest = Math.max(...schedule.runs.flatMap(
+      run => run.times.map(times => times.idle.reduce((sum, idle) => sum + idle, times.busy))));
   const ranks = schedule.runs[schedule.runs.length - 1].times.map(one => one.rank);
   for (const rank of ranks) {
     schedule.runs.forEach((run, i) => {

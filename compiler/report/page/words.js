@@ -2,7 +2,7 @@
 // others and lanes are laid out as html_data.cc says. All words from the data become text nodes.
 const data = JSON.parse(document.getElementById('data').textContent);
 const page = document.getElementById('page');
-const kLabels = 118, kRight = 74, kRow = 26, kGap = 5, kLane = 7, kMemory = 30, kAxis = 24;
+const kLabels = 118, kRight = 112, kRow = 26, kGap = 5, kLane = 9, kMemory = 30, kAxis = 24;
 const kBox = 11;
 const view = {from: 0, to: data.extent};
 const show = {path: true, memory: true, streams: false};
