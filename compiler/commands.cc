@@ -3,93 +3,24 @@
 #include <algorithm>
 #include <iostream>
 #include <optional>
-#include <sstream>
-#include <utility>
+#include <stdexcept>
 
-#include "compiler/compare_schedules.h"
-#include "compiler/compile.h"
+#include "compiler/command_input.h"
 #include "compiler/make_draft.h"
 #include "compiler/passes/passes.h"
-#include "compiler/plan/base/output_file.h"
 #include "compiler/plan/file.h"
 #include "compiler/plan/text.h"
-#include "compiler/predict.h"
 #include "compiler/report/explain.h"
 #include "compiler/report/explain_figures.h"
 #include "compiler/report/summary.h"
-#include "compiler/report/svg_timeline.h"
 #include "compiler/report/timeline.h"
 #include "compiler/schedule/csv.h"
 
 namespace pprun {
 namespace {
 
-// What most commands are given.
-struct Input {
-  std::string file;
-  std::vector<std::string> settings;
-  PredictOptions predict;
-};
-
-void DeclareFile(Arguments& arguments, Input& input) {
-  arguments.Positional("FILE", "a .sched, a .csv or a compiled .plan", &input.file);
-  arguments.Flag("set", "NAME=VALUE",
-                 "override a mesh axis, a setting or the schedule; may be repeated",
-                 &input.settings);
-}
-
-void DeclareCosts(Arguments& arguments, Input& input) {
-  arguments.Flag(
-      "cost", "F=1,B=2,...",
-      "costs of a stage's tasks F, B or I and W (1:1:1.5 by stage), of a pair FB, a transfer C, a "
-      "collective A",
-      &input.predict.costs);
-  arguments.Flag("machine", "NAME",
-                 "a built-in machine (h100, h200, a100, tpu_v5p) or a .machine file",
-                 &input.predict.machine);
-  arguments.Flag("profile", "FILE", "costs as they were measured", &input.predict.profile);
-}
-
-CompileOptions ToCompileOptions(const Input& input) {
-  CompileOptions options;
-  ApplySettings(input.settings, options);
-  options.costs = TaskCostsOf(ModelOf(input.predict));
-  return options;
-}
-
-// Compiles and prints what is wrong.
-Compilation CompileAndReport(const std::string& path, const CompileOptions& options) {
-  Compilation result = Compile(path, options);
-  std::cerr << result.Messages();
-  return result;
-}
-
-// A plan that was compiled before; nothing, after messages, if it is not proven.
-std::optional<Plan> ReadAndProve(const Input& input) {
-  if (!input.settings.empty()) {
-    throw std::invalid_argument("`--set` needs the source: a `.plan` is already compiled");
-  }
-  Plan plan = ReadPlanFile(input.file);
-  const std::vector<Finding> findings = Verify(plan);
-  for (const Finding& finding : findings) std::cerr << Render(plan, finding);
-  if (!findings.empty()) return std::nullopt;
-  return plan;
-}
-
-// The proven plan of a file that is right; nothing, after messages, of one that is not.
-std::optional<Plan> PlanOf(const Input& input) {
-  if (input.file.ends_with(".plan")) return ReadAndProve(input);
-  Compilation result = CompileAndReport(input.file, ToCompileOptions(input));
-  if (!result.Ok()) return std::nullopt;
-  if (!result.plan) {
-    throw std::runtime_error("`" + result.checked->schedule.name +
-                             "` has no backward, so there is no plan of it");
-  }
-  return std::move(result.plan);
-}
-
 int Check(const std::vector<const char*>& words) {
-  Input input;
+  CommandInput input;
   Arguments arguments("ppc check", "is it right, how large is it, how long does it idle?");
   DeclareFile(arguments, input);
   DeclareCosts(arguments, input);
@@ -113,43 +44,8 @@ int Check(const std::vector<const char*>& words) {
   return 0;
 }
 
-int Timeline(const std::vector<const char*>& words) {
-  Input input;
-  std::optional<std::string> chrome, svg;
-  int64_t width = 100;
-  std::string colour = "never";
-  Arguments arguments("ppc timeline", "predicts a step and draws it, a row a rank");
-  DeclareFile(arguments, input);
-  DeclareCosts(arguments, input);
-  arguments.Flag("chrome", "FILE", "write Chrome trace events too, for Perfetto", &chrome);
-  arguments.Flag("svg", "FILE", "write a figure too", &svg);
-  arguments.Flag("width", "COLUMNS", "of the text, 40 to 1000 (default 100)", &width);
-  arguments.Flag("colour", "WHEN", "always or never (default)", &colour);
-  ReadArguments(arguments, words);
-  if (width < 40 || width > 1000) throw std::invalid_argument("`--width` is from 40 to 1000");
-  if (colour != "always" && colour != "never") {
-    throw std::invalid_argument("`--colour` is always or never");
-  }
-  const std::optional<Plan> plan = PlanOf(input);
-  if (!plan) return 1;
-  const Trace trace = Predict(*plan, input.predict);
-  TimelineOptions options{.width = static_cast<int>(width)};
-  if (colour == "always") options.colour = TimelineOptions::Colour::kAnsi;
-  std::cout << TextTimeline(*plan, trace, options);
-  const auto write = [](const std::string& path, const auto& draw) {
-    OutputFile file(path);
-    std::ostringstream text;
-    draw(text);
-    file.Write(text.str());
-    file.Commit();
-  };
-  if (chrome) write(*chrome, [&](std::ostream& out) { WriteChromeTrace(out, *plan, trace); });
-  if (svg) write(*svg, [&](std::ostream& out) { WriteSvgTimeline(out, *plan, trace, {}); });
-  return 0;
-}
-
 int SimulateCommand(const std::vector<const char*>& words) {
-  Input input;
+  CommandInput input;
   Switch json = Switch::kOff;
   Arguments arguments("ppc simulate", "predicts steps in figures: makespan, bubble, peaks by rank");
   DeclareFile(arguments, input);
@@ -167,7 +63,7 @@ int SimulateCommand(const std::vector<const char*>& words) {
 }
 
 int ExplainCommand(const std::vector<const char*>& words) {
-  Input input;
+  CommandInput input;
   Switch json = Switch::kOff;
   Arguments arguments(
       "ppc explain",
@@ -180,21 +76,6 @@ int ExplainCommand(const std::vector<const char*>& words) {
   if (!plan) return 1;
   const Explanation explanation = Explain(*plan, {.model = ModelOf(input.predict)});
   std::cout << (json == Switch::kOn ? ToJson(explanation) + "\n" : ToText(explanation));
-  return 0;
-}
-
-int Compare(const std::vector<const char*>& words) {
-  Input input;
-  CompareOptions options;
-  Arguments arguments("ppc compare", "predicts the plan under several schedules, best first");
-  DeclareFile(arguments, input);
-  DeclareCosts(arguments, input);
-  arguments.Flag("schedules", "A,B,...", "which (default: all built-in ones)", &options.schedules);
-  arguments.Flag("memory", "GIB", "leave out what needs more a rank", &options.memory_gib);
-  ReadArguments(arguments, words);
-  options.compile = ToCompileOptions(input);
-  options.predict = input.predict;
-  std::cout << CompareSchedules(input.file, options);
   return 0;
 }
 
@@ -243,7 +124,7 @@ std::optional<std::string> ValueText(const std::string& value, const Compilation
   return std::nullopt;
 }
 
-int Emit(const std::string& value, const Input& input) {
+int Emit(const std::string& value, const CommandInput& input) {
   static constexpr std::string_view kValues[] = {"ast", "checked", "layers",  "tasks",
                                                  "csv", "plan",    "timeline"};
   const bool after = value.starts_with("after:");
@@ -278,26 +159,20 @@ int Emit(const std::string& value, const Input& input) {
 
 }  // namespace
 
-void ReadArguments(const Arguments& arguments, const std::vector<const char*>& words) {
-  const ArgumentsResult parsed = arguments.Parse(static_cast<int>(words.size()), words.data());
-  if (parsed.kind == ArgumentsResult::Kind::kHelp) throw HelpWanted{parsed.text};
-  if (parsed.kind == ArgumentsResult::Kind::kWrong) throw std::invalid_argument(parsed.text);
-}
-
 const std::vector<Command>& Commands() {
   static const std::vector<Command> commands = {
       {"check", "is it right, how large is it, how long does it idle?", Check},
-      {"timeline", "predict a step and draw it", Timeline},
+      {"timeline", "predict a step and draw it", TimelineCommand},
       {"simulate", "predict steps in figures", SimulateCommand},
       {"explain", "account for a plan beside the textbook", ExplainCommand},
-      {"compare", "predict a plan under several schedules", Compare},
+      {"compare", "predict a plan under several schedules", CompareCommand},
       {"show", "print a built-in schedule", Show},
   };
   return commands;
 }
 
 int RunWithoutCommand(const std::vector<const char*>& words) {
-  Input input;
+  CommandInput input;
   std::optional<std::string> emit, output;
   Arguments arguments("ppc", "compiles a file, or prints a value on the way");
   DeclareFile(arguments, input);

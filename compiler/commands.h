@@ -6,18 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "compiler/plan/base/arguments.h"
-
 namespace pprun {
 
 // `--help` was asked for: what to print.
 struct HelpWanted {
   std::string text;
 };
-
-// Reads a command line into the declared targets. Throws HelpWanted, or std::invalid_argument if it
-// is wrong.
-void ReadArguments(const Arguments& arguments, const std::vector<const char*>& words);
 
 // `words` begin with the command's name. Each returns the exit status and throws what is wrong with
 // its command line (std::invalid_argument) or with the world (std::runtime_error).
@@ -27,6 +21,10 @@ struct Command {
   int (*run)(const std::vector<const char*>& words);
 };
 const std::vector<Command>& Commands();
+
+// Those with a file of their own.
+int TimelineCommand(const std::vector<const char*>& words);
+int CompareCommand(const std::vector<const char*>& words);
 
 // `ppc FILE -o PLAN` and `ppc --emit=VALUE FILE`.
 int RunWithoutCommand(const std::vector<const char*>& words);

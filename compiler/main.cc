@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "compiler/commands.h"
+#include "compiler/plan/base/arguments.h"
 
 namespace pprun {
 namespace {

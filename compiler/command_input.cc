@@ -1,0 +1,83 @@
+#include "compiler/command_input.h"
+
+#include <iostream>
+#include <stdexcept>
+#include <utility>
+
+#include "compiler/commands.h"
+#include "compiler/plan/base/output_file.h"
+#include "compiler/plan/file.h"
+
+namespace pprun {
+namespace {
+
+// A plan that was compiled before; nothing, after messages, if it is not proven.
+std::optional<Plan> ReadAndProve(const CommandInput& input) {
+  if (!input.settings.empty()) {
+    throw std::invalid_argument("`--set` needs the source: a `.plan` is already compiled");
+  }
+  Plan plan = ReadPlanFile(input.file);
+  const std::vector<Finding> findings = Verify(plan);
+  for (const Finding& finding : findings) std::cerr << Render(plan, finding);
+  if (!findings.empty()) return std::nullopt;
+  return plan;
+}
+
+}  // namespace
+
+void DeclareFile(Arguments& arguments, CommandInput& input) {
+  arguments.Positional("FILE", "a .sched, a .csv or a compiled .plan", &input.file);
+  arguments.Flag("set", "NAME=VALUE",
+                 "override a mesh axis, a setting or the schedule; may be repeated",
+                 &input.settings);
+}
+
+void DeclareCosts(Arguments& arguments, CommandInput& input) {
+  arguments.Flag(
+      "cost", "F=1,B=2,...",
+      "costs of a stage's tasks F, B or I and W (1:1:1.5 by stage), of a pair FB, a transfer C, a "
+      "collective A",
+      &input.predict.costs);
+  arguments.Flag("machine", "NAME",
+                 "a built-in machine (h100, h200, a100, tpu_v5p) or a .machine file",
+                 &input.predict.machine);
+  arguments.Flag("profile", "FILE", "costs as they were measured", &input.predict.profile);
+}
+
+CompileOptions ToCompileOptions(const CommandInput& input) {
+  CompileOptions options;
+  ApplySettings(input.settings, options);
+  options.costs = TaskCostsOf(ModelOf(input.predict));
+  return options;
+}
+
+Compilation CompileAndReport(const std::string& path, const CompileOptions& options) {
+  Compilation result = Compile(path, options);
+  std::cerr << result.Messages();
+  return result;
+}
+
+std::optional<Plan> PlanOf(const CommandInput& input) {
+  if (input.file.ends_with(".plan")) return ReadAndProve(input);
+  Compilation result = CompileAndReport(input.file, ToCompileOptions(input));
+  if (!result.Ok()) return std::nullopt;
+  if (!result.plan) {
+    throw std::runtime_error("`" + result.checked->schedule.name +
+                             "` has no backward, so there is no plan of it");
+  }
+  return std::move(result.plan);
+}
+
+void ReadArguments(const Arguments& arguments, const std::vector<const char*>& words) {
+  const ArgumentsResult parsed = arguments.Parse(static_cast<int>(words.size()), words.data());
+  if (parsed.kind == ArgumentsResult::Kind::kHelp) throw HelpWanted{parsed.text};
+  if (parsed.kind == ArgumentsResult::Kind::kWrong) throw std::invalid_argument(parsed.text);
+}
+
+void WriteTextFile(const std::string& path, const std::string& text) {
+  OutputFile file(path);
+  file.Write(text);
+  file.Commit();
+}
+
+}  // namespace pprun

@@ -1,0 +1,40 @@
+// What the commands of ppc share: the file and the settings that they are given, the costs by which
+// they predict, and the proven plan that follows. Tests: golden/commands/.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/compile.h"
+#include "compiler/plan/base/arguments.h"
+#include "compiler/predict.h"
+
+namespace pprun {
+
+// What most commands are given.
+struct CommandInput {
+  std::string file;
+  std::vector<std::string> settings;
+  PredictOptions predict;
+};
+
+void DeclareFile(Arguments& arguments, CommandInput& input);
+void DeclareCosts(Arguments& arguments, CommandInput& input);
+
+// Reads a command line into the declared targets. Throws HelpWanted (commands.h), or
+// std::invalid_argument if it is wrong.
+void ReadArguments(const Arguments& arguments, const std::vector<const char*>& words);
+
+CompileOptions ToCompileOptions(const CommandInput& input);
+
+// Compiles and prints what is wrong.
+Compilation CompileAndReport(const std::string& path, const CompileOptions& options);
+
+// The proven plan of a file that is right; nothing, after messages, of one that is not.
+std::optional<Plan> PlanOf(const CommandInput& input);
+
+// Throws std::runtime_error if the file cannot be written; then nothing of it is left behind.
+void WriteTextFile(const std::string& path, const std::string& text);
+
+}  // namespace pprun
