@@ -10,19 +10,18 @@
 namespace pprun {
 namespace {
 
-constexpr int kInterruptedStatus = 130;
-
-sigset_t InterruptOnly() {
+sigset_t Watched() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
   return set;
 }
 
 }  // namespace
 
 InterruptWatch::InterruptWatch() {
-  const sigset_t set = InterruptOnly();
+  const sigset_t set = Watched();
   CHECK(pthread_sigmask(SIG_BLOCK, &set, &before_) == 0);
   thread_ = StartThread([this] { Watch(); });
 }
@@ -34,12 +33,16 @@ InterruptWatch::~InterruptWatch() {
 }
 
 void InterruptWatch::Watch() {
-  const sigset_t set = InterruptOnly();
+  const sigset_t set = Watched();
   // Short enough that the end is not held up.
   const timespec patience = {.tv_sec = 0, .tv_nsec = 20'000'000};
   while (!ended_.load()) {
-    if (sigtimedwait(&set, nullptr, &patience) != SIGINT) continue;
-    if (count_.fetch_add(1) > 0) _exit(kInterruptedStatus);
+    const int signal = sigtimedwait(&set, nullptr, &patience);
+    if (signal < 0) continue;
+    if (count_.load() > 0) _exit(StatusOfSignal(signal));
+    // Before the count, which says that it is there.
+    signal_.store(signal);
+    count_.store(1);
   }
 }
 

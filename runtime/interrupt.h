@@ -1,7 +1,7 @@
-// SIGINT, noticed without a handler: while the watch lives, the signal is blocked in this thread
-// and in those it starts, and a thread of its own waits for it. The first one asks the run to stop
-// after a step that all ranks finish; the second one ends the process at once, with status 130.
-// Tests: watchdog_test.cc.
+// SIGINT and SIGTERM (Ctrl-C, and what a batch system sends before it kills), noticed without a
+// handler: while the watch lives, both are blocked in this thread and in those it starts, and a
+// thread of its own waits for them. The first one asks the run to stop after a step that all ranks
+// finish; the second one ends the process at once. Tests: watchdog_test.cc.
 #pragma once
 
 #include <signal.h>
@@ -11,23 +11,29 @@
 
 namespace pprun {
 
+// The exit status of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM.
+constexpr int StatusOfSignal(int signal) { return 128 + signal; }
+
 class InterruptWatch {
  public:
-  // Construct it before the threads that are to leave the signal to it.
+  // Construct it before the threads that are to leave the signals to it.
   InterruptWatch();
   // Restores the thread's signals.
   ~InterruptWatch();
   InterruptWatch(const InterruptWatch&) = delete;
   InterruptWatch& operator=(const InterruptWatch&) = delete;
 
-  // Grows with SIGINT; what the run polls.
+  // Grows with each signal; what the run polls.
   const std::atomic<int>& count() const { return count_; }
+  // The first one; meaningless while the count is 0.
+  int signal() const { return signal_.load(); }
 
  private:
   void Watch();
 
   sigset_t before_;
   std::atomic<int> count_{0};
+  std::atomic<int> signal_{SIGINT};
   std::atomic<bool> ended_{false};
   std::thread thread_;
 };

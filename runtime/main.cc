@@ -1,6 +1,8 @@
 // pprun: runs a training plan, a compiled `.plan` or, where the compiler is built in, a `.sched`.
 //
-// Exit status: 0; 1 after an error, with one message; 2 for a wrong command line; 130 after SIGINT.
+// Exit status: 0; 1 after an error, with one message; 2 for a wrong command line; 130 after SIGINT
+// (Ctrl-C), 143 after SIGTERM: the weights after the last step are saved then, if `--save` is
+// given.
 #include <unistd.h>
 
 #include <cstdint>
@@ -25,8 +27,6 @@
 
 namespace pprun {
 namespace {
-
-constexpr int kInterruptedStatus = 130;
 
 // A wrong command line, as opposed to a run that fails.
 struct UsageError : std::invalid_argument {
@@ -111,7 +111,7 @@ int Run(const Flags& flags) {
   }
   if (flags.timeout < 1) throw UsageError("`--timeout` is at least 1 second");
   const Plan plan = Load(flags);
-  // Before the threads of the ranks, which leave the signal to it.
+  // Before the threads of the ranks, which leave the signals to it.
   const InterruptWatch interrupts;
   const RunOptions options = {
       .threads = static_cast<int>(flags.threads),
@@ -124,7 +124,7 @@ int Run(const Flags& flags) {
       .console = ConsoleOf(1),
       .interrupts = &interrupts.count()};
   const RunEnd end = RunPlan(plan, options, std::cout, std::cerr);
-  return end == RunEnd::kInterrupted ? kInterruptedStatus : 0;
+  return end == RunEnd::kInterrupted ? StatusOfSignal(interrupts.signal()) : 0;
 }
 
 int Main(int argc, char** argv) {
@@ -141,7 +141,9 @@ int Main(int argc, char** argv) {
   arguments.Flag("timeout", "SECONDS", "end the run when nothing moves for so long (default 300)",
                  &flags.timeout);
   arguments.Flag("init", "FILE", "start from these weights (safetensors)", &flags.init);
-  arguments.Flag("save", "FILE", "save the weights at the end (safetensors)", &flags.save);
+  arguments.Flag("save", "FILE",
+                 "save the weights at the end, or after Ctrl-C or SIGTERM (safetensors)",
+                 &flags.save);
   arguments.Flag("metrics", "FILE", "write a JSON line a step", &flags.metrics);
   arguments.Flag("trace", "FILE", "write a few steps as Chrome trace events", &flags.trace);
   arguments.Flag("quiet", "", "print warnings and errors alone", &flags.quiet);

@@ -46,34 +46,51 @@ TEST(Watchdog, EndsAtOnceWhenNobodyNeedsIt) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
 }
 
-TEST(InterruptWatch, CountsTheSignalInsteadOfDying) {
+// Ctrl-C, and what a batch system sends.
+class InterruptWatchTest : public testing::TestWithParam<int> {};
+
+TEST_P(InterruptWatchTest, CountsTheSignalInsteadOfDying) {
   const InterruptWatch watch;
   EXPECT_EQ(watch.count(), 0);
-  kill(getpid(), SIGINT);
+  kill(getpid(), GetParam());
   for (int i = 0; i < 500 && watch.count() == 0; ++i) {
     std::this_thread::sleep_for(milliseconds(10));
   }
   EXPECT_EQ(watch.count(), 1);
+  EXPECT_EQ(watch.signal(), GetParam());
 }
 
-TEST(InterruptWatchDeathTest, TheSecondSignalEndsTheProcess) {
+using InterruptWatchDeathTest = InterruptWatchTest;
+
+TEST_P(InterruptWatchDeathTest, TheSecondSignalEndsTheProcess) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(
-      {
-        const InterruptWatch watch;
-        kill(getpid(), SIGINT);
-        while (watch.count() == 0) std::this_thread::sleep_for(milliseconds(1));
-        kill(getpid(), SIGINT);
-        for (;;) std::this_thread::sleep_for(milliseconds(1));
-      },
-      testing::ExitedWithCode(130), "");
+  // Whatever the first one was.
+  for (const int first : {SIGINT, SIGTERM}) {
+    EXPECT_EXIT(
+        {
+          const InterruptWatch watch;
+          kill(getpid(), first);
+          while (watch.count() == 0) std::this_thread::sleep_for(milliseconds(1));
+          kill(getpid(), GetParam());
+          for (;;) std::this_thread::sleep_for(milliseconds(1));
+        },
+        testing::ExitedWithCode(StatusOfSignal(GetParam())), "");
+  }
 }
 
-TEST(InterruptWatch, LeavesTheSignalAsItWas) {
+TEST_P(InterruptWatchTest, LeavesTheSignalAsItWas) {
   { const InterruptWatch watch; }
   sigset_t now;
   pthread_sigmask(SIG_BLOCK, nullptr, &now);
-  EXPECT_EQ(sigismember(&now, SIGINT), 0);
+  EXPECT_EQ(sigismember(&now, GetParam()), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Signals, InterruptWatchTest, testing::Values(SIGINT, SIGTERM));
+INSTANTIATE_TEST_SUITE_P(Signals, InterruptWatchDeathTest, testing::Values(SIGINT, SIGTERM));
+
+TEST(StatusOfSignal, IsWhatShellsSay) {
+  EXPECT_EQ(StatusOfSignal(SIGINT), 130);
+  EXPECT_EQ(StatusOfSignal(SIGTERM), 143);
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
-"""Interrupts a training run as Ctrl-C does, and compares what it saved with an uninterrupted run of as many steps.
+"""Ends a training run with a signal, as Ctrl-C or a batch system does, and compares what it saved with a whole run of as
+many steps.
 
-    interrupt.py SCRATCH COMMAND...
+    interrupt.py SIGNAL SCRATCH COMMAND...
 
-SCRATCH is the beginning of the names of scratch files; COMMAND a pprun command line without --save and --metrics.
+SIGNAL is SIGINT or SIGTERM; SCRATCH the beginning of the names of scratch files; COMMAND a pprun command line without --save and --metrics.
 Prints what the interrupted run printed, its exit status, and the outcome of the comparison.
 """
 import pathlib
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 
-scratch, command = sys.argv[1], sys.argv[2:]
+number, scratch, command = signal.Signals[sys.argv[1]], sys.argv[2], sys.argv[3:]
 metrics = pathlib.Path(scratch + ".jsonl")
 interrupted = pathlib.Path(scratch + ".interrupted.safetensors")
 whole = pathlib.Path(scratch + ".whole.safetensors")
@@ -27,7 +28,7 @@ run = subprocess.Popen(command + ["--save", interrupted, "--metrics", metrics],
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 while steps() < 20 and run.poll() is None:
     time.sleep(0.01)
-run.send_signal(signal.SIGINT)
+run.send_signal(number)
 print(run.communicate()[0], end="")
 print("exit status", run.returncode)
 
