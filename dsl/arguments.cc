@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <variant>
 
 #include "dsl/ast_text.h"
 
@@ -19,7 +20,44 @@ std::string Signature(std::string_view callee, const std::vector<CallParameter>&
   return "it is written " + Code(text + ")");
 }
 
+// Appends the names in an expression; as deep as the tree, which the limit on nesting bounds.
+struct Namer {
+  const ast::Program& program;
+  std::vector<std::string>& names;
+
+  void At(ast::ExpressionId id) const { std::visit(*this, program[id].node); }
+
+  void operator()(const ast::IntegerLiteral&) const {}
+  void operator()(const ast::SizeLiteral&) const {}
+  void operator()(const ast::FloatLiteral&) const {}
+  void operator()(const ast::BooleanLiteral&) const {}
+  void operator()(const ast::StringLiteral&) const {}
+  void operator()(const ast::Reference& reference) const { names.push_back(reference.name); }
+  void operator()(const ast::Unary& unary) const { At(unary.operand); }
+  void operator()(const ast::Binary& binary) const {
+    At(binary.left);
+    At(binary.right);
+  }
+  void operator()(const ast::Conditional& conditional) const {
+    At(conditional.condition);
+    At(conditional.then);
+    At(conditional.otherwise);
+  }
+  void operator()(const ast::Call& call) const {
+    for (const ast::Argument& argument : call.arguments) At(argument.value);
+  }
+  void operator()(const ast::Tuple& tuple) const {
+    for (const ast::ExpressionId item : tuple.items) At(item);
+  }
+};
+
 }  // namespace
+
+std::vector<std::string> NamesIn(const ast::Program& program, ast::ExpressionId id) {
+  std::vector<std::string> names;
+  Namer{program, names}.At(id);
+  return names;
+}
 
 std::string Code(std::string_view text) { return "`" + std::string(text) + "`"; }
 
@@ -88,15 +126,9 @@ void ValueReader::NoteWhereSet(ast::ExpressionId id, Diagnostic& diagnostic) con
 }
 
 void ValueReader::Distrust(ast::ExpressionId id) {
-  const auto& node = program_[id].node;
-  if (const auto* reference = std::get_if<ast::Reference>(&node)) {
-    scope_.Distrust(reference->name);
-  } else if (const auto* unary = std::get_if<ast::Unary>(&node)) {
-    Distrust(unary->operand);
-  } else if (const auto* binary = std::get_if<ast::Binary>(&node)) {
-    Distrust(binary->left);
-    Distrust(binary->right);
-  }
+  // What nobody will be told need not be held back.
+  if (diagnostics_.Full()) return;
+  for (const std::string& name : NamesIn(program_, id)) scope_.Distrust(name);
 }
 
 std::optional<int64_t> ValueReader::Integer(ast::ExpressionId id, std::string_view what,

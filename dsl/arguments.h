@@ -32,6 +32,9 @@ std::optional<BoundArguments> BindArguments(std::string_view callee, ast::Locati
                                             const std::vector<CallParameter>& parameters,
                                             Diagnostics& diagnostics);
 
+// The names that an expression speaks of, in the order in which they stand.
+std::vector<std::string> NamesIn(const ast::Program& program, ast::ExpressionId id);
+
 // "`", text, "`".
 std::string Code(std::string_view text);
 

@@ -24,7 +24,7 @@ void DefineModelParameters(const CheckContext& context, const ast::Model& model,
     const ast::ExpressionId id = given ? (*bound)[i] : model.parameters[i].value;
     scope.Define(*model.parameters[i].name,
                  Evaluate(context.program, id, given ? global : scope, context.diagnostics),
-                 context.diagnostics);
+                 context.diagnostics, NamesIn(context.program, id));
   }
 }
 

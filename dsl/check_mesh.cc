@@ -58,7 +58,7 @@ void CheckRanks(const CheckContext& context, const std::vector<CheckedAxis>& axe
 void DefineLets(const CheckContext& context, const std::vector<ast::Setting>& lets, Scope& scope) {
   for (const ast::Setting& let : lets) {
     scope.Define(let.name, Evaluate(context.program, let.value, scope, context.diagnostics),
-                 context.diagnostics);
+                 context.diagnostics, NamesIn(context.program, let.value));
   }
 }
 

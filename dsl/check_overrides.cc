@@ -16,6 +16,10 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kAxes = {"pp", "dp", "fsdp", "tp"};
 
+std::string Shown(const std::string& text) {
+  return text.size() <= 40 ? text : text.substr(0, 37) + "...";
+}
+
 class Overrider {
  public:
   Overrider(ast::Program& program, const Limits& limits, Diagnostics& diagnostics)
@@ -43,43 +47,21 @@ class Overrider {
     names_.push_back("stages");
   }
 
-  void Apply(const Override& given) {
+  void Apply(const Override& given, ast::Location place) {
+    place_ = place;
     const std::string name = Resolve(given.name);
     if (name.empty()) return;
     Diagnostics inner;
-    const auto value = ParseValue(given.value, limits_, program_, inner);
-    if (!value.has_value()) {
-      diagnostics_.Error(kCommandLine,
-                         "`--set " + Shown(given.name) + "`: " + inner.all().front().message);
-      return;
-    }
-    const std::string part = Qualifier(name);
-    const bool is_number = part == "mesh" || part == "let" || part == "model" || part == "schedule";
-    const auto* word = std::get_if<ast::Reference>(&program_[*value].node);
-    if (is_number && word != nullptr && !IsKnown(word->name)) {
-      diagnostics_.Error(kCommandLine, "`--set " + Shown(given.name) + "`: unknown name " +
-                                           Code(Shown(word->name)));
-      return;
-    }
-    Set(name, *value);
+    const auto value = ParseValue(given.value, limits_, program_, inner, place_);
+    if (value.has_value()) return Set(name, *value);
+    diagnostics_.Error(place_, inner.all().front().message);
   }
 
   std::optional<ast::ExpressionId> microbatches() const { return microbatches_; }
 
  private:
-  static std::string Shown(const std::string& text) {
-    return text.size() <= 40 ? text : text.substr(0, 37) + "...";
-  }
   static std::string Qualifier(const std::string& name) { return name.substr(0, name.find('.')); }
   static std::string Plain(const std::string& name) { return name.substr(name.find('.') + 1); }
-
-  // Whether a value may speak of it.
-  bool IsKnown(const std::string& word) const {
-    for (const std::string& known : names_) {
-      if (Plain(known) == word) return true;
-    }
-    return false;
-  }
 
   // The one qualified name that is meant; empty after an error.
   std::string Resolve(const std::string& name) {
@@ -93,20 +75,18 @@ class Overrider {
     }
     if (meant.size() == 1) return meant.front();
     Diagnostic& error = diagnostics_.Error(
-        kCommandLine,
-        "`--set " + Shown(name) + "`: " +
-            (meant.empty() ? "there is nothing of that name" : "several things have that name"));
+        place_, meant.empty() ? "there is nothing of that name" : "several things have that name");
     if (meant.size() > 1) {
-      error.Note(kCommandLine, "it is " + Code(meant[0]) + " or " + Code(meant[1]));
+      error.Note(place_, "it is " + Code(meant[0]) + " or " + Code(meant[1]));
     } else if (const std::string near = DidYouMean(name, candidates); !near.empty()) {
-      error.Note(kCommandLine, "did you mean " + Code(near) + "?");
+      error.Note(place_, "did you mean " + Code(near) + "?");
     }
     return "";
   }
 
   void Set(const std::string& name, ast::ExpressionId value) {
     const std::string part = Qualifier(name);
-    const ast::Name plain{Plain(name), kCommandLine};
+    const ast::Name plain{Plain(name), place_};
     if (part == "mesh") return SetOrAdd(program_.mesh, plain, value);
     if (part == "let") return SetOrAdd(program_.lets, plain, value);
     if (part == "train") return SetTrain(plain, value);
@@ -121,23 +101,23 @@ class Overrider {
   }
 
   // From here on messages about it speak of the command line.
-  static void Replace(ast::Setting& setting, ast::ExpressionId value) {
-    setting = {{setting.name.text, kCommandLine}, value, kCommandLine};
+  void Replace(ast::Setting& setting, ast::ExpressionId value) {
+    setting = {{setting.name.text, place_}, value, place_};
   }
 
-  static void SetOrAdd(std::vector<ast::Setting>& settings, const ast::Name& name,
-                       ast::ExpressionId value) {
+  void SetOrAdd(std::vector<ast::Setting>& settings, const ast::Name& name,
+                ast::ExpressionId value) {
     for (ast::Setting& setting : settings) {
       if (setting.name.text == name.text) return Replace(setting, value);
     }
-    settings.push_back({name, value, kCommandLine});
+    settings.push_back({name, value, place_});
   }
 
   void SetTrain(const ast::Name& name, ast::ExpressionId value) {
     if (program_.train_location.end > 0) return SetOrAdd(program_.train, name, value);
     // A study of a schedule has microbatches, and nothing else of a training run.
     if (name.text != "microbatches") {
-      diagnostics_.Error(kCommandLine, "`--set train." + name.text + "`: there is no `train`");
+      diagnostics_.Error(place_, "there is no `train`");
       return;
     }
     microbatches_ = value;
@@ -148,18 +128,17 @@ class Overrider {
     const auto& node = program_[value].node;
     ast::Call call;
     if (const auto* word = std::get_if<ast::Reference>(&node)) {
-      call.callee = {word->name, kCommandLine};
+      call.callee = {word->name, place_};
     } else if (const auto* written = std::get_if<ast::Call>(&node)) {
       call = *written;
     } else {
-      diagnostics_.Error(kCommandLine, "`--set " + part + "`: this is no choice of " + part);
+      diagnostics_.Error(place_, "this is no choice of " + part);
       return;
     }
     if (part == "gradients") {
-      program_.gradients = ast::Choice{std::move(call), kCommandLine};
+      program_.gradients = ast::Choice{std::move(call), place_};
     } else {
-      program_.stages =
-          ast::Stages{.stages = {}, .policy = std::move(call), .location = kCommandLine};
+      program_.stages = ast::Stages{.stages = {}, .policy = std::move(call), .location = place_};
     }
   }
 
@@ -186,6 +165,7 @@ class Overrider {
   ast::Model* model_ = nullptr;
   ast::ScheduleDefinition* schedule_ = nullptr;
   std::vector<std::string> names_;
+  ast::Location place_ = kCommandLine;  // of the setting at hand
   std::optional<ast::ExpressionId> microbatches_;
 };
 
@@ -195,8 +175,11 @@ std::optional<ast::ExpressionId> ApplyOverrides(ast::Program& program,
                                                 const std::vector<Override>& overrides,
                                                 const Limits& limits, Diagnostics& diagnostics) {
   if (overrides.empty()) return std::nullopt;
+  std::vector<std::string> names;
+  for (const Override& given : overrides) names.push_back(Shown(given.name));
+  diagnostics.NameSettings(std::move(names));
   Overrider overrider(program, limits, diagnostics);
-  for (const Override& given : overrides) overrider.Apply(given);
+  for (size_t i = 0; i < overrides.size(); ++i) overrider.Apply(overrides[i], SettingPlace(i));
   return overrider.microbatches();
 }
 

@@ -48,6 +48,10 @@ Diagnostic& Diagnostics::Warning(ast::Location location, std::string message) {
 }
 
 Diagnostic& Diagnostics::Add(Diagnostic diagnostic) {
+  const ast::Location& place = diagnostic.location;
+  if (place.file == kCommandLine.file && place.begin > 0 && place.begin <= settings_.size()) {
+    diagnostic.message.insert(0, "`--set " + settings_[place.begin - 1] + "`: ");
+  }
   if (Full()) {
     dropped_ = std::move(diagnostic);
     return dropped_;

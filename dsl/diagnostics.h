@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dsl/ast.h"
@@ -20,6 +21,11 @@ inline constexpr size_t kMostDiagnostics = 100;
 
 // The place of what came from the command line (`--set`), in no file.
 inline constexpr ast::Location kCommandLine{.file = UINT32_MAX};
+// The place of one setting among them, counted from 0.
+constexpr ast::Location SettingPlace(size_t index) {
+  const auto number = static_cast<uint32_t>(index) + 1;
+  return {.file = kCommandLine.file, .begin = number, .end = number};
+}
 
 struct DiagnosticNote {
   ast::Location location;
@@ -37,6 +43,9 @@ struct Diagnostic {
 
 class Diagnostics {
  public:
+  // What the settings of the command line set: an error at a SettingPlace begins with its name.
+  void NameSettings(std::vector<std::string> names) { settings_ = std::move(names); }
+
   // The returned reference takes notes; it is valid until the next call.
   Diagnostic& Error(ast::Location location, std::string message);
   Diagnostic& Warning(ast::Location location, std::string message);
@@ -50,6 +59,7 @@ class Diagnostics {
  private:
   Diagnostic& Add(Diagnostic diagnostic);
 
+  std::vector<std::string> settings_;
   std::vector<Diagnostic> all_;
   Diagnostic dropped_;
   int errors_ = 0;

@@ -5,9 +5,10 @@
 
 namespace pprun {
 
-void Scope::Define(const ast::Name& name, Constant value, Diagnostics& diagnostics) {
+void Scope::Define(const ast::Name& name, Constant value, Diagnostics& diagnostics,
+                   std::vector<std::string> from) {
   const auto [entry, added] =
-      entries_.try_emplace(name.text, Entry{std::move(value), name.location});
+      entries_.try_emplace(name.text, Entry{std::move(value), name.location, std::move(from)});
   if (!added) {
     diagnostics.Error(name.location, "`" + name.text + "` is set twice")
         .Note(entry->second.location, "it is first set here");
@@ -16,15 +17,46 @@ void Scope::Define(const ast::Name& name, Constant value, Diagnostics& diagnosti
   order_.push_back(name.text);
 }
 
+Scope::Entry* Scope::Find(const std::string& name) {
+  const auto entry = entries_.find(name);
+  if (entry != entries_.end()) return &entry->second;
+  return outer_ == nullptr ? nullptr : outer_->Find(name);
+}
+
 void Scope::Distrust(const std::string& name) {
-  // A name that nobody sets is misspelt: each place is a mistake of its own.
-  if (PlaceOf(name).has_value()) distrusted_.insert(name);
+  std::vector<std::string> wrong = {name};
+  bool changed = false;
+  while (!wrong.empty()) {
+    // A name that nobody sets is misspelt: each place is a mistake of its own.
+    Entry* entry = Find(wrong.back());
+    wrong.pop_back();
+    if (entry == nullptr || entry->trust == Entry::Trust::kNo) continue;
+    entry->trust = Entry::Trust::kNo;
+    changed = true;
+    wrong.insert(wrong.end(), entry->from.begin(), entry->from.end());
+  }
+  if (changed) Spread();
+}
+
+void Scope::Spread() {
+  if (outer_ != nullptr) outer_->Spread();
+  // A value was computed from what was set before it.
+  for (const std::string& name : order_) {
+    Entry& entry = entries_.at(name);
+    for (const std::string& from : entry.from) {
+      const Entry* source = Find(from);
+      if (source != nullptr && source->trust == Entry::Trust::kNo) {
+        entry.trust = Entry::Trust::kNo;
+      }
+    }
+  }
 }
 
 std::optional<Constant> Scope::Lookup(std::string_view name) const {
-  if (distrusted_.count(std::string(name)) > 0) return Constant{};
   const auto entry = entries_.find(std::string(name));
-  if (entry != entries_.end()) return entry->second.value;
+  if (entry != entries_.end()) {
+    return entry->second.trust == Entry::Trust::kYes ? entry->second.value : Constant{};
+  }
   return outer_ == nullptr ? std::nullopt : outer_->Lookup(name);
 }
 

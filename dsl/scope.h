@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "dsl/evaluator.h"
@@ -15,13 +14,14 @@ namespace pprun {
 
 class Scope : public Environment {
  public:
-  explicit Scope(const Scope* outer = nullptr) : outer_(outer) {}
+  explicit Scope(Scope* outer = nullptr) : outer_(outer) {}
 
-  // Reports a name that this scope already has.
-  void Define(const ast::Name& name, Constant value, Diagnostics& diagnostics);
+  // Reports a name that this scope already has. `from`: the names that the value was computed from.
+  void Define(const ast::Name& name, Constant value, Diagnostics& diagnostics,
+              std::vector<std::string> from = {});
 
-  // Where a value was reported as wrong, the name stands for an error from here on, so that what
-  // else depends on it is not reported too.
+  // Where a value was reported as wrong, the name stands for an error from here on, and so does
+  // what it was computed from and what was computed from any of them: one mistake, one error.
   void Distrust(const std::string& name);
 
   std::optional<Constant> Lookup(std::string_view name) const override;
@@ -33,11 +33,16 @@ class Scope : public Environment {
   struct Entry {
     Constant value;
     ast::Location location;
+    std::vector<std::string> from;
+    enum class Trust : uint8_t { kYes, kNo } trust = Trust::kYes;
   };
 
-  const Scope* outer_;
+  Entry* Find(const std::string& name);
+  // Distrusts what was computed from something distrusted, in the scopes around this one first.
+  void Spread();
+
+  Scope* outer_;
   std::unordered_map<std::string, Entry> entries_;
-  std::unordered_set<std::string> distrusted_;
   std::vector<std::string> order_;
 };
 

@@ -20,8 +20,8 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // The machinery for one text, and what it must outlive.
 struct Session {
-  Session(std::string_view text, uint32_t file)
-      : places(text, file), input(std::string(text)), lexer(&input), tokens(&lexer) {
+  Session(std::string_view text, ast::Location place)
+      : places(text, place), input(std::string(text)), lexer(&input), tokens(&lexer) {
     lexer.removeErrorListeners();
     tokens.fill();
   }
@@ -38,10 +38,10 @@ constexpr size_t kTokensParsed = 2'000'000;
 // Calls `parse` until it gets through without an error that was not there before, hiding what was
 // wrong from one pass to the next; then `build` on its tree if there was no error at all.
 template <typename ParseRule, typename Build>
-void Run(std::string_view text, uint32_t file, const Limits& limits, Diagnostics& diagnostics,
+void Run(std::string_view text, ast::Location place, const Limits& limits, Diagnostics& diagnostics,
          ParseRule parse, const Build& build) {
   const int errors = diagnostics.errors();
-  Session session(text, file);
+  Session session(text, place);
   VisibleTokens tokens(session.tokens.getTokens());
   if (!CheckTokens(tokens, session.places, limits, diagnostics)) return;
 
@@ -62,21 +62,24 @@ void Run(std::string_view text, uint32_t file, const Limits& limits, Diagnostics
   }
 }
 
-bool CheckText(std::string_view text, uint32_t file, const Limits& limits,
+bool CheckText(std::string_view text, ast::Location place, const Limits& limits,
                Diagnostics& diagnostics) {
+  const auto bytes = [&](size_t begin, size_t end) {
+    if (place.file == kCommandLine.file) return place;
+    return ast::Location{place.file, static_cast<uint32_t>(begin), static_cast<uint32_t>(end)};
+  };
   if (text.size() > limits.source_bytes) {
-    diagnostics.Error({.file = file}, "this file has " + std::to_string(text.size()) +
-                                          " bytes: the limit `source_bytes` is " +
-                                          std::to_string(limits.source_bytes));
+    diagnostics.Error(place, "this file has " + std::to_string(text.size()) +
+                                 " bytes: the limit `source_bytes` is " +
+                                 std::to_string(limits.source_bytes));
     return false;
   }
   if (const std::optional<size_t> invalid = FindInvalidUtf8(text)) {
-    const auto at = static_cast<uint32_t>(*invalid);
-    diagnostics.Error({file, at, at + 1}, "this byte is not valid UTF-8");
+    diagnostics.Error(bytes(*invalid, *invalid + 1), "this byte is not valid UTF-8");
     return false;
   }
   if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
-    diagnostics.Error({file, 0, 3}, "this file begins with a byte order mark: remove it");
+    diagnostics.Error(bytes(0, 3), "this file begins with a byte order mark: remove it");
     return false;
   }
   return true;
@@ -87,8 +90,8 @@ bool CheckText(std::string_view text, uint32_t file, const Limits& limits,
 bool ParseFile(std::string_view text, uint32_t file, const Limits& limits, ast::Program& program,
                Diagnostics& diagnostics) {
   const int errors = diagnostics.errors();
-  if (!CheckText(text, file, limits, diagnostics)) return false;
-  Run(text, file, limits, diagnostics, &grammar::SchedParser::file,
+  if (!CheckText(text, {.file = file}, limits, diagnostics)) return false;
+  Run(text, {.file = file}, limits, diagnostics, &grammar::SchedParser::file,
       [&](const TokenPlaces& places, grammar::SchedParser::FileContext& tree) {
         AstBuilder(places, program, diagnostics).Build(tree);
       });
@@ -96,11 +99,12 @@ bool ParseFile(std::string_view text, uint32_t file, const Limits& limits, ast::
 }
 
 std::optional<ast::ExpressionId> ParseValue(std::string_view text, const Limits& limits,
-                                            ast::Program& program, Diagnostics& diagnostics) {
+                                            ast::Program& program, Diagnostics& diagnostics,
+                                            ast::Location place) {
   const int errors = diagnostics.errors();
-  if (!CheckText(text, kCommandLine.file, limits, diagnostics)) return std::nullopt;
+  if (!CheckText(text, place, limits, diagnostics)) return std::nullopt;
   std::optional<ast::ExpressionId> value;
-  Run(text, kCommandLine.file, limits, diagnostics, &grammar::SchedParser::value,
+  Run(text, place, limits, diagnostics, &grammar::SchedParser::value,
       [&](const TokenPlaces& places, grammar::SchedParser::ValueContext& tree) {
         value = AstBuilder(places, program, diagnostics).Build(*tree.expression());
       });

@@ -19,8 +19,9 @@ namespace pprun {
 bool ParseFile(std::string_view text, uint32_t file, const Limits& limits, ast::Program& program,
                Diagnostics& diagnostics);
 
-// Parses one expression; its nodes have the place kCommandLine.
+// Parses one expression; all its nodes have the place that is given, one on the command line.
 std::optional<ast::ExpressionId> ParseValue(std::string_view text, const Limits& limits,
-                                            ast::Program& program, Diagnostics& diagnostics);
+                                            ast::Program& program, Diagnostics& diagnostics,
+                                            ast::Location place = kCommandLine);
 
 }  // namespace pprun

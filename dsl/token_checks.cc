@@ -147,8 +147,8 @@ std::optional<size_t> FindInvalidUtf8(std::string_view text) {
   return std::nullopt;
 }
 
-TokenPlaces::TokenPlaces(std::string_view text, uint32_t file)
-    : file_(file), size_(static_cast<uint32_t>(text.size())) {
+TokenPlaces::TokenPlaces(std::string_view text, ast::Location place)
+    : place_(place), size_(static_cast<uint32_t>(text.size())) {
   bool ascii = true;
   for (char c : text) ascii = ascii && static_cast<uint8_t>(c) < 0x80;
   if (ascii) return;
@@ -167,8 +167,8 @@ uint32_t TokenPlaces::Byte(size_t code_point) const {
 ast::Location TokenPlaces::Of(const antlr4::Token& token) const { return Of(token, token); }
 
 ast::Location TokenPlaces::Of(const antlr4::Token& first, const antlr4::Token& last) const {
-  if (file_ == kCommandLine.file) return kCommandLine;
-  ast::Location location{.file = file_, .begin = Byte(first.getStartIndex())};
+  if (place_.file == kCommandLine.file) return place_;
+  ast::Location location{.file = place_.file, .begin = Byte(first.getStartIndex())};
   location.end = last.getType() == antlr4::Token::EOF ? size_ : Byte(last.getStopIndex() + 1);
   return location;
 }

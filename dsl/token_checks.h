@@ -25,14 +25,14 @@ std::optional<size_t> FindInvalidUtf8(std::string_view text);
 // Where tokens are, in bytes; ANTLR counts code points.
 class TokenPlaces {
  public:
-  TokenPlaces(std::string_view text, uint32_t file);
+  TokenPlaces(std::string_view text, ast::Location place);
   ast::Location Of(const antlr4::Token& token) const;
   ast::Location Of(const antlr4::Token& first, const antlr4::Token& last) const;
 
  private:
   uint32_t Byte(size_t code_point) const;
 
-  uint32_t file_ = 0;
+  ast::Location place_;
   uint32_t size_ = 0;
   std::vector<uint32_t> bytes_;  // of each code point; empty where all are single bytes
 };

@@ -30,6 +30,12 @@ TEST(OverridesTest, Axes) {
 TEST(OverridesTest, AWordThatIsNoNumberIsSaidToBeOfItsFlag) {
   EXPECT_EQ(Message({{"pp", "two"}}), "command line: error: `--set pp`: unknown name `two`\n");
   EXPECT_EQ(With({{"pp", "scale"}}).AxisSize("pp"), 2) << "a name of the file";
+  EXPECT_EQ(Message({{"dp", "1"}, {"train.steps", "two"}}),
+            "command line: error: `--set train.steps`: unknown name `two`\n");
+  EXPECT_EQ(Message({{"steps", "1.5"}}),
+            "command line: error: `--set steps`: `steps` is a float, not an integer\n");
+  EXPECT_EQ(Message({{"steps", "scale + two"}}),
+            "command line: error: `--set steps`: unknown name `two`\n");
 }
 
 TEST(OverridesTest, TrainSettings) {
@@ -77,9 +83,10 @@ TEST(OverridesTest, AStudyTakesMicrobatches) {
   EXPECT_EQ(With({{"microbatches", "12"}}, "mesh { pp = 4; }").microbatches, 12);
   EXPECT_EQ(With({}, "mesh { pp = 4; }").microbatches, 0);
   EXPECT_EQ(Message({{"steps", "3"}}, "mesh { }"),
-            "command line: error: `--set train.steps`: there is no `train`\n");
-  EXPECT_EQ(Message({{"microbatches", "0"}}, "mesh { }"),
-            "command line: error: `microbatches` is 0: it must be at least 1\n");
+            "command line: error: `--set steps`: there is no `train`\n");
+  EXPECT_EQ(
+      Message({{"microbatches", "0"}}, "mesh { }"),
+      "command line: error: `--set microbatches`: `microbatches` is 0: it must be at least 1\n");
 }
 
 TEST(OverridesTest, UnknownAndAmbiguousNames) {
