@@ -8,6 +8,7 @@
 #include "compiler/command_input.h"
 #include "compiler/make_draft.h"
 #include "compiler/passes/passes.h"
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/file.h"
 #include "compiler/plan/text.h"
 #include "compiler/report/explain.h"
@@ -29,9 +30,10 @@ int Check(const std::vector<const char*>& words) {
     const Compilation result = CompileAndReport(input.file, ToCompileOptions(input));
     if (!result.Ok()) return 1;
     if (result.purpose != Compilation::Purpose::kTraining) {
-      std::cout << result.checked->schedule.name << ": " << result.order->positions.size()
-                << " ranks, " << result.order->microbatches
-                << " microbatches, complete and free of deadlock\n";
+      std::cout << result.checked->schedule.name << ": "
+                << Amount(static_cast<int64_t>(result.order->positions.size()), "rank") << ", "
+                << Amount(result.order->microbatches, "microbatch")
+                << ", complete and free of deadlock\n";
       return 0;
     }
     std::cout << Summary(*result.plan,

@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "compiler/plan/base/amount.h"
 #include "dsl/arguments.h"
 #include "dsl/check_parts.h"
 #include "dsl/layer_operations.h"
@@ -119,8 +120,8 @@ void ModelChecker::Attention(const ast::Operation& operation, const CheckedOpera
   }
   const int64_t head = flow_.width / checked.heads;
   if (checked.rope_theta != 0 && head % 2 != 0) {
-    context_.diagnostics.Error(checked.location, "`rope` turns pairs, but a head has " +
-                                                     std::to_string(head) + " elements");
+    context_.diagnostics.Error(checked.location,
+                               "`rope` turns pairs, but a head has " + Amount(head, "element"));
   }
   Matrix(checked, flow_.width, 3 * flow_.width);
 }
@@ -135,8 +136,8 @@ void ModelChecker::Loss(const CheckedOperation& checked, int depth) {
   if (judged && flow_.width != model_.vocabulary) {
     context_.diagnostics
         .Error(checked.location, "`cross_entropy` needs a score for each of " +
-                                     std::to_string(model_.vocabulary) +
-                                     " tokens, but gets width " + std::to_string(flow_.width))
+                                     Amount(model_.vocabulary, "token") + ", but gets width " +
+                                     std::to_string(flow_.width))
         .Note(checked.location, "a `linear` to the size of the vocabulary comes before it");
   }
   model_.has_loss = true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "compiler/plan/base/amount.h"
 #include "dsl/arguments.h"
 #include "dsl/check_parts.h"
 
@@ -170,13 +171,14 @@ void CheckCount(const CheckContext& context, const CheckedProgram& checked,
   const auto listed = static_cast<int64_t>(stages.stages.size());
   if (listed > 0 && listed != pp.size) {
     context.diagnostics
-        .Error(stages.location, "there are " + std::to_string(listed) +
-                                    " stages here, but `pp` = " + std::to_string(pp.size))
+        .Error(stages.location, (listed == 1 ? "there is " : "there are ") +
+                                    Amount(listed, "stage") +
+                                    " here, but `pp` = " + std::to_string(pp.size))
         .Note(pp.location, "`pp` is set here");
   } else if (layers < pp.size) {
     context.diagnostics.Error(pp.location, "`pp` is " + std::to_string(pp.size) +
                                                ", but the model has only " +
-                                               std::to_string(layers) + " layers to split");
+                                               Amount(layers, "layer") + " to split");
   }
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "compiler/plan/base/amount.h"
 #include "dsl/arguments.h"
 #include "dsl/check_parts.h"
 
@@ -11,10 +12,6 @@ namespace pprun {
 namespace {
 
 constexpr IntegerRange kExtent{.least = 1, .most = kLargestExtent};
-
-std::string Counted(int64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
 
 // The largest width that an operation gives or takes.
 int64_t WidestOf(const std::vector<CheckedOperation>& operations) {
@@ -241,7 +238,7 @@ void TrainChecker::CheckDivisions() {
     if (axis.name != "dp" || samples % axis.size == 0) continue;
     Diagnostic& error =
         Fail("batch", "`batch` = " + batch + " in `microbatches` = " + microbatches + " has " +
-                          Counted(samples, "sample") + " a microbatch, which `dp` = " +
+                          Amount(samples, "sample") + " a microbatch, which `dp` = " +
                           std::to_string(axis.size) + " does not divide");
     error.Note(axis.location, "`dp` is set here");
   }
@@ -268,8 +265,7 @@ void TrainChecker::CheckModelFits() {
       if (operation.kind != LayerOpKind::kPositions || operation.context >= train_.sequence)
         continue;
       Fail("sequence", "`sequence` is " + std::to_string(train_.sequence) +
-                           ", but the model has only " + std::to_string(operation.context) +
-                           " positions")
+                           ", but the model has only " + Amount(operation.context, "position"))
           .Note(operation.location, "they are set here");
     }
   }
@@ -289,8 +285,8 @@ void TrainChecker::CheckSizes(int64_t sequence) {
     return samples > kMostElements / sequence / a / std::max<int64_t>(1, b);
   };
   if (!passes(3, widest) && !passes(heads, sequence)) return;
-  Fail("sequence", "a microbatch of " + Counted(samples, "sample") + " of " +
-                       Counted(sequence, "token") +
+  Fail("sequence", "a microbatch of " + Amount(samples, "sample") + " of " +
+                       Amount(sequence, "token") +
                        " makes a tensor with more elements than the limit, 2^48");
 }
 

@@ -1,5 +1,6 @@
 // Prints a checked program: what --emit=checked shows. Tests: checked_text_test.cc and
 // golden/checked/.
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/check.h"
 #include "dsl/ast_text.h"
 #include "dsl/frontend.h"
@@ -138,14 +139,13 @@ std::string OptimizerText(const CheckedOptimizer& optimizer) {
 std::string TrainText(const CheckedTrain& train) {
   std::string text = "train\n  data " + SourceText(train.data) + "\n";
   text += "  sequence " + std::to_string(train.sequence) + ", batch " +
-          std::to_string(train.batch) + " in " + std::to_string(train.microbatches) +
-          " microbatches, " + std::to_string(train.steps) + " steps, seed " +
-          std::to_string(train.seed) + "\n";
+          std::to_string(train.batch) + " in " + Amount(train.microbatches, "microbatch") + ", " +
+          Amount(train.steps, "step") + ", seed " + std::to_string(train.seed) + "\n";
   text += "  optimizer " + OptimizerText(train.optimizer) + "\n";
   if (train.validation.has_value()) {
     text += "  validation " + SourceText(*train.validation) + ", every " +
-            std::to_string(train.validate_every) + " steps, " +
-            std::to_string(train.validate_batches) + " batches\n";
+            Amount(train.validate_every, "step") + ", " + Amount(train.validate_batches, "batch") +
+            "\n";
   }
   if (!train.names.empty()) text += "  names " + train.names + "\n";
   return text;

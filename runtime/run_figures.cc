@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <variant>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/text.h"
 #include "compiler/simulate/simulate.h"
 #include "runtime/progress.h"
@@ -51,8 +52,7 @@ double StepFlops(const Plan& plan) {
 
 std::string ToText(const RunFigures& figures) {
   const double seconds = figures.seconds > 0 ? figures.seconds : 1;
-  std::string text = std::to_string(figures.steps) + (figures.steps == 1 ? " step" : " steps") +
-                     " in " + Elapsed(figures.seconds) + ": " +
+  std::string text = Amount(figures.steps, "step") + " in " + Elapsed(figures.seconds) + ": " +
                      ShortCount(static_cast<double>(figures.tokens) / seconds) + " tokens/s, " +
                      FlopRate(figures.flops / seconds) + "\n";
   if (figures.loss) text += "loss " + Fixed(*figures.loss, 4);

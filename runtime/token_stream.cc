@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/check.h"
 
 namespace pprun {
@@ -46,10 +47,9 @@ int64_t HeaderBytes(const std::string& path, std::span<const std::byte> bytes, i
     const int64_t size = static_cast<int64_t>(bytes.size());
     if (size < kHeaderBytes || (size - kHeaderBytes) % width != 0 ||
         (size - kHeaderBytes) / width != header[2]) {
-      throw std::runtime_error(Quoted(path) + " is damaged: its header says " +
-                               std::to_string(header[2]) + " tokens, and " +
-                               std::to_string(std::max<int64_t>(size - kHeaderBytes, 0)) +
-                               " bytes follow it");
+      throw std::runtime_error(
+          Quoted(path) + " is damaged: its header says " + Amount(header[2], "token") + ", and " +
+          std::to_string(std::max<int64_t>(size - kHeaderBytes, 0)) + " bytes follow it");
     }
     return kHeaderBytes;
   }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "compiler/model/model.h"
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/check.h"
 
 namespace pprun {
@@ -141,10 +142,6 @@ Stages Explicit(const CheckedProgram& program) {
   return result;
 }
 
-std::string Counted(size_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 }  // namespace
 
 std::optional<std::vector<std::vector<int32_t>>> SplitStages(const CheckedProgram& program,
@@ -156,15 +153,16 @@ std::optional<std::vector<std::vector<int32_t>>> SplitStages(const CheckedProgra
   const size_t given = program.stages.stages.size();
   if (given != 0) {
     if (given == wanted) return Explicit(program);
-    diagnostics.Error(program.stages.location, "`stages` lists " + Counted(given, "stage") +
-                                                   ", but the schedule has " +
-                                                   std::to_string(wanted));
+    diagnostics.Error(program.stages.location,
+                      "`stages` lists " + Amount(static_cast<int64_t>(given), "stage") +
+                          ", but the schedule has " + std::to_string(wanted));
     return std::nullopt;
   }
   if (model.instances.size() < wanted) {
-    diagnostics.Error(program.stages.location, "the model has " +
-                                                   Counted(model.instances.size(), "layer") +
-                                                   ", too few for " + Counted(wanted, "stage"));
+    diagnostics.Error(program.stages.location,
+                      "the model has " +
+                          Amount(static_cast<int64_t>(model.instances.size()), "layer") +
+                          ", too few for " + Amount(static_cast<int64_t>(wanted), "stage"));
     return std::nullopt;
   }
   return Balanced(model, wanted, program.stages.balance);

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdio>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/text_pieces.h"
 
 namespace pprun {
@@ -61,8 +62,8 @@ void AppendTrain(std::string& out, const TrainSpec& train) {
          ", microbatches " + std::to_string(train.microbatches) + ", steps " +
          std::to_string(train.steps) + ", seed " + std::to_string(train.seed) + "\n";
   if (train.validate_every > 0) {
-    out += "  validate every " + std::to_string(train.validate_every) + " steps, " +
-           std::to_string(train.validate_batches) + " batches\n";
+    out += "  validate every " + Amount(train.validate_every, "step") + ", " +
+           Amount(train.validate_batches, "batch") + "\n";
   }
   out +=
       "  " + std::string(kOptimizers[static_cast<size_t>(optimizer.kind)]) + " learning_rate " +
@@ -180,7 +181,7 @@ std::string ToText(const Plan& plan, SourceId source) {
 std::string ToText(const Plan& plan) {
   std::string out = "plan " + plan.name + "   schedule " + plan.schedule + ", mesh";
   for (const Axis& axis : plan.mesh) out += " " + axis.name + "=" + std::to_string(axis.size);
-  out += ", " + std::to_string(plan.stages) + (plan.stages == 1 ? " stage\n" : " stages\n");
+  out += ", " + Amount(plan.stages, "stage") + "\n";
   AppendTrain(out, plan.train);
   if (!plan.parameters.empty()) out += "parameters\n";
   for (const Parameter& parameter : plan.parameters) AppendParameter(out, plan, parameter);
@@ -205,8 +206,7 @@ std::string ToText(const Plan& plan) {
   if (!plan.norm_order.empty()) out += "gradient norm, in this order\n";
   for (const NormBlocks& blocks : plan.norm_order) {
     out += "  " + Padded(NameOr(plan.parameters, blocks.parameter, "parameter"), 32) + " " +
-           std::to_string(blocks.count) + (blocks.count == 1 ? " block" : " blocks") + " from " +
-           std::to_string(blocks.first) + "\n";
+           Amount(blocks.count, "block") + " from " + std::to_string(blocks.first) + "\n";
   }
   for (const Function& function : plan.functions) out += ToText(plan, function);
   for (size_t i = 0; i < plan.positions.size(); ++i) AppendPosition(out, plan, i);

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "compiler/plan/base/amount.h"
+
 namespace pprun {
 
 std::string WithThousands(int64_t number) {
@@ -32,7 +34,7 @@ std::string Compact(double number) {
 }
 
 std::string Counted(int64_t count, const std::string& noun) {
-  return WithThousands(count) + " " + noun + (count == 1 ? "" : "s");
+  return WithThousands(count) + " " + PluralOf(count, noun);
 }
 
 }  // namespace pprun

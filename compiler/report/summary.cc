@@ -28,7 +28,6 @@ std::string Ranks(const Plan& plan) {
 std::string Microbatches(const Plan& plan) {
   const TrainSpec& train = plan.train;
   std::string text = Counted(train.microbatches, "microbatch");
-  if (train.microbatches != 1) text.insert(text.size() - 1, "e");
   const int64_t samples = train.batch / train.microbatches / plan.AxisSize("dp");
   if (samples > 0) {
     text += " of " + WithThousands(samples) + " x " + WithThousands(train.sequence) + " tokens";

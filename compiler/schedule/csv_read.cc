@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/schedule/csv.h"
 #include "compiler/schedule/csv_cells.h"
 #include "compiler/schedule/rank_ledger.h"
@@ -146,10 +147,10 @@ class Holders {
       const size_t here = order_.placement[rank].size();
       if (here == chunks) continue;
       diagnostics_
-          .Error(rows_[rank].tasks[0].location,
-                 "rank " + std::to_string(rank) + " holds " + std::to_string(here) +
-                     (here == 1 ? " stage" : " stages") + " and rank 0 holds " +
-                     std::to_string(chunks) + ": every rank has to hold as many")
+          .Error(rows_[rank].tasks[0].location, "rank " + std::to_string(rank) + " holds " +
+                                                    Amount(static_cast<int64_t>(here), "stage") +
+                                                    " and rank 0 holds " + std::to_string(chunks) +
+                                                    ": every rank has to hold as many")
           .Note(rows_[0].tasks[0].location, "rank 0 is this row");
       return false;
     }
@@ -190,9 +191,9 @@ std::optional<TaskOrder> ParseCsv(std::string_view text, uint32_t file, const Li
   // Tables are made only for what can fit the limit.
   if (*microbatches > limits.unrolled_tasks / 2 / *stages) {
     diagnostics.Error({.file = file},
-                      std::to_string(*stages) + " stages of " + std::to_string(*microbatches) +
-                          " microbatches need more than the limit of " +
-                          std::to_string(limits.unrolled_tasks) + " tasks (`unrolled_tasks`)");
+                      Amount(*stages, "stage") + " of " + Amount(*microbatches, "microbatch") +
+                          " need more than the limit of " + std::to_string(limits.unrolled_tasks) +
+                          " tasks (`unrolled_tasks`)");
     return std::nullopt;
   }
   TaskOrder order{.stages = *stages, .microbatches = *microbatches};

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/schedule/rank_ledger.h"
 #include "compiler/schedule/resolved_schedule.h"
 #include "compiler/schedule/schedule_findings.h"
@@ -34,9 +35,9 @@ bool CheckSize(const CheckedProgram& program, int64_t stages, int64_t microbatch
                const Limits& limits, Diagnostics& diagnostics) {
   if (microbatches <= limits.unrolled_tasks / 2 / stages) return true;
   diagnostics.Error(program.schedule.location,
-                    std::to_string(stages) + " stages of " + std::to_string(microbatches) +
-                        " microbatches need more than the limit of " +
-                        std::to_string(limits.unrolled_tasks) + " tasks (`unrolled_tasks`)");
+                    Amount(stages, "stage") + " of " + Amount(microbatches, "microbatch") +
+                        " need more than the limit of " + std::to_string(limits.unrolled_tasks) +
+                        " tasks (`unrolled_tasks`)");
   return false;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/schedule/schedule_runner.h"
 
 namespace pprun {
@@ -13,10 +14,6 @@ namespace {
 
 // A bidirectional schedule has one pipe in each direction.
 constexpr int32_t kMostPipes = 2;
-
-std::string Counted(int64_t count, std::string_view what) {
-  return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
-}
 
 std::string ChunkText(int32_t rank, int32_t chunk) {
   return "chunk " + std::to_string(chunk) + " of rank " + std::to_string(rank);
@@ -48,7 +45,7 @@ std::optional<int32_t> ScheduleRunner::ChunkCount(int32_t ranks) {
     return std::nullopt;
   }
   if (chunks > limits_.unrolled_tasks / ranks) {
-    diagnostics_->Error(location, Counted(ranks, "rank") + " of " + Counted(chunks, "chunk") +
+    diagnostics_->Error(location, Amount(ranks, "rank") + " of " + Amount(chunks, "chunk") +
                                       " need more than the limit of " +
                                       std::to_string(limits_.unrolled_tasks) +
                                       " tasks (`unrolled_tasks`)");
@@ -64,7 +61,7 @@ std::optional<std::vector<const ResolvedPlacement*>> ScheduleRunner::ClauseOfEac
     if (clause.chunk && *clause.chunk >= chunks) {
       Diagnostic& error = diagnostics_->Error(
           clause.location, "there is no chunk " + std::to_string(*clause.chunk) + ": a rank has " +
-                               Counted(chunks, "chunk"));
+                               Amount(chunks, "chunk"));
       error.Note(schedule_.chunks_location, "`chunks` is set here");
       return std::nullopt;
     }
@@ -199,7 +196,7 @@ std::optional<Placement> ScheduleRunner::RunPlacement(int32_t ranks, Diagnostics
   const int32_t places = static_cast<int32_t>(placed->size());
   if (places % placement.pipes != 0) {
     diagnostics.Error(schedule_.placements[0].location,
-                      Counted(ranks, "rank") + " of " + Counted(*chunks, "chunk") +
+                      Amount(ranks, "rank") + " of " + Amount(*chunks, "chunk") +
                           " cannot hold two pipes of as many stages each");
     return std::nullopt;
   }

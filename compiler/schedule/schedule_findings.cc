@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/schedule/task_names.h"
 
 namespace pprun {
@@ -27,10 +28,6 @@ std::string Ranks(const std::vector<int32_t>& ranks) {
   return text;
 }
 
-std::string Count(int64_t count, std::string_view what) {
-  return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
-}
-
 // Writes one problem of one rank as an error with its notes.
 struct Wording {
   const RankLedger& ledger;
@@ -45,6 +42,11 @@ struct Wording {
   std::string Task() const { return Task(problem.task); }
   std::string OfChunk() const {
     return ledger.chunk_count() == 1 ? "" : " of chunk " + std::to_string(problem.chunk);
+  }
+  std::string AllDone() const {
+    const int64_t count = ledger.chunk(problem.chunk).microbatches.count();
+    if (count == 1) return "the only microbatch has had its own";
+    return "all " + Amount(count, "microbatch") + " have had theirs";
   }
   std::string Name() const { return "`" + std::string(CallName(problem.task)) + "`"; }
 
@@ -95,7 +97,7 @@ struct Wording {
       NoteOther(TaskKind::kForward, "its `forward` runs here");
     }
     if (ledger.problem_count() > 1) {
-      diagnostic.Note(diagnostic.location, Count(ledger.problem_count(), "task") +
+      diagnostic.Note(diagnostic.location, Amount(ledger.problem_count(), "task") +
                                                " are missing on " + Rank() + " in all");
     }
   }
@@ -115,12 +117,10 @@ struct Wording {
         break;
       case Kind::kNoSuchChunk:
         diagnostic.message = Rank() + " has no chunk " + std::to_string(problem.chunk) +
-                             ": it holds " + Count(ledger.chunk_count(), "chunk");
+                             ": it holds " + Amount(ledger.chunk_count(), "chunk");
         break;
       case Kind::kNothingLeft:
-        diagnostic.message = Rank() + " has no " + Name() + OfChunk() + " left here: all " +
-                             std::to_string(ledger.chunk(problem.chunk).microbatches.count()) +
-                             " microbatches have had theirs";
+        diagnostic.message = Rank() + " has no " + Name() + OfChunk() + " left here: " + AllDone();
         break;
       case Kind::kNothingOwed:
         diagnostic.message = Rank() + " owes no weight gradient here";
@@ -154,7 +154,7 @@ struct Wording {
     }
     if (ledger.problem_count() > 1) {
       diagnostic.Note(problem.location,
-                      Count(ledger.problem_count() - 1, "more task") + " of " + Rank() +
+                      Amount(ledger.problem_count() - 1, "more task") + " of " + Rank() +
                           (ledger.problem_count() == 2 ? " is" : " are") + " wrong");
     }
   }

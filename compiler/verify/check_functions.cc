@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/verify/check_shapes.h"
 #include "compiler/verify/checks.h"
 #include "compiler/verify/function_flow.h"
@@ -117,7 +118,8 @@ class FunctionCheck {
     const std::string name = "`" + std::string(signature.name) +
                              (operation.label.empty() ? "`" : "` \"" + operation.label + "\"");
     if (operation.operands.size() != signature.operands.size()) {
-      return Fail(name + " has " + std::to_string(operation.operands.size()) + " operands, not " +
+      return Fail(name + " has " +
+                  Amount(static_cast<int64_t>(operation.operands.size()), "operand") + ", not " +
                   std::to_string(signature.operands.size()));
     }
     std::vector<const TensorType*> types;

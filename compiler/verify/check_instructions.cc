@@ -4,6 +4,7 @@
 #include <optional>
 #include <variant>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/verify/argument_types.h"
 #include "compiler/verify/checks.h"
 #include "compiler/verify/limits.h"
@@ -247,7 +248,7 @@ struct ProblemOf {
     const TensorType* partials = TypeOf(sum.partials);
     if (partials == nullptr) return "has no buffer";
     if (*partials != TensorType{DType::kF64, {blocks}}) {
-      return "leaves " + std::to_string(blocks) + " sums in " + ToString(*partials);
+      return "leaves " + Amount(blocks, "sum") + " in " + ToString(*partials);
     }
     return Local();
   }

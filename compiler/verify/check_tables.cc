@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/verify/checks.h"
 #include "compiler/verify/limits.h"
 
@@ -79,8 +80,8 @@ class TableCheck {
     Require(plan_.positions.size() <= kMaxPositions,
             "the plan has more than " + std::to_string(kMaxPositions) + " positions");
     Require(static_cast<int64_t>(plan_.positions.size()) == plan_.AxisSize("pp"),
-            "the plan has " + std::to_string(plan_.positions.size()) + " positions, the mesh " +
-                std::to_string(plan_.AxisSize("pp")));
+            "the plan has " + Amount(static_cast<int64_t>(plan_.positions.size()), "position") +
+                ", the mesh " + std::to_string(plan_.AxisSize("pp")));
     Require(plan_.stages >= 1, "the plan has no stages");
   }
 
@@ -96,8 +97,8 @@ class TableCheck {
     Require(train.batch >= 1 && train.batch <= kMost, "the batch has no samples");
     const int64_t parts = train.microbatches * plan_.Replicas();
     Require(train.batch % parts == 0, "a batch of " + std::to_string(train.batch) +
-                                          " does not divide into " + std::to_string(parts) +
-                                          " parts, one a microbatch and replica");
+                                          " does not divide into " + Amount(parts, "part") +
+                                          ", one a microbatch and replica");
     Require(train.steps >= 0 && train.validate_every >= 0 && train.validate_batches >= 0 &&
                 train.optimizer.warmup >= 0,
             "a number of steps or batches is negative");

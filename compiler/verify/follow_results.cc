@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/effects.h"
 #include "compiler/verify/follow.h"
 #include "compiler/verify/segments.h"
@@ -233,7 +234,7 @@ class EndCheck {
       if (reported[i] == 1) continue;
       context_.completeness.Add(FindingKind::kCompleteness,
                                 "the loss of microbatch " + std::to_string(i) + " is reported by " +
-                                    std::to_string(reported[i]) + " positions, not by one");
+                                    Amount(reported[i], "position") + ", not by one");
       return;
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/text_pieces.h"
 
 namespace pprun {
@@ -106,7 +107,7 @@ std::optional<std::string> GradientSums::Count(const GradientNode& node, const P
   }
   const int32_t scales = expected.scaled == GradientExpectation::Scaled::kYes ? 1 : 0;
   if (at.scales != scales) {
-    return "is scaled by the clip factor " + std::to_string(at.scales) + " times, not " +
+    return "is scaled by the clip factor " + Amount(at.scales, "time") + ", not " +
            std::to_string(scales);
   }
   int32_t& seen = seen_[static_cast<size_t>(found - expected.uses.begin()) *

@@ -102,7 +102,7 @@ TEST(CheckerErrorsTest, Heads) {
             "2:20 `kv_heads` is 3, which does not divide `heads` = 4 (each head of keys and values "
             "serves the same number of heads)\n");
   EXPECT_EQ(LayerErrors("attention(8, rope = 100.0);"),
-            "2:20 `rope` turns pairs, but a head has 1 elements\n");
+            "2:20 `rope` turns pairs, but a head has 1 element\n");
   EXPECT_EQ(LayerErrors("attention(0);"), "2:30 `heads` is 0: it must be at least 1\n");
 }
 

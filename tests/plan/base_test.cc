@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/base/hash.h"
 
@@ -41,6 +42,14 @@ TEST(Hash, EveryBitCounts) {
   for (size_t length = 0; length < 64; ++length) {
     EXPECT_TRUE(seen.insert(HashText(std::string(length, '\0'))).second) << length;
   }
+}
+
+TEST(AmountTest, OneIsNotMany) {
+  EXPECT_EQ(Amount(1, "stage"), "1 stage");
+  EXPECT_EQ(Amount(0, "stage"), "0 stages");
+  EXPECT_EQ(Amount(3, "microbatch"), "3 microbatches");
+  EXPECT_EQ(Amount(1, "batch"), "1 batch");
+  EXPECT_EQ(PluralOf(2, "rank"), "ranks");
 }
 
 }  // namespace
