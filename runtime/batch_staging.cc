@@ -1,8 +1,14 @@
 #include "runtime/batch_staging.h"
 
-#include <span>
-
 namespace pprun {
+namespace {
+
+std::span<int32_t> Elements(HostMemory& memory) {
+  return {reinterpret_cast<int32_t*>(memory.data()),
+          static_cast<size_t>(memory.bytes()) / sizeof(int32_t)};
+}
+
+}  // namespace
 
 BatchShare ShareOf(const Plan& plan, int64_t rank) {
   // Replicas that see other data; those of further axes share a slice.
@@ -21,18 +27,22 @@ BatchShare ShareOf(const Plan& plan, int64_t rank) {
   return share;
 }
 
-BatchStaging::BatchStaging(const Plan& plan, int64_t rank)
+BatchStaging::BatchStaging(const Plan& plan, int64_t rank, Device& device)
     : batch_(plan.train.batch),
       sequence_(static_cast<size_t>(plan.train.sequence)),
-      share_(ShareOf(plan, rank)) {}
+      share_(ShareOf(plan, rank)),
+      device_(device) {}
 
 const int32_t* BatchStaging::Reserve(Load::What what, MicrobatchId microbatch) {
   Microbatch& staged = microbatches_[microbatch];
-  const size_t elements = static_cast<size_t>(share_.samples) * sequence_;
-  // A data set yields both at once, so both have room.
-  staged.tokens.resize(elements);
-  staged.targets.resize(elements);
-  return what == Load::What::kTokens ? staged.tokens.data() : staged.targets.data();
+  if (!staged.tokens) {
+    const size_t elements = static_cast<size_t>(share_.samples) * sequence_;
+    const auto bytes = static_cast<int64_t>(elements * sizeof(int32_t));
+    // A data set yields both at once, so both have room.
+    staged.tokens = device_.AllocateHost(bytes);
+    staged.targets = device_.AllocateHost(bytes);
+  }
+  return Elements(what == Load::What::kTokens ? *staged.tokens : *staged.targets).data();
 }
 
 void BatchStaging::Fill(const DataSet& data, int64_t run) {
@@ -40,8 +50,8 @@ void BatchStaging::Fill(const DataSet& data, int64_t run) {
     const int64_t first = run * batch_ + share_.FirstSample(id);
     for (int64_t sample = 0; sample < share_.samples; ++sample) {
       const size_t at = static_cast<size_t>(sample) * sequence_;
-      data.Sample(first + sample, std::span(staged.tokens).subspan(at, sequence_),
-                  std::span(staged.targets).subspan(at, sequence_));
+      data.Sample(first + sample, Elements(*staged.tokens).subspan(at, sequence_),
+                  Elements(*staged.targets).subspan(at, sequence_));
     }
   }
 }

@@ -8,10 +8,12 @@
 
 #include <cstdint>
 #include <map>
-#include <vector>
+#include <memory>
+#include <span>
 
 #include "compiler/plan/plan.h"
 #include "runtime/data.h"
+#include "runtime/device.h"
 
 namespace pprun {
 
@@ -28,7 +30,8 @@ BatchShare ShareOf(const Plan& plan, int64_t rank);
 
 class BatchStaging {
  public:
-  BatchStaging(const Plan& plan, int64_t rank);
+  // The device outlives the staging.
+  BatchStaging(const Plan& plan, int64_t rank, Device& device);
 
   const BatchShare& share() const { return share_; }
 
@@ -39,14 +42,16 @@ class BatchStaging {
   void Fill(const DataSet& data, int64_t run);
 
  private:
+  // i32[samples, sequence] each.
   struct Microbatch {
-    std::vector<int32_t> tokens;
-    std::vector<int32_t> targets;
+    std::unique_ptr<HostMemory> tokens;
+    std::unique_ptr<HostMemory> targets;
   };
 
   const int64_t batch_;
   const size_t sequence_;
   const BatchShare share_;
+  Device& device_;
   std::map<MicrobatchId, Microbatch> microbatches_;
 };
 

@@ -43,7 +43,7 @@ struct AddCall {
 struct ScaleCall {
   kernels::Tensor target, factor;
 };
-struct CopyCall {  // host (pinned where the device can) to device
+struct CopyCall {  // from memory of Device::AllocateHost
   const void* source = nullptr;
   kernels::Tensor target;
 };
@@ -78,6 +78,14 @@ class DeviceMemory {
   virtual int64_t bytes() const = 0;
   // Bytes that physical memory stands behind by now, by page.
   virtual int64_t TouchedBytes() const = 0;
+};
+
+// Memory of the host that the device copies from while the host goes on: pinned where that matters.
+class HostMemory {
+ public:
+  virtual ~HostMemory() = default;
+  virtual std::byte* data() = 0;
+  virtual int64_t bytes() const = 0;
 };
 
 class DeviceEvent {
@@ -123,6 +131,7 @@ class Device {
  public:
   virtual ~Device() = default;
   virtual std::unique_ptr<DeviceMemory> Allocate(int64_t bytes) = 0;
+  virtual std::unique_ptr<HostMemory> AllocateHost(int64_t bytes) = 0;
   virtual std::unique_ptr<DeviceStream> CreateStream(const std::string& name) = 0;
   virtual std::unique_ptr<DeviceEvent> CreateEvent() = 0;
   // Host to device and back, outside the loop.

@@ -11,16 +11,6 @@
 namespace pprun {
 namespace {
 
-// Hands one prepared step to its stream.
-struct Issue {
-  DeviceStream& stream;
-
-  void operator()(const IssueCalls& issue) const { stream.Issue(issue.calls); }
-  void operator()(const IssueMeeting& issue) const { issue.meeting->Issue(stream); }
-  void operator()(const IssueRecord& issue) const { stream.Record(*issue.event); }
-  void operator()(const IssueWait& issue) const { stream.Wait(*issue.event); }
-};
-
 // Where each parameter's value is at this position.
 std::vector<BufferId> ValuesOf(const Plan& plan, const Position& position) {
   std::vector<BufferId> values(plan.parameters.size());
@@ -39,19 +29,21 @@ std::vector<BufferId> ValuesOf(const Plan& plan, const Position& position) {
 }  // namespace
 
 Executor::Executor(const Plan& plan, int64_t rank, Device& device, Communicator& communicator,
-                   const DataSet* training, const DataSet* validation)
+                   Issuer& issuer, const DataSet* training, const DataSet* validation)
     : plan_(plan),
       rank_(rank),
       position_id_(CoordinatesOf(plan, rank).position),
       position_(plan.positions[position_id_.index()]),
       device_(device),
+      issuer_(issuer),
       memory_(plan, position_, device),
-      staging_(plan, rank),
+      staging_(plan, rank, device),
       parameters_(ValuesOf(plan, position_)),
       training_(training),
       validation_(validation) {
   device.OnFailure([this, &communicator](WorkTag tag, const std::exception& error) {
-    failure_ = "rank " + std::to_string(rank_) + ", `" + Describe(tag) + "`: " + error.what();
+    failure_ = "rank " + std::to_string(rank_) +
+               (tag == kNoWork ? "" : ", `" + Describe(tag) + "`") + ": " + error.what();
     communicator.Abort(failure_);
   });
   for (const Stream& stream : position_.streams) {
@@ -62,9 +54,13 @@ Executor::Executor(const Plan& plan, int64_t rank, Device& device, Communicator&
   for (size_t program = 0; program < programs_.size(); ++program) {
     programs_[program] = Prepare(context, static_cast<ProgramKind>(program));
   }
+  issuer.Join(
+      {.rank = rank, .programs = programs_, .streams = streams_, .describe = [this](WorkTag tag) {
+         return Describe(tag);
+       }});
 }
 
-Executor::~Executor() = default;
+Executor::~Executor() { issuer_.Leave(rank_); }
 
 void Executor::Initialise() {
   WriteState({});
@@ -93,13 +89,8 @@ std::optional<double> Executor::RunValidation(int64_t repeat) {
 }
 
 void Executor::Run(ProgramKind program) {
-  for (const PreparedStep& step : programs_[static_cast<size_t>(program)].steps) {
-    step.stream->Begin(step.tag);
-    std::visit(Issue{*step.stream}, step.action);
-    step.stream->End();
-  }
   try {
-    for (const auto& stream : streams_) stream->Synchronise();
+    issuer_.Run(rank_, program);
   } catch (const AbortedError&) {
     throw;
   } catch (const std::exception&) {
@@ -186,7 +177,7 @@ std::vector<StreamHead> Executor::Heads() const {
 }
 
 std::string Executor::Describe(WorkTag tag) const {
-  if (tag == kNoWork) return "no instruction";
+  CHECK(tag != kNoWork);
   const Program& program = position_.programs[static_cast<size_t>(ProgramOf(tag))];
   const Instruction& instruction = program.instructions[static_cast<size_t>(InstructionOf(tag))];
   std::string text = ToText(plan_, position_, instruction);

@@ -1,10 +1,10 @@
 // The executor: runs one rank's programs of a proven plan.
 //
 // Everything is prepared in the constructor: arenas, tensors, calls, meetings, events, the host's
-// copies of the batch. Running a program only issues; it starts and ends with the rank's streams
-// joined. What changes from step to step (tokens, step number, learning rate) enters through small
-// buffers that are written between runs. Trusts the plan: verify/ has proven it. Tests:
-// executor_test.cc.
+// copies of the batch. Running a program is the issuer's: it only issues, and starts and ends with
+// the rank's streams joined. What changes from step to step (tokens, step number, learning rate)
+// enters through small buffers that are written between runs. Trusts the plan: verify/ has proven
+// it. Tests: executor_test.cc.
 #pragma once
 
 #include <array>
@@ -21,6 +21,7 @@
 #include "runtime/communicator.h"
 #include "runtime/data.h"
 #include "runtime/device.h"
+#include "runtime/issuer.h"
 #include "runtime/prepare.h"
 #include "runtime/rank_memory.h"
 
@@ -43,7 +44,7 @@ class Executor {
  public:
   // All of them outlive the executor. A program whose data set is null is not run.
   Executor(const Plan& plan, int64_t rank, Device& device, Communicator& communicator,
-           const DataSet* training, const DataSet* validation);
+           Issuer& issuer, const DataSet* training, const DataSet* validation);
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
@@ -85,6 +86,7 @@ class Executor {
   const PositionId position_id_;
   const Position& position_;
   Device& device_;
+  Issuer& issuer_;
   RankMemory memory_;
   BatchStaging staging_;
   const std::vector<BufferId> parameters_;  // by ParameterId; not valid() where not held

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "runtime/start_thread.h"
 #include "runtime/watchdog.h"
@@ -37,25 +38,22 @@ std::optional<std::string> CrowdingWarning(int64_t ranks, int cores) {
          (cores == 1 ? " core" : " cores") + ", so every step will be slow";
 }
 
-LocalRanks::LocalRanks(const Plan& plan, const LaunchOptions& options, const DataSet* training,
+LocalRanks::LocalRanks(const Plan& plan, std::unique_ptr<Backend> backend,
+                       const LaunchOptions& options, const DataSet* training,
                        const DataSet* validation)
     : options_(options),
-      hub_(plan.Ranks()),
+      backend_(std::move(backend)),
       control_(plan.Ranks(), options.patience * kControlPatience),
       ranks_(static_cast<size_t>(plan.Ranks())) {
-  if (options.threads > kMostThreads) {
-    throw std::runtime_error("a rank has at most " + std::to_string(kMostThreads) +
-                             " threads, not " + std::to_string(options.threads));
-  }
   // Each rank's memory is first touched by its own thread.
   OnThreads([&](size_t rank) {
     Member& member = ranks_[rank];
     const auto number = static_cast<int64_t>(rank);
-    member.device = std::make_unique<CpuDevice>(options.threads);
-    member.communicator = hub_.CommunicatorOf(number);
+    member.device = backend_->DeviceOf(number);
+    member.communicator = backend_->CommunicatorOf(number);
     member.control = control_.ControlOf(number);
     member.executor = std::make_unique<Executor>(plan, number, *member.device, *member.communicator,
-                                                 training, validation);
+                                                 backend_->issuer(), training, validation);
   });
 }
 
@@ -97,16 +95,16 @@ void LocalRanks::OnThreads(const std::function<void(size_t)>& body) {
     Abort(error.what());
   }
   for (std::thread& thread : threads) thread.join();
-  if (hub_.aborted()) throw std::runtime_error(hub_.why());
+  if (const auto why = backend_->aborted()) throw std::runtime_error(*why);
 }
 
 void LocalRanks::Abort(const std::string& why) {
-  hub_.Abort(why);
+  backend_->Abort(why);
   control_.Abort(why);
 }
 
 std::string LocalRanks::HangReport() const {
-  std::string report;
+  std::string report = backend_->issuer().Status();
   for (size_t rank = 0; rank < ranks_.size(); ++rank) {
     report += "rank " + std::to_string(rank) + "\n";
     bool idle = true;

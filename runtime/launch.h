@@ -1,5 +1,5 @@
-// All ranks of a plan as threads of this process, on the CPU: what joins them, what watches over
-// them, and how one rank's failure becomes everyone's end. Tests: launch_test.cc.
+// All ranks of a plan as threads of this process: what joins them, what watches over them, and how
+// one rank's failure becomes everyone's end. Tests: launch_test.cc.
 #pragma once
 
 #include <chrono>
@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "compiler/plan/plan.h"
-#include "runtime/comm/local.h"
+#include "runtime/backend.h"
 #include "runtime/control.h"
-#include "runtime/cpu/cpu_device.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/data.h"
 #include "runtime/executor.h"
 
@@ -25,14 +25,10 @@ int AvailableCores();
 // The cores divided by the ranks, at least one.
 int ThreadsPerRank(int64_t ranks, int cores);
 
-// Of each rank's products.
-inline constexpr int kMostThreads = 1024;
-
 // "32 ranks share 2 cores, so every step will be slow"; empty up to two ranks a core.
 std::optional<std::string> CrowdingWarning(int64_t ranks, int cores);
 
 struct LaunchOptions {
-  int threads = 1;                              // of each rank's products, at most kMostThreads
   std::chrono::milliseconds patience{300'000};  // without any progress; then the run ends
   // Given the report of a hang: per rank the instruction at the head of each stream.
   std::function<void(const std::string&)> on_hang;
@@ -48,8 +44,8 @@ class LocalRanks {
  public:
   // Prepares all ranks. Plan and data outlive it; a program whose data set is null is not run.
   // Throws std::runtime_error.
-  LocalRanks(const Plan& plan, const LaunchOptions& options, const DataSet* training,
-             const DataSet* validation);
+  LocalRanks(const Plan& plan, std::unique_ptr<Backend> backend, const LaunchOptions& options,
+             const DataSet* training, const DataSet* validation);
 
   // Runs `body` on a thread of each rank and returns when all are done. What one throws ends all;
   // the first failure is thrown, as std::runtime_error. After a failure only destruction is left.
@@ -61,7 +57,7 @@ class LocalRanks {
 
  private:
   struct Member {
-    std::unique_ptr<CpuDevice> device;
+    std::unique_ptr<Device> device;
     std::unique_ptr<Communicator> communicator;
     std::unique_ptr<Control> control;
     std::unique_ptr<Executor> executor;  // destroyed first
@@ -72,7 +68,7 @@ class LocalRanks {
   std::string HangReport() const;
 
   const LaunchOptions options_;
-  LocalHub hub_;
+  const std::unique_ptr<Backend> backend_;
   LocalControl control_;
   std::vector<Member> ranks_;
 };

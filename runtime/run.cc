@@ -145,13 +145,13 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
   if (options.trace) CheckWritable(*options.trace);
   StepLog log(plan, options, out);
 
+  const int threads = options.threads > 0 ? options.threads : ThreadsPerRank(plan.Ranks(), cores);
   const LaunchOptions launch = {
-      .threads = options.threads > 0 ? options.threads : ThreadsPerRank(plan.Ranks(), cores),
-      .patience = options.patience,
-      .on_hang = [&err](const std::string& report) {
+      .patience = options.patience, .on_hang = [&err](const std::string& report) {
         err << "pprun: nothing moves; every rank's streams are at\n" << report << std::flush;
       }};
-  LocalRanks ranks(plan, launch, training.get(), validation.get());
+  LocalRanks ranks(plan, std::make_unique<CpuBackend>(plan.Ranks(), threads), launch,
+                   training.get(), validation.get());
   const TracedSteps traced =
       StepsToTrace(plan.train.steps, options.trace ? kWrittenSteps : kMeasuredSteps);
   std::vector<TrainRankResult> results(static_cast<size_t>(ranks.size()));

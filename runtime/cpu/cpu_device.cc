@@ -33,6 +33,10 @@ std::unique_ptr<DeviceMemory> CpuDevice::Allocate(int64_t bytes) {
   return std::make_unique<CpuMemory>(bytes);
 }
 
+std::unique_ptr<HostMemory> CpuDevice::AllocateHost(int64_t bytes) {
+  return std::make_unique<CpuHostMemory>(bytes);
+}
+
 std::unique_ptr<DeviceStream> CpuDevice::CreateStream(const std::string& name) {
   CpuFailure& failure = *this;
   return std::make_unique<CpuStream>(name, threads_, failure);

@@ -23,6 +23,7 @@ class CpuDevice : public Device, private CpuFailure {
   ~CpuDevice() override;
 
   std::unique_ptr<DeviceMemory> Allocate(int64_t bytes) override;
+  std::unique_ptr<HostMemory> AllocateHost(int64_t bytes) override;
   std::unique_ptr<DeviceStream> CreateStream(const std::string& name) override;
   std::unique_ptr<DeviceEvent> CreateEvent() override;
   void Upload(std::byte* device, std::span<const std::byte> host) override;

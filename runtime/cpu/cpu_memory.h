@@ -4,6 +4,8 @@
 // device_test.cc.
 #pragma once
 
+#include <vector>
+
 #include "runtime/device.h"
 
 namespace pprun {
@@ -23,6 +25,18 @@ class CpuMemory : public DeviceMemory {
  private:
   std::byte* data_ = nullptr;  // null if there are no bytes
   int64_t bytes_ = 0;
+};
+
+// All memory of the host is the CPU device's own.
+class CpuHostMemory : public HostMemory {
+ public:
+  explicit CpuHostMemory(int64_t bytes) : bytes_(static_cast<size_t>(bytes)) {}
+
+  std::byte* data() override { return bytes_.data(); }
+  int64_t bytes() const override { return static_cast<int64_t>(bytes_.size()); }
+
+ private:
+  std::vector<std::byte> bytes_;
 };
 
 }  // namespace pprun

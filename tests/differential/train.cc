@@ -27,7 +27,8 @@ Trained Train(const Plan& plan) {
   if (train.validation.kind != DataSpec::Kind::kNone) {
     held_out = OpenData(train.validation, train.sequence, train.vocabulary, train.seed);
   }
-  LocalRanks ranks(plan, {.threads = 1}, data.get(), held_out.get());
+  LocalRanks ranks(plan, std::make_unique<CpuBackend>(plan.Ranks(), 1), {}, data.get(),
+                   held_out.get());
   const size_t count = static_cast<size_t>(ranks.size());
   std::vector<std::vector<StepResult>> results(count);
   std::vector<std::optional<double>> validation(count);

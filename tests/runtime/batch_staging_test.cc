@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "runtime/cpu/cpu_device.h"
 #include "tests/runtime/small_plan.h"
 
 namespace pprun {
@@ -23,7 +24,8 @@ class IndexData : public DataSet {
 TEST(BatchStaging, MicrobatchesAreContiguousAndReplicasTakeSlicesOfThem) {
   // Batch 8, two microbatches of four, two replicas: rank 1 has 2, 3 and 6, 7.
   const Plan plan = Build({.positions = 1, .replicas = 2, .microbatches = 2, .batch = 8});
-  BatchStaging staging(plan, 1);
+  CpuDevice device(1);
+  BatchStaging staging(plan, 1, device);
   const int32_t* const first = staging.Reserve(Load::What::kTokens, MicrobatchId(0));
   const int32_t* const second = staging.Reserve(Load::What::kTargets, MicrobatchId(1));
   EXPECT_EQ(staging.share().FirstSample(MicrobatchId(1)), 6);

@@ -21,13 +21,13 @@ namespace {
 class Ranks {
  public:
   explicit Ranks(const SmallPlan& small, std::function<void(Plan&)> damage = {})
-      : plan_(Build(small)), data_(small.vocabulary), hub_(plan_.Ranks()) {
+      : plan_(Build(small)), data_(small.vocabulary), hub_(plan_.Ranks()), issuer_(plan_.Ranks()) {
     if (damage) damage(plan_);
     for (int64_t rank = 0; rank < plan_.Ranks(); ++rank) {
       devices_.push_back(std::make_unique<CpuDevice>(1));
       communicators_.push_back(hub_.CommunicatorOf(rank));
-      executors_.push_back(std::make_unique<Executor>(plan_, rank, *devices_.back(),
-                                                      *communicators_.back(), &data_, &data_));
+      executors_.push_back(std::make_unique<Executor>(
+          plan_, rank, *devices_.back(), *communicators_.back(), issuer_, &data_, &data_));
     }
   }
 
@@ -81,6 +81,7 @@ class Ranks {
   Plan plan_;
   SmallData data_;
   LocalHub hub_;
+  IndependentIssuer issuer_;
   std::vector<std::unique_ptr<CpuDevice>> devices_;
   std::vector<std::unique_ptr<Communicator>> communicators_;
   std::vector<std::unique_ptr<Executor>> executors_;

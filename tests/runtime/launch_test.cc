@@ -15,6 +15,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
+std::unique_ptr<Backend> Cpu(const Plan& plan) {
+  return std::make_unique<CpuBackend>(plan.Ranks(), 1);
+}
+
 // What Run throws.
 std::string FailureOf(LocalRanks& ranks, const std::function<void(Rank)>& body) {
   try {
@@ -41,9 +45,8 @@ TEST(Launch, WarnsOfCrowds) {
 TEST(Launch, RefusesMoreThreadsThanAProductCanUse) {
   const SmallPlan small = {};
   const Plan plan = Build(small);
-  const SmallData data(small.vocabulary);
   try {
-    LocalRanks ranks(plan, {.threads = kMostThreads + 1}, &data, nullptr);
+    const CpuBackend backend(plan.Ranks(), kMostThreads + 1);
     FAIL() << "no error";
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(), "a rank has at most 1024 threads, not 1025");
@@ -54,7 +57,7 @@ TEST(Launch, RunsEveryRankOnAThreadOfItsOwn) {
   const SmallPlan small = {.positions = 2, .replicas = 4, .microbatches = 1};
   const Plan plan = Build(small);
   const SmallData data(small.vocabulary);
-  LocalRanks ranks(plan, {}, &data, nullptr);
+  LocalRanks ranks(plan, Cpu(plan), {}, &data, nullptr);
   std::atomic<int> steps{0};
   ranks.Run([&](Rank rank) {
     rank.executor.Initialise();
@@ -72,7 +75,7 @@ TEST(Launch, OneRanksFailureEndsAllWithItsReason) {
   const SmallPlan small = {.positions = 2, .replicas = 2};
   const Plan plan = Build(small);
   const SmallData data(small.vocabulary);
-  LocalRanks ranks(plan, {}, &data, nullptr);
+  LocalRanks ranks(plan, Cpu(plan), {}, &data, nullptr);
   EXPECT_EQ(FailureOf(ranks,
                       [](Rank rank) {
                         rank.executor.Initialise();
@@ -93,7 +96,7 @@ TEST(Launch, OneRanksFailureEndsAllWithItsReason) {
   const rlimit limit = {1 << 30, 1 << 30};
   if (::setrlimit(RLIMIT_AS, &limit) != 0) std::exit(2);
   try {
-    LocalRanks ranks(plan, {}, &data, nullptr);
+    LocalRanks ranks(plan, Cpu(plan), {}, &data, nullptr);
   } catch (const std::runtime_error& error) {
     std::cerr << error.what();
     std::exit(1);
@@ -126,7 +129,7 @@ TEST(Launch, DataThatCannotBeReadEndsAll) {
   const SmallPlan small = {.positions = 2, .replicas = 1};
   const Plan plan = Build(small);
   const BreaksLater data(small.vocabulary);
-  LocalRanks ranks(plan, {}, &data, nullptr);
+  LocalRanks ranks(plan, Cpu(plan), {}, &data, nullptr);
   EXPECT_EQ(FailureOf(ranks,
                       [](Rank rank) {
                         rank.executor.Initialise();
@@ -146,7 +149,7 @@ TEST(Launch, AHangIsReportedWithEveryRanksHeadsAndEnds) {
   const SmallData data(small.vocabulary);
   std::string report;
   LocalRanks ranks(
-      plan,
+      plan, Cpu(plan),
       {.patience = milliseconds(300), .on_hang = [&](const std::string& text) { report = text; }},
       &data, nullptr);
   const std::string why = FailureOf(ranks, [](Rank rank) {
