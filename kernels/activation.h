@@ -8,6 +8,7 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 void LaunchGelu(const CpuQueue& queue, const Tensor& x, const Tensor& y);
 void LaunchGeluGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy, const Tensor& dx);
@@ -17,5 +18,16 @@ void LaunchSilu(const CpuQueue& queue, const Tensor& x, const Tensor& y);
 void LaunchSiluGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy, const Tensor& dx);
 void LaunchRelu(const CpuQueue& queue, const Tensor& x, const Tensor& y);
 void LaunchReluGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy, const Tensor& dx);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchGelu(const CudaQueue& queue, const Tensor& x, const Tensor& y);
+void LaunchGeluGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy, const Tensor& dx);
+void LaunchGeluTanh(const CudaQueue& queue, const Tensor& x, const Tensor& y);
+void LaunchGeluTanhGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
+                        const Tensor& dx);
+void LaunchSilu(const CudaQueue& queue, const Tensor& x, const Tensor& y);
+void LaunchSiluGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy, const Tensor& dx);
+void LaunchRelu(const CudaQueue& queue, const Tensor& x, const Tensor& y);
+void LaunchReluGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy, const Tensor& dx);
 
 }  // namespace pprun::kernels

@@ -7,7 +7,11 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 void LaunchAdd(const CpuQueue& queue, const Tensor& a, const Tensor& b, const Tensor& y);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchAdd(const CudaQueue& queue, const Tensor& a, const Tensor& b, const Tensor& y);
 
 }  // namespace pprun::kernels

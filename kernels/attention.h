@@ -17,6 +17,7 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 struct AttentionHeads {
   int64_t heads = 0;
@@ -26,6 +27,13 @@ struct AttentionHeads {
 void LaunchAttention(const CpuQueue& queue, const Tensor& qkv, const Tensor& y, const Tensor& lse,
                      const AttentionHeads& heads);
 void LaunchAttentionGrad(const CpuQueue& queue, const Tensor& qkv, const Tensor& y,
+                         const Tensor& lse, const Tensor& dy, const Tensor& dqkv,
+                         const AttentionHeads& heads);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchAttention(const CudaQueue& queue, const Tensor& qkv, const Tensor& y, const Tensor& lse,
+                     const AttentionHeads& heads);
+void LaunchAttentionGrad(const CudaQueue& queue, const Tensor& qkv, const Tensor& y,
                          const Tensor& lse, const Tensor& dy, const Tensor& dqkv,
                          const AttentionHeads& heads);
 

@@ -10,10 +10,17 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 void LaunchCrossEntropy(const CpuQueue& queue, const Tensor& logits, const Tensor& targets,
                         const Tensor& loss, const Tensor& lse, double loss_scale);
 void LaunchCrossEntropyGrad(const CpuQueue& queue, const Tensor& logits, const Tensor& targets,
+                            const Tensor& lse, const Tensor& dlogits, double loss_scale);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchCrossEntropy(const CudaQueue& queue, const Tensor& logits, const Tensor& targets,
+                        const Tensor& loss, const Tensor& lse, double loss_scale);
+void LaunchCrossEntropyGrad(const CudaQueue& queue, const Tensor& logits, const Tensor& targets,
                             const Tensor& lse, const Tensor& dlogits, double loss_scale);
 
 }  // namespace pprun::kernels

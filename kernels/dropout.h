@@ -10,8 +10,13 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 void LaunchDropout(const CpuQueue& queue, const Tensor& x, const Tensor& y, float probability,
+                   const RandomKey& key);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchDropout(const CudaQueue& queue, const Tensor& x, const Tensor& y, float probability,
                    const RandomKey& key);
 
 }  // namespace pprun::kernels

@@ -4,19 +4,17 @@
 #include "compiler/plan/base/check.h"
 #include "kernels/cpu_queue.h"
 #include "kernels/dropout.h"
+#include "kernels/formulas/dropout.h"
 #include "kernels/parallel.h"
-#include "kernels/random.h"
 #include "kernels/vectorise.h"
 
 namespace pprun::kernels {
 namespace {
 
 struct Sample {
-  uint64_t operation_key;
+  DropoutScalars scalars;
   int64_t step;
   int64_t sample;
-  uint32_t threshold;  // a word below it drops its element
-  float scale;
 };
 
 PPRUN_VECTORISED
@@ -25,11 +23,11 @@ void DropLoop(const Sample& sample, const float* x, float* y, int64_t first_grou
   // A few groups' words first, then their elements: two loops that vectorise.
   constexpr int64_t kGroups = 64;
   uint32_t words[4 * kGroups];
-  const uint64_t key = sample.operation_key;
+  const uint64_t key = sample.scalars.operation_key;
   const int64_t step = sample.step;
   const int64_t index = sample.sample;
-  const uint32_t threshold = sample.threshold;
-  const float scale = sample.scale;
+  const uint32_t threshold = sample.scalars.threshold;
+  const float scale = sample.scalars.scale;
   for (int64_t first = first_group; first < end_group; first += kGroups) {
     const int64_t groups = std::min(kGroups, end_group - first);
 #pragma omp simd
@@ -44,17 +42,18 @@ void DropLoop(const Sample& sample, const float* x, float* y, int64_t first_grou
     float* to = y + 4 * first;
 #pragma omp simd
     for (int64_t i = 0; i < 4 * groups; ++i) {
-      const float kept = from[i] * scale;
-      to[i] = words[i] < threshold ? 0.0F : kept;
+      to[i] = DropoutElement(words[i], threshold, scale, from[i]);
     }
   }
 }
 
 void DropEnd(const Sample& sample, const float* x, float* y, int64_t begin, int64_t end) {
   if (begin == end) return;
-  const Philox bits = DropoutBits(sample.operation_key, sample.step, sample.sample, begin / 4);
+  const Philox bits =
+      DropoutBits(sample.scalars.operation_key, sample.step, sample.sample, begin / 4);
   for (int64_t i = begin; i < end; ++i) {
-    y[i] = bits.word[i - begin] < sample.threshold ? 0.0F : x[i] * sample.scale;
+    y[i] =
+        DropoutElement(bits.word[i - begin], sample.scalars.threshold, sample.scalars.scale, x[i]);
   }
 }
 
@@ -69,11 +68,7 @@ void LaunchDropout(const CpuQueue& queue, const Tensor& x, const Tensor& y, floa
   const int64_t elements = x.shape.Elements() / samples;
   const int64_t groups = elements / 4;
   const Sample common = {
-      .operation_key = MixKeys(MixKeys(key.seed, key.layer), key.operation),
-      .step = key.state->step,
-      .sample = 0,
-      .threshold = static_cast<uint32_t>(static_cast<double>(probability) * 0x1p32),
-      .scale = static_cast<float>(1.0 / (1.0 - static_cast<double>(probability)))};
+      .scalars = DropoutScalarsOf(probability, key), .step = key.state->step, .sample = 0};
   ForRanges(queue, samples * groups, kElementGrain / 16, [&](int64_t begin, int64_t end) {
     while (begin < end) {
       const int64_t row = begin / groups;

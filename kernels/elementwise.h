@@ -7,6 +7,7 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 // target = 0, of any type.
 void LaunchZero(const CpuQueue& queue, const Tensor& target);
@@ -17,5 +18,11 @@ void LaunchAddInto(const CpuQueue& queue, const Tensor& target, const Tensor& so
 // target = source, f32 to bf16 (to nearest, ties to even; NaN stays NaN), bf16 to f32, or equal
 // types.
 void LaunchCast(const CpuQueue& queue, const Tensor& source, const Tensor& target);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchZero(const CudaQueue& queue, const Tensor& target);
+void LaunchScale(const CudaQueue& queue, const Tensor& target, const Tensor& factor);
+void LaunchAddInto(const CudaQueue& queue, const Tensor& target, const Tensor& source);
+void LaunchCast(const CudaQueue& queue, const Tensor& source, const Tensor& target);
 
 }  // namespace pprun::kernels

@@ -3,7 +3,7 @@
 #include "compiler/plan/base/check.h"
 #include "kernels/cpu_queue.h"
 #include "kernels/elementwise.h"
-#include "kernels/formulas/exponential.h"
+#include "kernels/formulas/bfloat16.h"
 #include "kernels/parallel.h"
 #include "kernels/vectorise.h"
 
@@ -30,10 +30,7 @@ PPRUN_VECTORISED void ShortenLoop(const float* source, uint16_t* target, int64_t
                                   int64_t end) {
 #pragma omp simd
   for (int64_t i = begin; i < end; ++i) {
-    const uint32_t bits = static_cast<uint32_t>(BitsOf(source[i]));
-    const uint32_t rounded = bits + 0x7FFFU + ((bits >> 16) & 1U);
-    const bool is_nan = (bits & 0x7FFFFFFFU) > 0x7F800000U;
-    target[i] = static_cast<uint16_t>((is_nan ? bits | 0x00400000U : rounded) >> 16);
+    target[i] = BitsOfBfloat16(source[i]);
   }
 }
 
@@ -41,7 +38,7 @@ PPRUN_VECTORISED void LengthenLoop(const uint16_t* source, float* target, int64_
                                    int64_t end) {
 #pragma omp simd
   for (int64_t i = begin; i < end; ++i) {
-    target[i] = FloatOf(static_cast<int32_t>(static_cast<uint32_t>(source[i]) << 16));
+    target[i] = FloatOfBfloat16(source[i]);
   }
 }
 

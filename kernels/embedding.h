@@ -8,10 +8,17 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 void LaunchEmbedding(const CpuQueue& queue, const Tensor& tokens, const Tensor& table,
                      const Tensor& y);
 void LaunchEmbeddingWeightGrad(const CpuQueue& queue, const Tensor& tokens, const Tensor& dy,
+                               const Tensor& dtable);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchEmbedding(const CudaQueue& queue, const Tensor& tokens, const Tensor& table,
+                     const Tensor& y);
+void LaunchEmbeddingWeightGrad(const CudaQueue& queue, const Tensor& tokens, const Tensor& dy,
                                const Tensor& dtable);
 
 }  // namespace pprun::kernels

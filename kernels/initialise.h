@@ -9,6 +9,7 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 struct Distribution {
   enum class Kind : uint8_t { kZeros, kOnes, kNormal } kind = Kind::kZeros;
@@ -23,5 +24,9 @@ struct InitialiseKey {
 
 void LaunchInitialise(const CpuQueue& queue, const Tensor& target, const Distribution& distribution,
                       const InitialiseKey& key);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchInitialise(const CudaQueue& queue, const Tensor& target,
+                      const Distribution& distribution, const InitialiseKey& key);
 
 }  // namespace pprun::kernels

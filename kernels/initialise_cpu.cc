@@ -1,30 +1,12 @@
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 
 #include "compiler/plan/base/check.h"
 #include "kernels/cpu_queue.h"
+#include "kernels/formulas/initialise.h"
 #include "kernels/initialise.h"
 #include "kernels/parallel.h"
-#include "kernels/random.h"
 
 namespace pprun::kernels {
-namespace {
-
-// One call of the generator gives elements 2 * pair and 2 * pair + 1, and uses two of its four
-// words. The third word of the counter tells initialisation from other uses of a key.
-float NormalElement(uint64_t key, int64_t element) {
-  constexpr uint32_t kInitialise = 0x696E6974U;
-  const uint64_t pair = static_cast<uint64_t>(element) / 2;
-  const Philox bits = Philox4x32(
-      {{static_cast<uint32_t>(pair), static_cast<uint32_t>(pair >> 32), kInitialise, 0}}, key);
-  const double radius = std::sqrt(-2.0 * std::log(UniformAboveZero(bits.word[0])));
-  const double angle = 2.0 * std::numbers::pi * UniformAboveZero(bits.word[1]);
-  return static_cast<float>(radius * (element % 2 == 0 ? std::cos(angle) : std::sin(angle)));
-}
-
-}  // namespace
-
 void LaunchInitialise(const CpuQueue& queue, const Tensor& target, const Distribution& distribution,
                       const InitialiseKey& key) {
   CHECK(target.dtype == DType::kF32);

@@ -11,6 +11,7 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 void LaunchLayerNorm(const CpuQueue& queue, const Tensor& x, const Tensor& weight,
                      const Tensor& bias, const Tensor& y, const Tensor& mean, const Tensor& rstd,
@@ -19,6 +20,17 @@ void LaunchLayerNormInputGrad(const CpuQueue& queue, const Tensor& x, const Tens
                               const Tensor& weight, const Tensor& mean, const Tensor& rstd,
                               const Tensor& dx);
 void LaunchLayerNormWeightGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
+                               const Tensor& mean, const Tensor& rstd, const Tensor& dweight,
+                               const Tensor& dbias);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchLayerNorm(const CudaQueue& queue, const Tensor& x, const Tensor& weight,
+                     const Tensor& bias, const Tensor& y, const Tensor& mean, const Tensor& rstd,
+                     float epsilon);
+void LaunchLayerNormInputGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
+                              const Tensor& weight, const Tensor& mean, const Tensor& rstd,
+                              const Tensor& dx);
+void LaunchLayerNormWeightGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
                                const Tensor& mean, const Tensor& rstd, const Tensor& dweight,
                                const Tensor& dbias);
 

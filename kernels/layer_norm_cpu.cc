@@ -4,6 +4,7 @@
 #include "compiler/plan/base/check.h"
 #include "kernels/column_sum.h"
 #include "kernels/cpu_queue.h"
+#include "kernels/formulas/norm.h"
 #include "kernels/layer_norm.h"
 #include "kernels/parallel.h"
 #include "kernels/vectorise.h"
@@ -43,7 +44,7 @@ void Forward(const Rows& rows, const float* x, const float* weight, const float*
     mean[row] = m;
     rstd[row] = r;
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) to[i] = (from[i] - m) * r * weight[i] + bias[i];
+    for (int64_t i = 0; i < n; ++i) to[i] = LayerNormElement(from[i], m, r, weight[i], bias[i]);
   }
 }
 
@@ -68,7 +69,7 @@ PPRUN_INLINE GradientSums SumGradient(const float* x, const float* dy, const flo
   for (; i < n; ++i) {
     const float g = dy[i] * weight[i];
     rest += g;
-    rest_xhat += g * ((x[i] - mean) * rstd);
+    rest_xhat += g * Normalised(x[i], mean, rstd);
   }
   return {SumOfLanes(sum) + rest, SumOfLanes(sum_xhat) + rest_xhat};
 }
@@ -88,8 +89,8 @@ void InputGrad(const Rows& rows, const float* x, const float* dy, const float* w
     const float average_xhat = sums.g_xhat / static_cast<float>(n);
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) {
-      const float xhat = (input[i] - m) * r;
-      to[i] = r * (gradient[i] * weight[i] - average - xhat * average_xhat);
+      const float xhat = Normalised(input[i], m, r);
+      to[i] = LayerNormGradElement(xhat, gradient[i], weight[i], r, average, average_xhat);
     }
   }
 }
@@ -99,7 +100,7 @@ void WeightGrad(int64_t rows, int64_t width, int64_t begin, int64_t end, const f
                 const float* dy, const float* mean, const float* rstd, float* dweight,
                 float* dbias) {
   AddColumnSums(rows, begin, end, dweight, [&](int64_t row, int64_t j) {
-    return dy[row * width + j] * ((x[row * width + j] - mean[row]) * rstd[row]);
+    return dy[row * width + j] * Normalised(x[row * width + j], mean[row], rstd[row]);
   });
   AddColumnSums(rows, begin, end, dbias,
                 [&](int64_t row, int64_t j) { return dy[row * width + j]; });

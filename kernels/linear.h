@@ -9,12 +9,21 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 void LaunchLinear(const CpuQueue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const Tensor& y);
 void LaunchLinearInputGrad(const CpuQueue& queue, const Tensor& dy, const Tensor& weight,
                            const Tensor& dx);
 void LaunchLinearWeightGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
+                            const Tensor& dweight, const Tensor& dbias);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchLinear(const CudaQueue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const Tensor& y);
+void LaunchLinearInputGrad(const CudaQueue& queue, const Tensor& dy, const Tensor& weight,
+                           const Tensor& dx);
+void LaunchLinearWeightGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
                             const Tensor& dweight, const Tensor& dbias);
 
 }  // namespace pprun::kernels

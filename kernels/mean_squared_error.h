@@ -12,10 +12,17 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 void LaunchMeanSquaredError(const CpuQueue& queue, const Tensor& x, const Tensor& targets,
                             const Tensor& loss, double loss_scale);
 void LaunchMeanSquaredErrorGrad(const CpuQueue& queue, const Tensor& x, const Tensor& targets,
+                                const Tensor& dx, double loss_scale);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchMeanSquaredError(const CudaQueue& queue, const Tensor& x, const Tensor& targets,
+                            const Tensor& loss, double loss_scale);
+void LaunchMeanSquaredErrorGrad(const CudaQueue& queue, const Tensor& x, const Tensor& targets,
                                 const Tensor& dx, double loss_scale);
 
 }  // namespace pprun::kernels

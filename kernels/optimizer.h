@@ -3,11 +3,15 @@
 // otherwise. Tests: optimizer_test.cc.
 #pragma once
 
+#include <span>
+
+#include "kernels/formulas/optimizer.h"
 #include "kernels/kernel.h"
 
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 // Elements of one block of the norm.
 inline constexpr int64_t kNormBlock = 65536;
@@ -24,27 +28,33 @@ void LaunchSquareSum(const CpuQueue& queue, const Tensor& gradient, const Tensor
 void LaunchClipFactor(const CpuQueue& queue, const Tensor& partials, const Tensor& order,
                       float max_norm, const Tensor& factor, const Tensor& norm);
 
-struct SgdSettings {
-  float momentum = 0;
-  float weight_decay = 0;  // added to the gradient, as torch.optim.SGD does
-};
-
 // `momentum` holds the velocity, zero at first; absent if settings.momentum is 0.
 void LaunchSgdUpdate(const CpuQueue& queue, const Tensor& parameter, const Tensor& gradient,
                      const Tensor& momentum, const SgdSettings& settings, const StepState& state);
-
-struct AdamSettings {
-  enum class Decay : uint8_t { kL2, kDecoupled } decay = Decay::kDecoupled;  // Adam, AdamW
-  float beta1 = 0.9F;
-  float beta2 = 0.999F;
-  float epsilon = 1e-8F;
-  float weight_decay = 0;
-};
 
 // `first` and `second` are the moments, zero at first. Bias correction takes state.step + 1 as the
 // number of steps.
 void LaunchAdamUpdate(const CpuQueue& queue, const Tensor& parameter, const Tensor& gradient,
                       const Tensor& first, const Tensor& second, const AdamSettings& settings,
                       const StepState& state);
+
+// On CUDA; `state` is in device memory.
+void LaunchSquareSum(const CudaQueue& queue, const Tensor& gradient, const Tensor& partials);
+void LaunchClipFactor(const CudaQueue& queue, const Tensor& partials, const Tensor& order,
+                      float max_norm, const Tensor& factor, const Tensor& norm);
+void LaunchSgdUpdate(const CudaQueue& queue, const Tensor& parameter, const Tensor& gradient,
+                     const Tensor& momentum, const SgdSettings& settings, const StepState* state);
+void LaunchAdamUpdate(const CudaQueue& queue, const Tensor& parameter, const Tensor& gradient,
+                      const Tensor& first, const Tensor& second, const AdamSettings& settings,
+                      const StepState* state);
+
+// One of many parameters that one launch updates. `compute` is absent, or bf16 and gets the updated
+// parameter rounded, in the same pass.
+struct AdamTensors {
+  Tensor parameter, gradient, first, second, compute;
+  enum class Decay : uint8_t { kYes, kNo } decay = Decay::kYes;  // by settings.weight_decay, or not
+};
+void LaunchAdamUpdates(const CudaQueue& queue, std::span<const AdamTensors> parameters,
+                       const AdamSettings& settings, const StepState* state);
 
 }  // namespace pprun::kernels

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include "compiler/plan/base/check.h"
 #include "kernels/cpu_queue.h"
@@ -54,23 +53,6 @@ void AdamLoop(const AdamScalars& settings, const float* gradient, float* paramet
     AdamElement(scalars, gradient[i], parameter[i], first[i], second[i]);
 }
 
-AdamScalars ScalarsOf(const AdamSettings& settings, const StepState& state) {
-  const double steps = static_cast<double>(state.step) + 1.0;
-  const double rate = static_cast<double>(state.learning_rate);
-  const double beta1 = static_cast<double>(settings.beta1);
-  const double beta2 = static_cast<double>(settings.beta2);
-  const double decay = static_cast<double>(settings.weight_decay);
-  const bool decoupled = settings.decay == AdamSettings::Decay::kDecoupled;
-  return {.keep = decoupled ? static_cast<float>(1.0 - rate * decay) : 1.0F,
-          .l2 = decoupled ? 0.0F : settings.weight_decay,
-          .one_minus_beta1 = static_cast<float>(1.0 - beta1),
-          .beta2 = settings.beta2,
-          .one_minus_beta2 = static_cast<float>(1.0 - beta2),
-          .step_size = static_cast<float>(rate / (1.0 - std::pow(beta1, steps))),
-          .second_correction = static_cast<float>(std::sqrt(1.0 - std::pow(beta2, steps))),
-          .epsilon = settings.epsilon};
-}
-
 }  // namespace
 
 void LaunchSquareSum(const CpuQueue& queue, const Tensor& gradient, const Tensor& partials) {
@@ -95,10 +77,9 @@ void LaunchClipFactor(const CpuQueue& /*queue*/, const Tensor& partials, const T
     const int64_t index = order ? order.i32()[i] : i;
     sum += partials.f64()[index];
   }
-  const double total = std::sqrt(sum);
-  const double ratio = static_cast<double>(max_norm) / (total + 1e-6);
-  *norm.f32() = static_cast<float>(total);
-  *factor.f32() = ratio > 1.0 ? 1.0F : static_cast<float>(ratio);
+  const Clipping clipping = ClippingOf(sum, max_norm);
+  *norm.f32() = clipping.norm;
+  *factor.f32() = clipping.factor;
 }
 
 void LaunchSgdUpdate(const CpuQueue& queue, const Tensor& parameter, const Tensor& gradient,
@@ -123,7 +104,7 @@ void LaunchAdamUpdate(const CpuQueue& queue, const Tensor& parameter, const Tens
   CHECK(gradient.shape.Elements() == elements);
   CHECK(first.shape.Elements() == elements);
   CHECK(second.shape.Elements() == elements);
-  const AdamScalars scalars = ScalarsOf(settings, state);
+  const AdamScalars scalars = AdamScalarsOf(settings, state);
   ForRanges(queue, elements, kElementGrain / 4, [&](int64_t begin, int64_t end) {
     AdamLoop(scalars, gradient.f32(), parameter.f32(), first.f32(), second.f32(), begin, end);
   });

@@ -8,8 +8,13 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 void LaunchPositions(const CpuQueue& queue, const Tensor& x, const Tensor& table, const Tensor& y);
 void LaunchPositionsWeightGrad(const CpuQueue& queue, const Tensor& dy, const Tensor& dtable);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchPositions(const CudaQueue& queue, const Tensor& x, const Tensor& table, const Tensor& y);
+void LaunchPositionsWeightGrad(const CudaQueue& queue, const Tensor& dy, const Tensor& dtable);
 
 }  // namespace pprun::kernels

@@ -11,12 +11,21 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 void LaunchRmsNorm(const CpuQueue& queue, const Tensor& x, const Tensor& weight, const Tensor& y,
                    const Tensor& rstd, float epsilon);
 void LaunchRmsNormInputGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
                             const Tensor& weight, const Tensor& rstd, const Tensor& dx);
 void LaunchRmsNormWeightGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
+                             const Tensor& rstd, const Tensor& dweight);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchRmsNorm(const CudaQueue& queue, const Tensor& x, const Tensor& weight, const Tensor& y,
+                   const Tensor& rstd, float epsilon);
+void LaunchRmsNormInputGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
+                            const Tensor& weight, const Tensor& rstd, const Tensor& dx);
+void LaunchRmsNormWeightGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
                              const Tensor& rstd, const Tensor& dweight);
 
 }  // namespace pprun::kernels

@@ -4,6 +4,7 @@
 #include "compiler/plan/base/check.h"
 #include "kernels/column_sum.h"
 #include "kernels/cpu_queue.h"
+#include "kernels/formulas/norm.h"
 #include "kernels/parallel.h"
 #include "kernels/rms_norm.h"
 #include "kernels/vectorise.h"
@@ -27,7 +28,7 @@ void Forward(const Rows& rows, const float* x, const float* weight, float* y, fl
     const float r = 1.0F / std::sqrt(Dot(from, from, n) / static_cast<float>(n) + epsilon);
     rstd[row] = r;
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) to[i] = from[i] * r * weight[i];
+    for (int64_t i = 0; i < n; ++i) to[i] = RmsNormElement(from[i], r, weight[i]);
   }
 }
 
@@ -54,7 +55,8 @@ void InputGrad(const Rows& rows, const float* x, const float* dy, const float* w
     const float average = TripleDot(gradient, weight, input, n) / static_cast<float>(n);
     const float pull = r * r * average;
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) to[i] = r * (gradient[i] * weight[i] - input[i] * pull);
+    for (int64_t i = 0; i < n; ++i)
+      to[i] = RmsNormGradElement(input[i], gradient[i], weight[i], r, pull);
   }
 }
 

@@ -11,6 +11,7 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 // Which part of x's last dimension is what.
 struct RopeSizes {
@@ -21,6 +22,11 @@ struct RopeSizes {
 
 void LaunchRope(const CpuQueue& queue, const Tensor& x, const Tensor& y, const RopeSizes& sizes);
 void LaunchRopeGrad(const CpuQueue& queue, const Tensor& dy, const Tensor& dx,
+                    const RopeSizes& sizes);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchRope(const CudaQueue& queue, const Tensor& x, const Tensor& y, const RopeSizes& sizes);
+void LaunchRopeGrad(const CudaQueue& queue, const Tensor& dy, const Tensor& dx,
                     const RopeSizes& sizes);
 
 }  // namespace pprun::kernels

@@ -3,6 +3,7 @@
 
 #include "compiler/plan/base/check.h"
 #include "kernels/cpu_queue.h"
+#include "kernels/formulas/rotation.h"
 #include "kernels/parallel.h"
 #include "kernels/rope.h"
 #include "kernels/vectorise.h"
@@ -20,9 +21,7 @@ const RotationTable& Rotation(const CpuQueue& queue, int64_t positions, int64_t 
   table.cosine.resize(static_cast<size_t>(positions * half));
   table.sine.resize(static_cast<size_t>(positions * half));
   for (int64_t j = 0; j < half; ++j) {
-    const double frequency =
-        std::pow(static_cast<double>(theta),
-                 -2.0 * static_cast<double>(j) / static_cast<double>(head_width));
+    const double frequency = RotationFrequency(theta, j, head_width);
     for (int64_t position = 0; position < positions; ++position) {
       const double angle = static_cast<double>(position) * frequency;
       table.cosine[static_cast<size_t>(position * half + j)] = static_cast<float>(std::cos(angle));
@@ -41,11 +40,11 @@ void RotateHead(const float* x, float* y, const float* cosine, const float* sine
                 float direction) {
 #pragma omp simd
   for (int64_t j = 0; j < half; ++j) {
-    const float low = x[j];
-    const float high = x[j + half];
-    const float turn = direction * sine[j];
-    y[j] = low * cosine[j] - high * turn;
-    y[j + half] = high * cosine[j] + low * turn;
+    float low = x[j];
+    float high = x[j + half];
+    RotatePair(cosine[j], direction * sine[j], low, high);
+    y[j] = low;
+    y[j + half] = high;
   }
 }
 

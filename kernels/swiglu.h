@@ -8,9 +8,15 @@
 namespace pprun::kernels {
 
 struct CpuQueue;
+struct CudaQueue;
 
 void LaunchSwiglu(const CpuQueue& queue, const Tensor& gate, const Tensor& up, const Tensor& y);
 void LaunchSwigluGrad(const CpuQueue& queue, const Tensor& gate, const Tensor& up, const Tensor& dy,
                       const Tensor& dgate, const Tensor& dup);
+
+// On CUDA: f32 or bf16 activations and compute weights, see README.md.
+void LaunchSwiglu(const CudaQueue& queue, const Tensor& gate, const Tensor& up, const Tensor& y);
+void LaunchSwigluGrad(const CudaQueue& queue, const Tensor& gate, const Tensor& up,
+                      const Tensor& dy, const Tensor& dgate, const Tensor& dup);
 
 }  // namespace pprun::kernels

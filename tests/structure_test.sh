@@ -43,7 +43,7 @@ everything=$(sources dsl compiler runtime kernels)
 without() { tr ' ' '\n' <<<"$everything" | grep -vE "$1" | tr '\n' ' '; }
 forbid "$(without '^dsl/')" 'antlr4|Sched(Lexer|Parser)'
 forbid "$(without '^(dsl|compiler/(model|schedule|passes|compile|main))')" 'llvm/'
-forbid "$(without '^runtime/cuda/|_cuda\.cu$')" 'cuda|cublas|cudnn'
+forbid "$(without '^runtime/cuda/|^kernels/cuda_|_cuda\.cu$')" 'cuda|cublas|cudnn'
 forbid "$(without 'nccl')" 'nccl'
 forbid "$(without 'mpi')" 'mpi\.h'
 forbid "$(without '_onednn\.cc$')" '(oneapi/dnnl|dnnl)'

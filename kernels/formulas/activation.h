@@ -8,7 +8,7 @@
 
 namespace pprun::kernels {
 
-PPRUN_HOST_DEVICE float Sigmoid(float x) { return 1.0F / (1.0F + Exp(-x)); }
+PPRUN_HOST_DEVICE float Sigmoid(float x) { return Reciprocal(1.0F + Exp(-x)); }
 
 // The standard normal distribution: its value below x, and its density at x.
 struct NormalDistribution {
@@ -22,7 +22,7 @@ struct NormalDistribution {
 PPRUN_HOST_DEVICE NormalDistribution Normal(float x) {
   const float e = Exp(-0.5F * x * x);
   const float magnitude = x < 0.0F ? -x : x;
-  const float t = 1.0F / (1.0F + 0.27F * magnitude);
+  const float t = Reciprocal(1.0F + 0.27F * magnitude);
   float q = 0.02898864139F;
   q = q * t - 0.1266612454F;
   q = q * t + 0.1702335344F;

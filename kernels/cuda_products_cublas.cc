@@ -1,0 +1,227 @@
+// cuBLASLt's matrix product. The descriptors and the algorithm of each shape are made once and
+// kept: the library's first suggestion that fits, no timing, so that the choice depends on the
+// sizes, the alignment and the GPU alone and two runs give the same bits. Algorithms that add up
+// parts of k must do so in f32 in the workspace, in an order of their own: never by atomics, never
+// in bf16. f32 operands are multiplied as f32, not as TF32. Tests: gpu/kernels_check.cc.
+#include <cublasLt.h>
+
+#include <algorithm>
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "compiler/plan/base/check.h"
+#include "kernels/cuda_products.h"
+#include "kernels/cuda_queue.h"
+
+namespace pprun::kernels {
+namespace {
+
+void CheckLt(cublasStatus_t status, const char* what) {
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  throw std::runtime_error("`" + std::string(what) +
+                           "` failed: " + cublasLtGetStatusString(status));
+}
+
+// Owns one of the library's objects.
+template <class Object, cublasStatus_t (*destroy)(Object)>
+class Owned {
+ public:
+  Owned() = default;
+  Owned(Owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  Owned& operator=(Owned&& other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  ~Owned() {
+    if (object_ != nullptr) destroy(object_);
+  }
+  Object get() const { return object_; }
+  Object* out() { return &object_; }
+
+ private:
+  Object object_ = nullptr;
+};
+
+using Handle = Owned<cublasLtHandle_t, cublasLtDestroy>;
+using Operation = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
+using Layout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
+using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
+
+cudaDataType_t TypeOf(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return CUDA_R_32F;
+    case DType::kBF16:
+      return CUDA_R_16BF;
+    case DType::kF64:
+    case DType::kI32:
+      break;
+  }
+  throw std::runtime_error("products on CUDA are of f32 or bf16, not of " +
+                           std::string(Name(dtype)));
+}
+
+cublasOperation_t FormOf(MatrixForm form) {
+  return form == MatrixForm::kPlain ? CUBLAS_OP_N : CUBLAS_OP_T;
+}
+
+// The largest power of two, up to 256, that divides the address: what an algorithm may rely on.
+uint32_t AlignmentOf(const void* pointer) {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(pointer) | 256U;
+  return static_cast<uint32_t>(address & (~address + 1));
+}
+
+// What the choice of an algorithm depends on.
+struct Key {
+  Product product;
+  DType operands = DType::kF32;
+  DType result = DType::kF32;
+  std::array<uint32_t, 3> alignment{};  // A, B, C
+  uint32_t bias_alignment = 0;          // 0: no bias
+  auto operator<=>(const Key&) const = default;
+};
+
+struct Prepared {
+  Operation operation;
+  Layout first, second, result;
+  cublasLtMatmulAlgo_t algorithm{};
+  size_t workspace = 0;
+};
+
+// `rows` and `columns` of the matrix as it is stored, column-major.
+Layout MakeLayout(DType dtype, int64_t rows, int64_t columns, int64_t stride) {
+  Layout layout;
+  CheckLt(cublasLtMatrixLayoutCreate(layout.out(), TypeOf(dtype), static_cast<uint64_t>(rows),
+                                     static_cast<uint64_t>(columns), stride),
+          "cublasLtMatrixLayoutCreate");
+  return layout;
+}
+
+template <class Value>
+void Set(const Operation& operation, cublasLtMatmulDescAttributes_t attribute, const Value& value) {
+  CheckLt(cublasLtMatmulDescSetAttribute(operation.get(), attribute, &value, sizeof(value)),
+          "cublasLtMatmulDescSetAttribute");
+}
+
+template <class Value>
+void Set(const Preference& preference, cublasLtMatmulPreferenceAttributes_t attribute,
+         const Value& value) {
+  CheckLt(cublasLtMatmulPreferenceSetAttribute(preference.get(), attribute, &value, sizeof(value)),
+          "cublasLtMatmulPreferenceSetAttribute");
+}
+
+// In the workspace, in f32, or not at all.
+constexpr uint32_t kReductions =
+    CUBLASLT_REDUCTION_SCHEME_NONE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+
+// The mask of the preference is a request; this is the answer.
+bool IsDeterministic(const cublasLtMatmulAlgo_t& algorithm) {
+  uint32_t scheme = 0;
+  size_t written = 0;
+  CheckLt(cublasLtMatmulAlgoConfigGetAttribute(&algorithm, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME,
+                                               &scheme, sizeof(scheme), &written),
+          "cublasLtMatmulAlgoConfigGetAttribute");
+  return (scheme & ~kReductions) == 0;
+}
+
+void ChooseAlgorithm(cublasLtHandle_t handle, const Key& key, Prepared& prepared) {
+  Preference preference;
+  CheckLt(cublasLtMatmulPreferenceCreate(preference.out()), "cublasLtMatmulPreferenceCreate");
+  Set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+      static_cast<uint64_t>(kProductWorkspace));
+  Set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, kReductions);
+  // The library's A is our B.
+  Set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key.alignment[1]);
+  Set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, key.alignment[0]);
+  Set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, key.alignment[2]);
+  Set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key.alignment[2]);
+  std::array<cublasLtMatmulHeuristicResult_t, 16> results{};
+  int found = 0;
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+      handle, prepared.operation.get(), prepared.first.get(), prepared.second.get(),
+      prepared.result.get(), prepared.result.get(), preference.get(),
+      static_cast<int>(results.size()), results.data(), &found);
+  if (status != CUBLAS_STATUS_SUCCESS && status != CUBLAS_STATUS_NOT_SUPPORTED)
+    CheckLt(status, "cublasLtMatmulAlgoGetHeuristic");
+  for (int i = 0; i < found; ++i) {
+    const cublasLtMatmulHeuristicResult_t& result = results[static_cast<size_t>(i)];
+    if (result.state != CUBLAS_STATUS_SUCCESS) continue;
+    if (result.workspaceSize > static_cast<size_t>(kProductWorkspace)) continue;
+    if (!IsDeterministic(result.algo)) continue;
+    prepared.algorithm = result.algo;
+    prepared.workspace = result.workspaceSize;
+    return;
+  }
+  const Product& product = key.product;
+  throw std::runtime_error("cuBLASLt has no algorithm for " + std::to_string(product.m) + " x " +
+                           std::to_string(product.n) + " x " + std::to_string(product.k) + ", " +
+                           std::string(Name(key.operands)) + " to " +
+                           std::string(Name(key.result)));
+}
+
+Prepared Prepare(cublasLtHandle_t handle, const Key& key, const void* bias) {
+  const ColumnMajorProduct shape = ColumnMajorOf(key.product);
+  Prepared prepared;
+  CheckLt(cublasLtMatmulDescCreate(prepared.operation.out(), CUBLAS_COMPUTE_32F, CUDA_R_32F),
+          "cublasLtMatmulDescCreate");
+  Set(prepared.operation, CUBLASLT_MATMUL_DESC_TRANSA, FormOf(shape.first_form));
+  Set(prepared.operation, CUBLASLT_MATMUL_DESC_TRANSB, FormOf(shape.second_form));
+  if (bias != nullptr) {
+    Set(prepared.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    Set(prepared.operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, TypeOf(key.result));
+    Set(prepared.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+  }
+  const bool first_plain = shape.first_form == MatrixForm::kPlain;
+  const bool second_plain = shape.second_form == MatrixForm::kPlain;
+  prepared.first = MakeLayout(key.operands, first_plain ? shape.m : shape.k,
+                              first_plain ? shape.k : shape.m, shape.first_stride);
+  prepared.second = MakeLayout(key.operands, second_plain ? shape.k : shape.n,
+                               second_plain ? shape.n : shape.k, shape.second_stride);
+  prepared.result = MakeLayout(key.result, shape.m, shape.n, shape.result_stride);
+  ChooseAlgorithm(handle, key, prepared);
+  return prepared;
+}
+
+class CublasProducts : public CudaProducts {
+ public:
+  void Multiply(const CudaQueue& queue, const CudaProduct& product, const void* a, const void* b,
+                const void* bias, void* c) override {
+    const bool accumulates = product.product.result == Result::kAccumulate;
+    CHECK(bias == nullptr || !accumulates);
+    const Key key = {.product = product.product,
+                     .operands = product.operands,
+                     .result = product.result,
+                     .alignment = {AlignmentOf(a), AlignmentOf(b), AlignmentOf(c)},
+                     .bias_alignment = bias == nullptr ? 0 : AlignmentOf(bias)};
+    // Not before it is needed: most streams carry no product.
+    if (handle_.get() == nullptr) CheckLt(cublasLtCreate(handle_.out()), "cublasLtCreate");
+    auto entry = prepared_.find(key);
+    if (entry == prepared_.end())
+      entry = prepared_.emplace(key, Prepare(handle_.get(), key, bias)).first;
+    const Prepared& prepared = entry->second;
+    if (bias != nullptr) Set(prepared.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    const float one = 1.0F;
+    const float kept = accumulates ? 1.0F : 0.0F;
+    void* const workspace = queue.scratch->AtLeast(kProductWorkspace);
+    CheckLt(cublasLtMatmul(handle_.get(), prepared.operation.get(), &one, b, prepared.first.get(),
+                           a, prepared.second.get(), &kept, c, prepared.result.get(), c,
+                           prepared.result.get(), &prepared.algorithm, workspace,
+                           prepared.workspace, queue.stream),
+            "cublasLtMatmul");
+  }
+
+ private:
+  Handle handle_;
+  std::map<Key, Prepared> prepared_;
+};
+
+}  // namespace
+
+std::unique_ptr<CudaProducts> MakeCudaProducts() { return std::make_unique<CublasProducts>(); }
+
+}  // namespace pprun::kernels

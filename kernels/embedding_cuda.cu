@@ -1,0 +1,141 @@
+// The forward copies rows. The gradient adds rows of dy that may be the same row of the table; so
+// that the sums have a fixed order, tokens are sorted first, each token's row of the table has one
+// owner, and no atomics are used.
+//
+// Sorting is by counting: the place of token t is the number of tokens that come before it, a
+// smaller token or the same token earlier. That is T^2 comparisons, 0.07 billion for 8192 tokens; a
+// warp makes them for one t, and they are cheap beside the rows of dy as long as T is below 10^5.
+#include "kernels/cuda_element.h"
+#include "kernels/cuda_launch.h"
+#include "kernels/cuda_vector.h"
+#include "kernels/embedding.h"
+
+namespace pprun::kernels {
+namespace {
+
+constexpr int kThreads = 128;
+constexpr int kWarps = kThreads / kWarp;
+
+// A block takes a token.
+template <int kWidth, class T>
+__global__ void __launch_bounds__(kThreads)
+    EmbeddingKernel(int64_t tokens, int64_t columns, const int32_t* token, const T* table, T* y) {
+  for (int64_t t = blockIdx.x; t < tokens; t += gridDim.x) {
+    const T* const from = table + token[t] * columns;
+    T* const to = y + t * columns;
+    for (int64_t at = static_cast<int64_t>(threadIdx.x) * kWidth; at < columns;
+         at += kThreads * kWidth) {
+      float value[kWidth];
+      Load(from + at, value);
+      Store(to + at, value);
+    }
+  }
+}
+
+// A warp takes a token t and finds its place. sorted[place] = the token, order[place] = t.
+__global__ void __launch_bounds__(kThreads)
+    SortTokensKernel(int64_t tokens, const int32_t* token, int32_t* sorted, int32_t* order) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int64_t warps = static_cast<int64_t>(gridDim.x) * kWarps;
+  for (int64_t t = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / kWarp; t < tokens;
+       t += warps) {
+    const int32_t own = token[t];
+    int place = 0;
+#pragma unroll 4
+    for (int64_t other = lane; other < tokens; other += kWarp) {
+      const int32_t theirs = token[other];
+      place += theirs < own || (theirs == own && other < t) ? 1 : 0;
+    }
+    place = WarpSum(place);
+    if (lane == 0) {
+      sorted[place] = own;
+      order[place] = static_cast<int32_t>(t);
+    }
+  }
+}
+
+// A block takes a strip of columns of the tokens from one place on, if a new token starts there:
+// each warp adds every fourth row of the token's, in ascending order, then the warps' sums are
+// added.
+template <int kWidth, class T>
+__global__ void __launch_bounds__(kThreads)
+    WeightGradKernel(int64_t tokens, int64_t columns, int64_t strips, const int32_t* sorted,
+                     const int32_t* order, const T* dy, float* dtable) {
+  constexpr int kStrip = kWarp * kWidth;
+  __shared__ float parts[kWarps][kStrip];
+  const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  for (int64_t unit = blockIdx.x; unit < tokens * strips; unit += gridDim.x) {
+    const int64_t first = unit / strips;
+    const int64_t strip = (unit - first * strips) * kStrip;
+    const int32_t token = sorted[first];
+    if (first > 0 && sorted[first - 1] == token) continue;
+    const int64_t column = strip + lane * kWidth;
+    float sum[kWidth] = {};
+    if (column < columns) {
+#pragma unroll 4
+      for (int64_t place = first + warp; place < tokens; place += kWarps) {
+        if (sorted[place] != token) break;
+        float value[kWidth];
+        Load(dy + order[place] * columns + column, value);
+#pragma unroll
+        for (int i = 0; i < kWidth; ++i) sum[i] += value[i];
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) parts[warp][lane * kWidth + i] = sum[i];
+    __syncthreads();
+    for (int i = static_cast<int>(threadIdx.x); i < kStrip; i += kThreads) {
+      if (strip + i >= columns) break;
+      float total = parts[0][i];
+      for (int other = 1; other < kWarps; ++other) total += parts[other][i];
+      dtable[token * columns + strip + i] += total;
+    }
+    __syncthreads();
+  }
+}
+
+Geometry Blocks(int64_t count) {
+  return {.blocks = std::clamp<int64_t>(count, 1, kMostBlocks), .threads = kThreads};
+}
+
+}  // namespace
+
+void LaunchEmbedding(const CudaQueue& queue, const Tensor& tokens, const Tensor& table,
+                     const Tensor& y) {
+  const int64_t count = tokens.shape.Elements();
+  const int64_t columns = table.shape[1];
+  CHECK(y.shape.Elements() == count * columns);
+  RequireType("embedding", tokens, DType::kI32);
+  WithElement("embedding", {&table, &y}, [&](auto element) {
+    using T = decltype(element);
+    const bool is_aligned = columns % kVector<T> == 0 && AreAligned({table.data, y.data});
+    LaunchKernel(queue, "embedding", Blocks(count),
+                 is_aligned ? EmbeddingKernel<kVector<T>, T> : EmbeddingKernel<1, T>, count,
+                 columns, tokens.i32(), DataOf<T>(table), DataOf<T>(y));
+  });
+}
+
+void LaunchEmbeddingWeightGrad(const CudaQueue& queue, const Tensor& tokens, const Tensor& dy,
+                               const Tensor& dtable) {
+  const int64_t count = tokens.shape.Elements();
+  const int64_t columns = dtable.shape[1];
+  CHECK(dy.shape.Elements() == count * columns);
+  CHECK(count < int64_t{1} << 31);
+  RequireType("embedding_weight_grad", tokens, DType::kI32);
+  RequireType("embedding_weight_grad", dtable, DType::kF32);
+  int32_t* const sorted = ScratchOf<int32_t>(queue, 2 * count);
+  int32_t* const order = sorted + count;
+  LaunchKernel(queue, "embedding_weight_grad", Blocks(CeilDivide(count, kWarps)), SortTokensKernel,
+               count, tokens.i32(), sorted, order);
+  WithElement("embedding_weight_grad", {&dy}, [&](auto element) {
+    using T = decltype(element);
+    const bool is_aligned = columns % kVector<T> == 0 && AreAligned({dy.data});
+    const int64_t strips = CeilDivide(columns, kWarp * (is_aligned ? kVector<T> : 1));
+    LaunchKernel(queue, "embedding_weight_grad", Blocks(count * strips),
+                 is_aligned ? WeightGradKernel<kVector<T>, T> : WeightGradKernel<1, T>, count,
+                 columns, strips, sorted, order, DataOf<T>(dy), dtable.f32());
+  });
+}
+
+}  // namespace pprun::kernels

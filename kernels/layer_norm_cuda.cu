@@ -1,0 +1,191 @@
+// x is read once and y written once; the gradients read x and dy once each.
+#include "kernels/cuda_column_sum.h"
+#include "kernels/cuda_norm.h"
+#include "kernels/formulas/norm.h"
+#include "kernels/layer_norm.h"
+
+namespace pprun::kernels {
+namespace {
+
+template <int kWidth, class T, class W>
+__global__ void __launch_bounds__(kNormThreads)
+    LayerNormKernel(int64_t rows, int64_t columns, const T* x, const W* weight, const W* bias, T* y,
+                    float* mean, float* rstd, float epsilon) {
+  __shared__ float parts[kNormWarps];
+  using Pieces = RowPieces<kWidth, T>;
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    const Pieces pieces(x + row * columns, columns);
+    float value[kWidth];
+    float sum = 0;
+    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
+      pieces.Get(at, value);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) sum += value[i];
+    }
+    const float m = BlockSum(sum, parts) / static_cast<float>(columns);
+    // A second pass, since E[x^2] - mean^2 would cancel.
+    float squares = 0;
+    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
+      pieces.Get(at, value);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) squares += (value[i] - m) * (value[i] - m);
+    }
+    const float variance = BlockSum(squares, parts) / static_cast<float>(columns);
+    const float r = 1.0F / sqrtf(variance + epsilon);
+    if (threadIdx.x == 0) {
+      mean[row] = m;
+      rstd[row] = r;
+    }
+    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
+      float scale[kWidth];
+      float shift[kWidth];
+      pieces.Get(at, value);
+      Load(weight + at, scale);
+      Load(bias + at, shift);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i)
+        value[i] = LayerNormElement(value[i], m, r, scale[i], shift[i]);
+      Store(y + row * columns + at, value);
+    }
+  }
+}
+
+template <int kWidth, class T, class W>
+__global__ void __launch_bounds__(kNormThreads)
+    InputGradKernel(int64_t rows, int64_t columns, const T* x, const T* dy, const W* weight,
+                    const float* mean, const float* rstd, T* dx) {
+  __shared__ float parts[kNormWarps];
+  using Pieces = RowPieces<kWidth, T>;
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    const Pieces inputs(x + row * columns, columns);
+    const Pieces gradients(dy + row * columns, columns);
+    const float m = mean[row];
+    const float r = rstd[row];
+    float input[kWidth];
+    float gradient[kWidth];
+    float scale[kWidth];
+    float sum = 0;
+    float sum_xhat = 0;
+    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
+      inputs.Get(at, input);
+      gradients.Get(at, gradient);
+      Load(weight + at, scale);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) {
+        const float g = gradient[i] * scale[i];
+        sum += g;
+        sum_xhat += g * Normalised(input[i], m, r);
+      }
+    }
+    const float average = BlockSum(sum, parts) / static_cast<float>(columns);
+    const float average_xhat = BlockSum(sum_xhat, parts) / static_cast<float>(columns);
+    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
+      inputs.Get(at, input);
+      gradients.Get(at, gradient);
+      Load(weight + at, scale);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) {
+        input[i] = LayerNormGradElement(Normalised(input[i], m, r), gradient[i], scale[i], r,
+                                        average, average_xhat);
+      }
+      Store(dx + row * columns + at, input);
+    }
+  }
+}
+
+template <class T>
+struct WeightGrad {
+  static constexpr int kWidth = kVector<T>;
+  static constexpr int kSums = 2;
+  const T* x;
+  const T* dy;
+  const float* mean;
+  const float* rstd;
+  int64_t columns;
+
+  template <int kCount>
+  __device__ void AddRow(int64_t row, int64_t column, float (&sum)[2][kCount]) const {
+    float input[kCount];
+    float gradient[kCount];
+    Load(x + row * columns + column, input);
+    Load(dy + row * columns + column, gradient);
+    const float m = mean[row];
+    const float r = rstd[row];
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      sum[0][i] += gradient[i] * Normalised(input[i], m, r);
+      sum[1][i] += gradient[i];
+    }
+  }
+};
+
+}  // namespace
+
+void LaunchLayerNorm(const CudaQueue& queue, const Tensor& x, const Tensor& weight,
+                     const Tensor& bias, const Tensor& y, const Tensor& mean, const Tensor& rstd,
+                     float epsilon) {
+  const int64_t rows = mean.shape.Elements();
+  const int64_t columns = weight.shape.Elements();
+  CHECK(x.shape.Elements() == rows * columns);
+  CHECK(y.shape.Elements() == rows * columns);
+  CHECK(bias.shape.Elements() == columns);
+  CHECK(rstd.shape.Elements() == rows);
+  RequireType("layer_norm", mean, DType::kF32);
+  RequireType("layer_norm", rstd, DType::kF32);
+  WithNormElements("layer_norm", {&x, &y}, {&weight, &bias}, [&](auto element, auto vector) {
+    using T = decltype(element);
+    using W = decltype(vector);
+    WithNormWidth<T>(columns, {x.data, weight.data, bias.data, y.data}, [&](auto width) {
+      constexpr int kWidth = decltype(width)::kWidth;
+      LaunchKernel(queue, "layer_norm", RowGeometry(rows, columns, kWidth, kNormThreads),
+                   LayerNormKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<W>(weight),
+                   DataOf<W>(bias), DataOf<T>(y), mean.f32(), rstd.f32(), epsilon);
+    });
+  });
+}
+
+void LaunchLayerNormInputGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
+                              const Tensor& weight, const Tensor& mean, const Tensor& rstd,
+                              const Tensor& dx) {
+  const int64_t rows = mean.shape.Elements();
+  const int64_t columns = weight.shape.Elements();
+  CHECK(x.shape.Elements() == rows * columns);
+  CHECK(dy.shape.Elements() == rows * columns);
+  CHECK(dx.shape.Elements() == rows * columns);
+  CHECK(rstd.shape.Elements() == rows);
+  RequireType("layer_norm_input_grad", mean, DType::kF32);
+  RequireType("layer_norm_input_grad", rstd, DType::kF32);
+  WithNormElements(
+      "layer_norm_input_grad", {&x, &dy, &dx}, {&weight}, [&](auto element, auto vector) {
+        using T = decltype(element);
+        using W = decltype(vector);
+        WithNormWidth<T>(columns, {x.data, dy.data, weight.data, dx.data}, [&](auto width) {
+          constexpr int kWidth = decltype(width)::kWidth;
+          LaunchKernel(queue, "layer_norm_input_grad",
+                       RowGeometry(rows, columns, kWidth, kNormThreads),
+                       InputGradKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<T>(dy),
+                       DataOf<W>(weight), mean.f32(), rstd.f32(), DataOf<T>(dx));
+        });
+      });
+}
+
+void LaunchLayerNormWeightGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
+                               const Tensor& mean, const Tensor& rstd, const Tensor& dweight,
+                               const Tensor& dbias) {
+  const int64_t rows = mean.shape.Elements();
+  const int64_t columns = dweight.shape.Elements();
+  CHECK(x.shape.Elements() == rows * columns);
+  CHECK(dy.shape.Elements() == rows * columns);
+  CHECK(rstd.shape.Elements() == rows);
+  CHECK(dbias.shape.Elements() == columns);
+  for (const Tensor* const tensor : {&mean, &rstd, &dweight, &dbias})
+    RequireType("layer_norm_weight_grad", *tensor, DType::kF32);
+  WithElement("layer_norm_weight_grad", {&x, &dy}, [&](auto element) {
+    using T = decltype(element);
+    LaunchColumnSums(queue, "layer_norm_weight_grad", rows, columns, {x.data, dy.data},
+                     WeightGrad<T>{DataOf<T>(x), DataOf<T>(dy), mean.f32(), rstd.f32(), columns},
+                     {{dweight.f32(), dbias.f32()}});
+  });
+}
+
+}  // namespace pprun::kernels

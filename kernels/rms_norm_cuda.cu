@@ -1,0 +1,154 @@
+// x is read once and y written once; the gradients read x and dy once each.
+#include "kernels/cuda_column_sum.h"
+#include "kernels/cuda_norm.h"
+#include "kernels/formulas/norm.h"
+#include "kernels/rms_norm.h"
+
+namespace pprun::kernels {
+namespace {
+
+template <int kWidth, class T, class W>
+__global__ void __launch_bounds__(kNormThreads)
+    RmsNormKernel(int64_t rows, int64_t columns, const T* x, const W* weight, T* y, float* rstd,
+                  float epsilon) {
+  __shared__ float parts[kNormWarps];
+  using Pieces = RowPieces<kWidth, T>;
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    const Pieces pieces(x + row * columns, columns);
+    float value[kWidth];
+    float squares = 0;
+    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
+      pieces.Get(at, value);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) squares += value[i] * value[i];
+    }
+    const float average = BlockSum(squares, parts) / static_cast<float>(columns);
+    const float r = 1.0F / sqrtf(average + epsilon);
+    if (threadIdx.x == 0) rstd[row] = r;
+    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
+      float scale[kWidth];
+      pieces.Get(at, value);
+      Load(weight + at, scale);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) value[i] = RmsNormElement(value[i], r, scale[i]);
+      Store(y + row * columns + at, value);
+    }
+  }
+}
+
+template <int kWidth, class T, class W>
+__global__ void __launch_bounds__(kNormThreads)
+    InputGradKernel(int64_t rows, int64_t columns, const T* x, const T* dy, const W* weight,
+                    const float* rstd, T* dx) {
+  __shared__ float parts[kNormWarps];
+  using Pieces = RowPieces<kWidth, T>;
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    const Pieces inputs(x + row * columns, columns);
+    const Pieces gradients(dy + row * columns, columns);
+    const float r = rstd[row];
+    float input[kWidth];
+    float gradient[kWidth];
+    float scale[kWidth];
+    float sum = 0;
+    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
+      inputs.Get(at, input);
+      gradients.Get(at, gradient);
+      Load(weight + at, scale);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) sum += gradient[i] * scale[i] * input[i];
+    }
+    const float average = BlockSum(sum, parts) / static_cast<float>(columns);
+    const float pull = r * r * average;
+    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
+      inputs.Get(at, input);
+      gradients.Get(at, gradient);
+      Load(weight + at, scale);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i)
+        input[i] = RmsNormGradElement(input[i], gradient[i], scale[i], r, pull);
+      Store(dx + row * columns + at, input);
+    }
+  }
+}
+
+template <class T>
+struct WeightGrad {
+  static constexpr int kWidth = kVector<T>;
+  static constexpr int kSums = 1;
+  const T* x;
+  const T* dy;
+  const float* rstd;
+  int64_t columns;
+
+  template <int kCount>
+  __device__ void AddRow(int64_t row, int64_t column, float (&sum)[1][kCount]) const {
+    float input[kCount];
+    float gradient[kCount];
+    Load(x + row * columns + column, input);
+    Load(dy + row * columns + column, gradient);
+    const float r = rstd[row];
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) sum[0][i] += gradient[i] * (input[i] * r);
+  }
+};
+
+}  // namespace
+
+void LaunchRmsNorm(const CudaQueue& queue, const Tensor& x, const Tensor& weight, const Tensor& y,
+                   const Tensor& rstd, float epsilon) {
+  const int64_t rows = rstd.shape.Elements();
+  const int64_t columns = weight.shape.Elements();
+  CHECK(x.shape.Elements() == rows * columns);
+  CHECK(y.shape.Elements() == rows * columns);
+  RequireType("rms_norm", rstd, DType::kF32);
+  WithNormElements("rms_norm", {&x, &y}, {&weight}, [&](auto element, auto vector) {
+    using T = decltype(element);
+    using W = decltype(vector);
+    WithNormWidth<T>(columns, {x.data, weight.data, y.data}, [&](auto width) {
+      constexpr int kWidth = decltype(width)::kWidth;
+      LaunchKernel(queue, "rms_norm", RowGeometry(rows, columns, kWidth, kNormThreads),
+                   RmsNormKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<W>(weight),
+                   DataOf<T>(y), rstd.f32(), epsilon);
+    });
+  });
+}
+
+void LaunchRmsNormInputGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
+                            const Tensor& weight, const Tensor& rstd, const Tensor& dx) {
+  const int64_t rows = rstd.shape.Elements();
+  const int64_t columns = weight.shape.Elements();
+  CHECK(x.shape.Elements() == rows * columns);
+  CHECK(dy.shape.Elements() == rows * columns);
+  CHECK(dx.shape.Elements() == rows * columns);
+  RequireType("rms_norm_input_grad", rstd, DType::kF32);
+  WithNormElements(
+      "rms_norm_input_grad", {&x, &dy, &dx}, {&weight}, [&](auto element, auto vector) {
+        using T = decltype(element);
+        using W = decltype(vector);
+        WithNormWidth<T>(columns, {x.data, dy.data, weight.data, dx.data}, [&](auto width) {
+          constexpr int kWidth = decltype(width)::kWidth;
+          LaunchKernel(queue, "rms_norm_input_grad",
+                       RowGeometry(rows, columns, kWidth, kNormThreads),
+                       InputGradKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<T>(dy),
+                       DataOf<W>(weight), rstd.f32(), DataOf<T>(dx));
+        });
+      });
+}
+
+void LaunchRmsNormWeightGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
+                             const Tensor& rstd, const Tensor& dweight) {
+  const int64_t rows = rstd.shape.Elements();
+  const int64_t columns = dweight.shape.Elements();
+  CHECK(x.shape.Elements() == rows * columns);
+  CHECK(dy.shape.Elements() == rows * columns);
+  RequireType("rms_norm_weight_grad", rstd, DType::kF32);
+  RequireType("rms_norm_weight_grad", dweight, DType::kF32);
+  WithElement("rms_norm_weight_grad", {&x, &dy}, [&](auto element) {
+    using T = decltype(element);
+    LaunchColumnSums(queue, "rms_norm_weight_grad", rows, columns, {x.data, dy.data},
+                     WeightGrad<T>{DataOf<T>(x), DataOf<T>(dy), rstd.f32(), columns},
+                     {{dweight.f32(), nullptr}});
+  });
+}
+
+}  // namespace pprun::kernels
