@@ -33,7 +33,7 @@ train : TRAIN '{' setting* '}' ;
 
 setting : name '=' expression ';' ;
 
-choice : (GRADIENTS | RECOMPUTE) name arguments? ';' ;
+choice : (GRADIENTS | TRANSFERS | RECOMPUTE) name arguments? ';' ;
 
 // With braces a definition, with a semicolon the choice of one.
 model : MODEL name arguments? ( '{' modelItem* '}' | ';' ) ;
@@ -129,7 +129,7 @@ expression
 // Words that begin a construct in one place and are plain names elsewhere.
 name
   : NAME | OVERLAP | RECOMPUTE | ORDER | ON | RANK | LAYER | MODEL | SPLIT | CHUNK | STAGE | OF
-  | PIPE
+  | PIPE | TRANSFERS
   ;
 
 IMPORT : 'import' ;
@@ -137,6 +137,7 @@ LET : 'let' ;
 MESH : 'mesh' ;
 TRAIN : 'train' ;
 GRADIENTS : 'gradients' ;
+TRANSFERS : 'transfers' ;
 RECOMPUTE : 'recompute' ;
 MODEL : 'model' ;
 LAYER : 'layer' ;

@@ -227,8 +227,8 @@ struct ScheduleDefinition {
   Location location;
 };
 
-// `schedule one_f_one_b;`, `model gpt(depth = 4);`, `gradients ddp(bucket = 25 MiB);`, `recompute
-// none;`
+// `schedule one_f_one_b;`, `model gpt(depth = 4);`, `gradients ddp(bucket = 25 MiB);`, `transfers
+// queue_per_rank;`, `recompute none;`
 struct Choice {
   Call call;
   Location location;
@@ -257,6 +257,7 @@ struct Program {
   std::vector<ScheduleDefinition> schedules;
   std::optional<Choice> schedule;
   std::optional<Choice> gradients;
+  std::optional<Choice> transfers;
   std::optional<Choice> recompute;
 
   const Expression& operator[](ExpressionId id) const {

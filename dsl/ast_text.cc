@@ -265,6 +265,8 @@ std::string ToText(const ast::Program& program) {
   if (program.schedule) text += "schedule " + ChoiceText(program, program.schedule->call) + ";\n";
   if (program.gradients)
     text += "gradients " + ChoiceText(program, program.gradients->call) + ";\n";
+  if (program.transfers)
+    text += "transfers " + ChoiceText(program, program.transfers->call) + ";\n";
   if (program.recompute)
     text += "recompute " + ChoiceText(program, program.recompute->call) + ";\n";
   return text;

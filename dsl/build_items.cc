@@ -64,8 +64,10 @@ std::vector<ast::Setting> AstBuilder::BuildSettings(
 
 void AstBuilder::BuildChoice(Parser::ChoiceContext& choice) {
   ast::Choice built{BuildCall(*choice.name(), choice.arguments()), Place(choice)};
-  SetOnce(choice.GRADIENTS() != nullptr ? program_.gradients : program_.recompute,
-          std::move(built));
+  std::optional<ast::Choice>& chosen = choice.GRADIENTS() != nullptr   ? program_.gradients
+                                       : choice.TRANSFERS() != nullptr ? program_.transfers
+                                                                       : program_.recompute;
+  SetOnce(chosen, std::move(built));
 }
 
 void AstBuilder::RequireDefaults(const std::vector<ast::Argument>& parameters) {

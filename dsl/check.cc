@@ -37,7 +37,7 @@ bool IsEmpty(const ast::Program& program) {
          program.mesh_location.end == 0 && program.train_location.end == 0 &&
          !program.model.has_value() && !program.schedule.has_value() &&
          !program.stages.has_value() && !program.gradients.has_value() &&
-         !program.recompute.has_value();
+         !program.transfers.has_value() && !program.recompute.has_value();
 }
 
 }  // namespace
@@ -86,6 +86,7 @@ std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Over
     checked.schedule = CheckSchedule(context, *chosen, schedule_scope);
   }
   checked.gradients = CheckGradients(context, global);
+  checked.transfers = CheckTransfers(context);
   CheckRecompute(context);
   if (diagnostics.errors() > errors) return std::nullopt;
   checked.program = std::move(program);

@@ -44,6 +44,7 @@ class Overrider {
       }
     }
     names_.push_back("gradients");
+    names_.push_back("transfers");
     names_.push_back("stages");
   }
 
@@ -90,7 +91,9 @@ class Overrider {
     if (part == "mesh") return SetOrAdd(program_.mesh, plain, value);
     if (part == "let") return SetOrAdd(program_.lets, plain, value);
     if (part == "train") return SetTrain(plain, value);
-    if (part == "gradients" || part == "stages") return SetChoice(part, value);
+    if (part == "gradients" || part == "transfers" || part == "stages") {
+      return SetChoice(part, value);
+    }
     if (part == "schedule") {
       return SetParameter(schedule_->parameters, program_.schedule, plain, value);
     }
@@ -137,6 +140,8 @@ class Overrider {
     }
     if (part == "gradients") {
       program_.gradients = ast::Choice{std::move(call), place_};
+    } else if (part == "transfers") {
+      program_.transfers = ast::Choice{std::move(call), place_};
     } else {
       program_.stages = ast::Stages{.stages = {}, .policy = std::move(call), .location = place_};
     }

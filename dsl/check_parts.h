@@ -63,4 +63,7 @@ CheckedSchedule CheckSchedule(const CheckContext& context, size_t definition, Sc
 CheckedGradients CheckGradients(const CheckContext& context, Scope& scope);
 void CheckRecompute(const CheckContext& context);
 
+// check_transfers.cc
+TransferQueues CheckTransfers(const CheckContext& context);
+
 }  // namespace pprun

@@ -150,6 +150,14 @@ struct CheckedGradients {
   ast::Location location;
 };
 
+// Which transfers of a rank wait for each other: those of one queue run in one order, by their
+// predicted times.
+enum class TransferQueues : uint8_t {
+  kPerPeer,  // one queue for what goes to a peer, one for what comes from it
+  kPerRank,  // one for everything
+  kPerFlow,  // one for what one stage sends another, and one for what it receives
+};
+
 struct CheckedProgram {
   ast::Program program;               // for the schedule's order
   std::vector<CheckedAxis> mesh;      // outermost first; pp and dp always present
@@ -158,6 +166,7 @@ struct CheckedProgram {
   std::optional<CheckedTrain> train;
   CheckedSchedule schedule;
   CheckedGradients gradients;
+  TransferQueues transfers = TransferQueues::kPerPeer;
   int64_t microbatches = 0;  // of train; in a file without it from `--set`, and 0 if not given
 
   int64_t AxisSize(std::string_view name) const;

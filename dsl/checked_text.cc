@@ -177,6 +177,18 @@ std::string GradientsText(const CheckedGradients& gradients) {
   CHECK(false && "a way to reduce gradients");
 }
 
+std::string TransfersText(TransferQueues queues) {
+  switch (queues) {
+    case TransferQueues::kPerPeer:
+      return "transfers queue_per_peer\n";
+    case TransferQueues::kPerRank:
+      return "transfers queue_per_rank\n";
+    case TransferQueues::kPerFlow:
+      return "transfers queue_per_flow\n";
+  }
+  CHECK(false && "a choice of queues");
+}
+
 }  // namespace
 
 std::string ToText(const CheckedProgram& program) {
@@ -191,7 +203,8 @@ std::string ToText(const CheckedProgram& program) {
   } else if (program.microbatches > 0) {
     text += "microbatches " + std::to_string(program.microbatches) + "\n";
   }
-  return text + ScheduleText(program.schedule) + GradientsText(program.gradients);
+  return text + ScheduleText(program.schedule) + GradientsText(program.gradients) +
+         TransfersText(program.transfers);
 }
 
 }  // namespace pprun

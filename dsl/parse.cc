@@ -147,6 +147,7 @@ ast::Program Parse(SourceFiles& files, uint32_t file, const Limits& limits,
   program.train_location = items.train_location;
   program.schedule = std::move(items.schedule);
   program.gradients = std::move(items.gradients);
+  program.transfers = std::move(items.transfers);
   program.recompute = std::move(items.recompute);
 
   if (!schedule.empty()) {

@@ -42,6 +42,7 @@ bool IsSoftKeyword(size_t type) {
     case SchedParser::STAGE:
     case SchedParser::OF:
     case SchedParser::PIPE:
+    case SchedParser::TRANSFERS:
       return true;
     default:
       return false;

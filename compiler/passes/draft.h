@@ -49,6 +49,8 @@ struct PlacedTask {
   int64_t end = 0;
 };
 
+inline constexpr size_t kBoundaryKinds = 2;
+
 // What stage boundaries a position has, for the transfers: one entry per (stage, microbatch) that
 // sends or receives.
 struct Boundary {

@@ -1,15 +1,19 @@
-// Every stage boundary is crossed by a send and a recv, on one stream a peer and direction.
+// Every stage boundary is crossed by a send and a recv, on the queues that `transfers` asks for.
 //
 // Applies to any placement. All transfers of a program are ordered by the predicted time at which
 // their producer ends, ties by stage, direction and microbatch; each position issues its share in
 // that one order: a send right after its producer, a recv before the first task that starts at or
 // after that time. The order is a linear extension of everything that waits, so no rank can hang
-// whatever its queues (and the verifier proves it without knowing). Tests:
-// insert_transfers_test.cc.
+// whatever its queues, one for all its transfers included (and the verifier proves it without
+// knowing). Tests: insert_transfers_test.cc,
+// queues_test.cc.
 #include <algorithm>
-#include <map>
+#include <array>
+#include <span>
 #include <tuple>
+#include <utility>
 
+#include "compiler/passes/flows.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/base/check.h"
 
@@ -17,170 +21,130 @@ namespace pprun {
 namespace {
 
 struct Transfer {
-  Boundary boundary;
+  int64_t time = 0;  // at which its producer ends
+  const Boundary* boundary = nullptr;
   const PlacedTask* producer = nullptr;
   const PlacedTask* consumer = nullptr;
 
   auto Key() const {
-    return std::make_tuple(producer->end, boundary.from.value, boundary.kind,
-                           boundary.microbatch.value);
+    return std::tuple(time, boundary->from.value, boundary->kind, boundary->microbatch.value);
   }
 };
 
-bool Produces(TaskKind task, Boundary::Kind kind) {
-  if (kind == Boundary::Kind::kActivation) return task == TaskKind::kForward;
-  return task == TaskKind::kBackward || task == TaskKind::kInputGrad;
-}
-
-// Tasks by what they hand over or take.
-using TaskIndex = std::map<std::tuple<Boundary::Kind, int32_t, int32_t>, const PlacedTask*>;
-
-TaskIndex IndexTasks(const Draft& draft, ProgramKind program) {
-  TaskIndex index;
-  for (const DraftPosition& place : draft.positions) {
-    for (const PlacedTask& placed : place.tasks[static_cast<size_t>(program)]) {
-      for (Boundary::Kind kind : {Boundary::Kind::kActivation, Boundary::Kind::kGradient}) {
-        if (Produces(placed.task.kind, kind)) {
-          index[{kind, placed.task.stage, placed.task.microbatch}] = &placed;
-        }
+// The tasks that hand over or take what crosses boundaries: a forward has activations, a backward
+// or an input gradient has gradients.
+class TaskIndex {
+ public:
+  TaskIndex(const Draft& draft, ProgramKind program)
+      : microbatches_(static_cast<size_t>(draft.microbatches)) {
+    for (auto& tasks : tasks_) {
+      tasks.resize(static_cast<size_t>(draft.plan.stages) * microbatches_);
+    }
+    for (const DraftPosition& place : draft.positions) {
+      for (const PlacedTask& placed : place.tasks[static_cast<size_t>(program)]) {
+        const OrderedTask& task = placed.task;
+        if (task.kind == TaskKind::kWeightGrad || task.kind == TaskKind::kRecompute) continue;
+        const bool forward = task.kind == TaskKind::kForward;
+        At(forward ? Boundary::Kind::kActivation : Boundary::Kind::kGradient, StageId(task.stage),
+           MicrobatchId(task.microbatch)) = &placed;
       }
     }
   }
-  return index;
-}
+
+  const PlacedTask*& At(Boundary::Kind kind, StageId stage, MicrobatchId microbatch) {
+    return tasks_[static_cast<size_t>(kind)][stage.index() * microbatches_ + microbatch.index()];
+  }
+
+ private:
+  size_t microbatches_;
+  std::array<std::vector<const PlacedTask*>, kBoundaryKinds> tasks_;  // by stage and microbatch
+};
 
 std::vector<Transfer> OrderTransfers(const Draft& draft, ProgramKind program) {
-  const TaskIndex tasks = IndexTasks(draft, program);
+  TaskIndex tasks(draft, program);
+  const std::vector<Boundary>& boundaries = draft.boundaries[static_cast<size_t>(program)];
   std::vector<Transfer> transfers;
-  for (const Boundary& boundary : draft.boundaries[static_cast<size_t>(program)]) {
-    const int32_t microbatch = boundary.microbatch.value;
-    transfers.push_back({.boundary = boundary,
-                         .producer = tasks.at({boundary.kind, boundary.from.value, microbatch}),
-                         .consumer = tasks.at({boundary.kind, boundary.to.value, microbatch})});
+  transfers.reserve(boundaries.size());
+  for (const Boundary& boundary : boundaries) {
+    const PlacedTask* producer = tasks.At(boundary.kind, boundary.from, boundary.microbatch);
+    const PlacedTask* consumer = tasks.At(boundary.kind, boundary.to, boundary.microbatch);
+    CHECK(producer != nullptr && consumer != nullptr && consumer->start >= producer->end);
+    transfers.push_back({producer->end, &boundary, producer, consumer});
   }
   std::sort(transfers.begin(), transfers.end(),
             [](const Transfer& a, const Transfer& b) { return a.Key() < b.Key(); });
   return transfers;
 }
 
-const char* What(const Boundary& boundary) {
-  return boundary.kind == Boundary::Kind::kActivation ? "activation" : "gradient";
-}
-
-// Messages of one type and kind between two positions share a channel. Where stages hand over
-// several types, the further ones are numbered.
-ChannelId ChannelOf(Draft& draft, const Boundary& boundary) {
-  const PositionId from = draft.PositionOf(boundary.from, boundary.pipe);
-  const PositionId to = draft.PositionOf(boundary.to, boundary.pipe);
-  const TensorType type = draft.plan.positions[from.index()].buffers[boundary.source.index()].type;
-  const std::string name = std::string(What(boundary)) + " " + std::to_string(from.value) + " to " +
-                           std::to_string(to.value);
-  std::vector<Channel>& channels = draft.plan.channels;
-  int alike = 0;
-  for (size_t i = 0; i < channels.size(); ++i) {
-    if (!channels[i].name.starts_with(name) || channels[i].from != from || channels[i].to != to)
-      continue;
-    if (channels[i].type == type) return ChannelId(static_cast<int64_t>(i));
-    ++alike;
+// One position's program, as its transfers are put between its tasks.
+class Merge {
+ public:
+  Merge(const std::vector<PlacedTask>& tasks, std::vector<Instruction>& instructions)
+      : tasks_(tasks), from_(std::move(instructions)), into_(instructions) {
+    into_.clear();
+    into_.reserve(from_.size() * 2);
+    // Loads come before the first task.
+    const int32_t runs = tasks_.empty() ? 0 : tasks_.back().first + tasks_.back().count;
+    loads_ = from_.size() - static_cast<size_t>(runs);
+    Copy(0, loads_);
   }
-  const std::string number = alike > 0 ? ", " + std::to_string(alike + 1) : "";
-  channels.push_back({.name = name + number, .from = from, .to = to, .type = type});
-  return ChannelId(static_cast<int64_t>(channels.size()) - 1);
-}
 
-// What one position issues between its tasks: before task `slot` (the number of tasks: at the end).
-struct Placed {
-  size_t slot = 0;
-  Instruction instruction;
+  // In front of the first task that starts at or after the time. Times ascend.
+  void Add(int64_t time, const Instruction& instruction) {
+    while (next_ < tasks_.size() && tasks_[next_].start < time) CopyTask();
+    into_.push_back(instruction);
+  }
+  void Finish() {
+    while (next_ < tasks_.size()) CopyTask();
+  }
+
+ private:
+  void CopyTask() {
+    const PlacedTask& task = tasks_[next_++];
+    Copy(loads_ + static_cast<size_t>(task.first), static_cast<size_t>(task.count));
+  }
+  void Copy(size_t first, size_t count) {
+    const std::span<const Instruction> part = std::span(from_).subspan(first, count);
+    into_.insert(into_.end(), part.begin(), part.end());
+  }
+
+  const std::vector<PlacedTask>& tasks_;
+  const std::vector<Instruction> from_;
+  std::vector<Instruction>& into_;
+  size_t loads_ = 0;
+  size_t next_ = 0;  // task
 };
 
-// "send.activation.1": what goes to position 1, with the number of its channel if it has one.
-StreamId TransferStream(Draft& draft, StreamKind kind, const Boundary& boundary, ChannelId id) {
-  const Channel& channel = draft.plan.channels[id.index()];
-  const bool sends = kind == StreamKind::kSend;
-  const PositionId peer = sends ? channel.to : channel.from;
-  std::string name =
-      std::string(sends ? "send." : "recv.") + What(boundary) + "." + std::to_string(peer.value);
-  if (const size_t comma = channel.name.find(", "); comma != channel.name.npos) {
-    name += "." + channel.name.substr(comma + 2);
-  }
-  return StreamNamed(draft, sends ? channel.from : channel.to,
-                     {.name = name, .kind = kind, .channel = id});
-}
-
-Instruction MakeSend(Draft& draft, const Transfer& transfer, ChannelId channel) {
-  const StreamId stream = TransferStream(draft, StreamKind::kSend, transfer.boundary, channel);
-  const Send send{.source = transfer.boundary.source,
-                  .channel = channel,
-                  .microbatch = transfer.boundary.microbatch};
-  return {stream, SourceAt(draft, transfer.producer->task.location, "insert_transfers"), send};
-}
-
-Instruction MakeRecv(Draft& draft, const Transfer& transfer, ChannelId channel) {
-  const StreamId stream = TransferStream(draft, StreamKind::kRecv, transfer.boundary, channel);
-  const Recv recv{.target = transfer.boundary.target,
-                  .channel = channel,
-                  .microbatch = transfer.boundary.microbatch};
-  return {stream, SourceAt(draft, transfer.consumer->task.location, "insert_transfers"), recv};
-}
-
-// Puts each instruction before the runs of the task at its slot.
-void Merge(const std::vector<PlacedTask>& tasks, const std::vector<Placed>& placed,
-           std::vector<Instruction>& instructions) {
-  std::vector<Instruction> merged;
-  merged.reserve(instructions.size() + placed.size());
-  // Loads come before the first task.
-  const size_t loads =
-      instructions.size() - static_cast<size_t>(tasks.back().first + tasks.back().count);
-  merged.insert(merged.end(), instructions.begin(),
-                instructions.begin() + static_cast<std::ptrdiff_t>(loads));
-  size_t next = 0;
-  for (size_t slot = 0; slot <= tasks.size(); ++slot) {
-    for (; next < placed.size() && placed[next].slot == slot; ++next)
-      merged.push_back(placed[next].instruction);
-    if (slot == tasks.size()) break;
-    const auto first =
-        instructions.begin() + static_cast<std::ptrdiff_t>(loads) + tasks[slot].first;
-    merged.insert(merged.end(), first, first + tasks[slot].count);
-  }
-  CHECK(next == placed.size());
-  instructions = std::move(merged);
-}
-
-void InsertInto(Draft& draft, ProgramKind program) {
-  std::vector<std::vector<Placed>> placed(draft.positions.size());
-  // Before the first task that starts at or after the time; transfers of later times come later, so
-  // slots ascend.
-  const auto slot_at = [&](PositionId position, int64_t time) {
-    const std::vector<PlacedTask>& tasks =
-        draft.positions[position.index()].tasks[static_cast<size_t>(program)];
-    const auto found = std::partition_point(
-        tasks.begin(), tasks.end(), [&](const PlacedTask& task) { return task.start < time; });
-    return static_cast<size_t>(found - tasks.begin());
-  };
-  for (const Transfer& transfer : OrderTransfers(draft, program)) {
-    const ChannelId channel = ChannelOf(draft, transfer.boundary);
-    const Boundary& boundary = transfer.boundary;
-    const PositionId from = draft.PositionOf(boundary.from, boundary.pipe);
-    const PositionId to = draft.PositionOf(boundary.to, boundary.pipe);
-    const int64_t time = transfer.producer->end;
-    CHECK(transfer.consumer->start >= time);
-    placed[from.index()].push_back({slot_at(from, time), MakeSend(draft, transfer, channel)});
-    placed[to.index()].push_back({slot_at(to, time), MakeRecv(draft, transfer, channel)});
-  }
-  draft.boundaries[static_cast<size_t>(program)].clear();
+void InsertInto(Draft& draft, ProgramKind program, Flows& flows) {
+  if (draft.boundaries[static_cast<size_t>(program)].empty()) return;
+  std::vector<Merge> merges;
+  merges.reserve(draft.positions.size());
   for (size_t p = 0; p < draft.positions.size(); ++p) {
-    if (placed[p].empty()) continue;
-    Merge(draft.positions[p].tasks[static_cast<size_t>(program)], placed[p],
-          draft.Instructions(PositionId(static_cast<int64_t>(p)), program));
+    merges.emplace_back(draft.positions[p].tasks[static_cast<size_t>(program)],
+                        draft.Instructions(PositionId(static_cast<int64_t>(p)), program));
   }
+  for (const Transfer& transfer : OrderTransfers(draft, program)) {
+    const Boundary& boundary = *transfer.boundary;
+    const Flow& flow = flows.Of(boundary);
+    const Send send{boundary.source, flow.channel, boundary.microbatch};
+    const Recv recv{boundary.target, flow.channel, boundary.microbatch};
+    const auto source_of = [&](const PlacedTask& placed) {
+      return SourceAt(draft, placed.task.location, "insert_transfers");
+    };
+    merges[flow.from.index()].Add(transfer.time, {flow.sends, source_of(*transfer.producer), send});
+    merges[flow.to.index()].Add(transfer.time, {flow.recvs, source_of(*transfer.consumer), recv});
+  }
+  for (Merge& merge : merges) merge.Finish();
+  draft.boundaries[static_cast<size_t>(program)].clear();
 }
 
 }  // namespace
 
 void InsertTransfers(Draft& draft) {
-  for (ProgramKind program : {ProgramKind::kStep, ProgramKind::kValidate})
-    InsertInto(draft, program);
+  Flows flows(draft);
+  for (ProgramKind program : {ProgramKind::kStep, ProgramKind::kValidate}) {
+    InsertInto(draft, program, flows);
+  }
 }
 
 }  // namespace pprun

@@ -167,8 +167,7 @@ void Describe(Archive& archive, Of<Archive, Channel>& channel) {
 template <typename Archive>
 void Describe(Archive& archive, Of<Archive, Stream>& stream) {
   archive.String(stream.name);
-  archive.Enum(stream.kind, 5);
-  archive.Id(stream.channel);
+  archive.Enum(stream.kind, 4);
   archive.Id(stream.group);
 }
 

@@ -24,7 +24,7 @@
 namespace pprun::file_detail {
 
 inline constexpr std::string_view kMagic = "PPRUNPLN";
-inline constexpr uint32_t kVersion = 2;
+inline constexpr uint32_t kVersion = 3;
 
 static_assert(std::endian::native == std::endian::little, "plan files are little-endian");
 
@@ -85,7 +85,7 @@ inline constexpr std::array<SectionSpec, kSectionCount> kSections = {{
     {"plan", 220},        {"axes", 8},         {"parameters", 72}, {"exports", 21},
     {"splits", 12},       {"layers", 16},      {"functions", 29},  {"arguments", 14},
     {"views", 46},        {"operations", 41},  {"segments", 12},   {"groups", 12},
-    {"channels", 46},     {"positions", 124},  {"streams", 13},    {"buffers", 47},
+    {"channels", 46},     {"positions", 124},  {"streams", 9},     {"buffers", 47},
     {"instructions", 34}, {"norm blocks", 12}, {"files", 8},       {"sources", 16},
     {"integers", 4},      {"texts", 4},        {"strings", 1},
 }};

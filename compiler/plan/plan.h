@@ -154,8 +154,8 @@ struct Group {
   std::vector<AxisId> axes;
 };
 
-// A directed pair of positions, one stream at each end. Ranks are paired by equal other
-// coordinates.
+// Messages of one type from one position to another, in one order: those of a channel are all on
+// one stream at each end. Ranks are paired by equal other coordinates.
 struct Channel {
   std::string name;  // "forward 0 to 1"
   PositionId from;
@@ -163,13 +163,14 @@ struct Channel {
   TensorType type;  // of every message
 };
 
-enum class StreamKind : uint8_t { kCompute, kCopy, kSend, kRecv, kCollective };
+// A stream of transfers is a queue: of one channel's sends, or of everything that a rank sends and
+// receives.
+enum class StreamKind : uint8_t { kCompute, kCopy, kTransfer, kCollective };
 
 struct Stream {
-  std::string name;  // "compute.0", "send.next", "recv.prev", "dp", "copy"
+  std::string name;  // "compute.0", "send.1", "recv.0", "dp", "copy"
   StreamKind kind = StreamKind::kCompute;
-  ChannelId channel;  // kSend, kRecv
-  GroupId group;      // kCollective
+  GroupId group;  // kCollective
 };
 
 enum class ProgramKind : uint8_t { kInitialise, kStep, kValidate };

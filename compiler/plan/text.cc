@@ -126,9 +126,6 @@ void AppendPosition(std::string& out, const Plan& plan, size_t index) {
   if (!position.streams.empty()) out += "  streams\n";
   for (const Stream& stream : position.streams) {
     std::string line = "    " + stream.name;
-    if (stream.channel.valid()) {
-      line = Padded(line, 36) + " channel " + NameOr(plan.channels, stream.channel, "channel");
-    }
     if (stream.group.valid()) {
       line = Padded(line, 36) + " group " + NameOr(plan.groups, stream.group, "group");
     }

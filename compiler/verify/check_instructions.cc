@@ -1,5 +1,6 @@
-// types, third part: every instruction is on a stream of its kind, and its operands exist and have
-// the types that it works on. Tests: named_damage_test.cc.
+// types, third part: every instruction is on a stream of its kind, its operands exist and have the
+// types that it works on, and the messages of a channel are on one stream at each end. Tests:
+// named_damage_test.cc.
 #include <algorithm>
 #include <optional>
 #include <variant>
@@ -36,11 +37,14 @@ std::vector<Bindable> BindablesOf(const Position& position, TypeNumbers& numbers
 struct ProblemOf {
   const Plan& plan;
   const ArgumentTypes& argument_types;
+  std::vector<ChannelQueues>& queues;  // by ChannelId
   const std::vector<Bindable>& bindables;
   const int64_t samples;  // of a load
   const Position& position;
+  const PositionId here;
   ProgramKind program;
   const Stream& stream;
+  const StreamId stream_id;
 
   template <typename Tag, typename Entry>
   static bool Exists(Id<Tag> id, const std::vector<Entry>& table) {
@@ -112,12 +116,15 @@ struct ProblemOf {
     return std::nullopt;
   }
 
-  Problem Transfer(BufferId buffer, ChannelId channel, MicrobatchId microbatch,
-                   StreamKind kind) const {
-    if (!Exists(channel, plan.channels)) return "uses a channel that does not exist";
-    if (stream.kind != kind || stream.channel != channel) return "is not on its channel's stream";
+  // `end` is that of the position.
+  Problem Transfer(BufferId buffer, const Channel& channel, PositionId end, StreamId& queue,
+                   MicrobatchId microbatch) const {
+    if (stream.kind != StreamKind::kTransfer) return "is not on a stream of transfers";
+    if (end != here) return "is at the wrong end of its channel";
+    if (!queue.valid()) queue = stream_id;
+    if (queue != stream_id) return "is not on its channel's stream";
     const TensorType* type = TypeOf(buffer);
-    const TensorType& message = plan.channels[channel.index()].type;
+    const TensorType& message = channel.type;
     if (type == nullptr) return "has no buffer";
     if (*type != message) {
       return "transfers " + ToString(*type) + " on a channel of " + ToString(message);
@@ -126,10 +133,16 @@ struct ProblemOf {
     return std::nullopt;
   }
   Problem operator()(const Send& send) const {
-    return Transfer(send.source, send.channel, send.microbatch, StreamKind::kSend);
+    if (!Exists(send.channel, plan.channels)) return "uses a channel that does not exist";
+    const Channel& channel = plan.channels[send.channel.index()];
+    return Transfer(send.source, channel, channel.from, queues[send.channel.index()].sends,
+                    send.microbatch);
   }
   Problem operator()(const Recv& recv) const {
-    return Transfer(recv.target, recv.channel, recv.microbatch, StreamKind::kRecv);
+    if (!Exists(recv.channel, plan.channels)) return "uses a channel that does not exist";
+    const Channel& channel = plan.channels[recv.channel.index()];
+    return Transfer(recv.target, channel, channel.to, queues[recv.channel.index()].recvs,
+                    recv.microbatch);
   }
 
   Problem OnGroup(GroupId group) const {
@@ -295,7 +308,7 @@ struct ProblemOf {
 }  // namespace
 
 void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, TypeNumbers& numbers,
-                       PositionId id, Findings& findings) {
+                       std::vector<ChannelQueues>& queues, PositionId id, Findings& findings) {
   const Position& position = plan.positions[id.index()];
   const std::vector<Bindable> bindables = BindablesOf(position, numbers);
   const int64_t samples = plan.train.batch / plan.train.microbatches / plan.Replicas();
@@ -321,9 +334,9 @@ void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, Ty
         problem = "is on a stream that does not exist";
       } else {
         const Stream& stream = position.streams[instruction.stream.index()];
-        problem = std::visit(
-            ProblemOf{plan, argument_types, bindables, samples, position, program_kind, stream},
-            instruction.operands);
+        problem = std::visit(ProblemOf{plan, argument_types, queues, bindables, samples, position,
+                                       id, program_kind, stream, instruction.stream},
+                             instruction.operands);
       }
       if (problem) {
         findings.Add(FindingKind::kTypes, NameOf(plan, program_kind, site) + " " + *problem,

@@ -155,27 +155,15 @@ class TableCheck {
     const Stream& stream = position.streams[index];
     const std::string name =
         "position " + std::to_string(id.value) + ", stream `" + stream.name + "`";
-    const bool sends = stream.kind == StreamKind::kSend;
-    if (sends || stream.kind == StreamKind::kRecv) {
-      if (!Require(Exists(stream.channel, plan_.channels), name + " has no channel")) return;
-      const Channel& channel = plan_.channels[stream.channel.index()];
-      Require((sends ? channel.from : channel.to) == id,
-              name + " is at the wrong end of its channel");
-    }
-    if (stream.kind == StreamKind::kCollective) {
-      if (!Require(Exists(stream.group, plan_.groups), name + " has no group")) return;
-      const std::vector<PositionId>& members = plan_.groups[stream.group.index()].positions;
-      Require(members.empty() || std::ranges::find(members, id) != members.end(),
-              name + " is of a group that this position is not in");
-    }
+    if (stream.kind != StreamKind::kCollective) return;
+    if (!Require(Exists(stream.group, plan_.groups), name + " has no group")) return;
+    const std::vector<PositionId>& members = plan_.groups[stream.group.index()].positions;
+    Require(members.empty() || std::ranges::find(members, id) != members.end(),
+            name + " is of a group that this position is not in");
     for (size_t i = 0; i < index; ++i) {
       const Stream& other = position.streams[i];
-      if (other.kind != stream.kind) continue;
-      const bool shared =
-          stream.kind == StreamKind::kCollective
-              ? other.group == stream.group
-              : (sends || stream.kind == StreamKind::kRecv) && other.channel == stream.channel;
-      Require(!shared, name + " shares its channel or group with `" + other.name + "`");
+      Require(other.kind != StreamKind::kCollective || other.group != stream.group,
+              name + " shares its group with `" + other.name + "`");
     }
   }
 

@@ -14,8 +14,13 @@ namespace pprun {
 void CheckTypes(const Plan& plan, Findings& findings);
 void CheckTables(const Plan& plan, Findings& findings);
 void CheckFunction(const Function& function, Findings& findings);
+// The streams that carry a channel, as far as they are known.
+struct ChannelQueues {
+  StreamId sends;
+  StreamId recvs;
+};
 void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, TypeNumbers& numbers,
-                       PositionId position, Findings& findings);
+                       std::vector<ChannelQueues>& queues, PositionId position, Findings& findings);
 
 // Sends with recvs, collectives with each other, waits with records.
 void CheckMatching(const Plan& plan, Findings& findings);

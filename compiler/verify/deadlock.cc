@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <variant>
 
@@ -40,6 +41,15 @@ class CycleOf {
       : plan_(plan), program_(program), view_(view), blocked_(blocked) {
     for (size_t i = 0; i < blocked.size(); ++i)
       by_queue_[{blocked[i].position, QueueOf(blocked[i])}] = i;
+    for (size_t i = 0; i < plan.positions.size(); ++i) {
+      const PositionId position(static_cast<int64_t>(i));
+      for (const Instruction& instruction : ProgramOf(plan, position, program).instructions) {
+        const Encounter encounter = EncounterOf(instruction);
+        if (encounter.meeting == Meeting::kAlone || encounter.meeting == Meeting::kWait) continue;
+        const int32_t queue = view == StreamView::kMerged ? 0 : instruction.stream.value;
+        queue_of_.try_emplace({position, encounter.meeting, encounter.id}, queue);
+      }
+    }
   }
 
   Finding Explain() const {
@@ -74,18 +84,10 @@ class CycleOf {
     return view_ == StreamView::kMerged ? 0 : InstructionAt(plan_, program_, site).stream.value;
   }
 
-  // The blocked head of the position's queue that holds a stream of this kind and id; if that queue
-  // is empty, any of the position's.
-  std::optional<size_t> HeadOf(PositionId position, StreamKind kind, int32_t id) const {
-    const std::vector<Stream>& streams = plan_.positions[position.index()].streams;
-    for (size_t i = 0; i < streams.size(); ++i) {
-      const int32_t meets =
-          kind == StreamKind::kCollective ? streams[i].group.value : streams[i].channel.value;
-      if (streams[i].kind != kind || meets != id) continue;
-      const int32_t queue = view_ == StreamView::kMerged ? 0 : static_cast<int32_t>(i);
-      const auto found = by_queue_.find({position, queue});
-      if (found != by_queue_.end()) return found->second;
-    }
+  // The blocked head of the position's queue that holds such meetings; if that queue is empty, any
+  // of the position's.
+  std::optional<size_t> HeadOf(PositionId position, Meeting meeting, int32_t id) const {
+    if (const auto head = HeadWith(position, meeting, id)) return head;
     const auto any = by_queue_.lower_bound({position, 0});
     if (any == by_queue_.end() || any->first.first != position) return std::nullopt;
     return any->second;
@@ -98,18 +100,18 @@ class CycleOf {
     const Encounter encounter = EncounterOf(instruction);
     switch (encounter.meeting) {
       case Meeting::kSend:
-        return HeadOf(plan_.channels[static_cast<size_t>(encounter.id)].to, StreamKind::kRecv,
+        return HeadOf(plan_.channels[static_cast<size_t>(encounter.id)].to, Meeting::kRecv,
                       encounter.id);
       case Meeting::kRecv:
-        return HeadOf(plan_.channels[static_cast<size_t>(encounter.id)].from, StreamKind::kSend,
+        return HeadOf(plan_.channels[static_cast<size_t>(encounter.id)].from, Meeting::kSend,
                       encounter.id);
       case Meeting::kCollective:
         if (const auto absent = AbsentMember(site, encounter.id)) {
-          return HeadOf(*absent, StreamKind::kCollective, encounter.id);
+          return HeadOf(*absent, Meeting::kCollective, encounter.id);
         }
         return std::nullopt;
       case Meeting::kWait:
-        return HeadWithRecord(site.position, EventId(encounter.id));
+        return HeadWith(site.position, Meeting::kRecord, encounter.id);
       case Meeting::kAlone:
       case Meeting::kRecord:
         return std::nullopt;
@@ -121,7 +123,7 @@ class CycleOf {
   std::optional<PositionId> AbsentMember(const Site& site, int32_t group) const {
     for (const PositionId member : plan_.groups[static_cast<size_t>(group)].positions) {
       if (member == site.position) continue;
-      const auto head = HeadOf(member, StreamKind::kCollective, group);
+      const auto head = HeadOf(member, Meeting::kCollective, group);
       if (!head) continue;
       const Encounter other = EncounterOf(InstructionAt(plan_, program_, blocked_[*head]));
       if (other.meeting != Meeting::kCollective || other.id != group) return member;
@@ -129,15 +131,12 @@ class CycleOf {
     return std::nullopt;
   }
 
-  std::optional<size_t> HeadWithRecord(PositionId position, EventId event) const {
-    for (const Instruction& instruction : ProgramOf(plan_, position, program_).instructions) {
-      const Record* record = std::get_if<Record>(&instruction.operands);
-      if (record == nullptr || record->event != event) continue;
-      const int32_t queue = view_ == StreamView::kMerged ? 0 : instruction.stream.value;
-      const auto found = by_queue_.find({position, queue});
-      return found == by_queue_.end() ? std::nullopt : std::optional(found->second);
-    }
-    return std::nullopt;
+  // The blocked head of the queue that holds such meetings.
+  std::optional<size_t> HeadWith(PositionId position, Meeting meeting, int32_t id) const {
+    const auto queue = queue_of_.find({position, meeting, id});
+    if (queue == queue_of_.end()) return std::nullopt;
+    const auto found = by_queue_.find({position, queue->second});
+    return found == by_queue_.end() ? std::nullopt : std::optional(found->second);
   }
 
   // Rotated so that it begins where it enters a position.
@@ -216,6 +215,7 @@ class CycleOf {
   StreamView view_;
   const std::vector<Site>& blocked_;
   std::map<std::pair<PositionId, int32_t>, size_t> by_queue_;
+  std::map<std::tuple<PositionId, Meeting, int32_t>, int32_t> queue_of_;
 };
 
 }  // namespace

@@ -44,7 +44,7 @@ class Writer {
     if (Chance(2)) {
       text += "  validation = synthetic(seed = 3); validate_every = 2; validate_batches = 1;\n";
     }
-    return text + "}\n" + Schedule(microbatches) +
+    return text + "}\n" + Schedule(microbatches) + Transfers() +
            OneOf({"", "gradients naive;\n", "gradients flat;\n",
                   "gradients ddp(bucket = 1, overlap = true);\n",
                   "gradients ddp(bucket = 1 KiB, overlap = true);\n",
@@ -137,6 +137,11 @@ class Writer {
                   "adam(lr = 1e-3, betas = (0.9, 0.95)",
                   "adamw(lr = 1e-3, weight_decay = 0.1, warmup = 2, decay = cosine"}) +
            clip + ")";
+  }
+
+  std::string Transfers() {
+    return OneOf({"", "transfers queue_per_peer;\n", "transfers queue_per_rank;\n",
+                  "transfers queue_per_flow;\n"});
   }
 
   std::string Schedule(int microbatches) {

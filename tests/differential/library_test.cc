@@ -23,8 +23,8 @@ struct Case {
   int microbatches = 4;
 };
 
-// A GPT of five layers a stage at least, with dropout and clipping: 20 steps.
-std::string Source(int pp, int microbatches, const std::string& schedule) {
+// A GPT of five layers a stage at least, with dropout and clipping.
+std::string Source(int pp, int microbatches, const std::string& schedule, int steps = 20) {
   return "mesh { pp = " + std::to_string(pp) +
          "; }\n"
          "model gpt {\n"
@@ -37,7 +37,8 @@ std::string Source(int pp, int microbatches, const std::string& schedule) {
          "stages balance(layers);\n"
          "train { data = synthetic(seed = 3); sequence = 8; batch = " +
          std::to_string(microbatches) + "; microbatches = " + std::to_string(microbatches) +
-         "; steps = 20; seed = 7;\n"
+         "; steps = " + std::to_string(steps) +
+         "; seed = 7;\n"
          "  optimizer = adamw(lr = 3e-3, weight_decay = 0.1, warmup = 5, clip = 0.5); }\n" +
          schedule;
 }
@@ -120,6 +121,21 @@ TEST_P(LibraryTest, TrainsAsOneRankDoes) {
     if (name.ends_with("qkv.bias")) continue;
     EXPECT_LT(RelativeNorm(trained.weights.at(name), values), 1e-2) << name;
   }
+}
+
+// Which transfers share a queue changes when they run, and nothing else.
+TEST_P(LibraryTest, EveryChoiceOfQueuesHasTheSameBits) {
+  const Case& c = GetParam();
+  std::vector<Trained> trained;
+  for (const char* choice : {"queue_per_peer", "queue_per_rank", "queue_per_flow"}) {
+    const CompiledText compiled = CompileText(Source(
+        c.pp, c.microbatches, "schedule " + c.schedule + ";\ntransfers " + choice + ";\n", 3));
+    ASSERT_TRUE(compiled.result.plan) << choice;
+    trained.push_back(Train(*compiled.result.plan));
+  }
+  ASSERT_EQ(trained[0].losses.size(), 3u);
+  EXPECT_EQ(trained[1], trained[0]);
+  EXPECT_EQ(trained[2], trained[0]);
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -33,7 +33,7 @@ TEST(CheckedTextTest, SaysWhatWasFound) {
             "  sequence 4, batch 24 in 4 microbatches, 2 steps, seed 0\n"
             "  optimizer sgd, lr 0.1, momentum 0.0, weight_decay 0.0, warmup 0, no clip\n"
             "schedule one_f_one_b\n"
-            "gradients ddp, bucket 64 KiB, not overlapped\n");
+            "gradients ddp, bucket 64 KiB, not overlapped\ntransfers queue_per_peer\n");
 }
 
 TEST(CheckedTextTest, AStudyHasLittle) {
@@ -41,7 +41,8 @@ TEST(CheckedTextTest, AStudyHasLittle) {
       CheckText("mesh { pp = 4; }\nschedule gpipe;", {{"microbatches", "2 * pp"}});
   ASSERT_TRUE(checked.program.has_value()) << checked.Messages();
   EXPECT_EQ(ToText(*checked.program),
-            "mesh pp = 4 dp = 1\nmicrobatches 8\nschedule gpipe\ngradients flat\n");
+            "mesh pp = 4 dp = 1\nmicrobatches 8\nschedule gpipe\ngradients flat\ntransfers "
+            "queue_per_peer\n");
 }
 
 }  // namespace

@@ -287,6 +287,11 @@ TEST(CheckerErrorsTest, Choices) {
   EXPECT_EQ(Errors("gradients dpd;"),
             "1:11 unknown way to reduce gradients, `dpd` (did you mean `ddp`?)\n");
   EXPECT_EQ(Errors("gradients ddp(bucket = 0);"), "1:24 `bucket` is 0: it must be at least 1\n");
+  EXPECT_EQ(Errors("transfers queue_per_pear;"),
+            "1:11 unknown choice of queues for transfers, `queue_per_pear` (did you mean "
+            "`queue_per_peer`?)\n");
+  EXPECT_EQ(Errors("transfers 3;").substr(0, 4), "1:11");
+  EXPECT_NE(Errors("transfers queue_per_rank(3);"), "");
 }
 
 TEST(CheckerErrorsTest, WhatComesLater) {

@@ -199,5 +199,12 @@ TEST(CheckerTest, GradientsDefaultAndKinds) {
   EXPECT_FALSE(ddp.overlap);
 }
 
+TEST(CheckerTest, TransfersDefaultAndChoices) {
+  EXPECT_EQ(Good("mesh { }").transfers, TransferQueues::kPerPeer);
+  EXPECT_EQ(Good("transfers queue_per_peer;").transfers, TransferQueues::kPerPeer);
+  EXPECT_EQ(Good("transfers queue_per_rank;").transfers, TransferQueues::kPerRank);
+  EXPECT_EQ(Good("transfers queue_per_flow();").transfers, TransferQueues::kPerFlow);
+}
+
 }  // namespace
 }  // namespace pprun

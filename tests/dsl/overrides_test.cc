@@ -73,9 +73,12 @@ TEST(OverridesTest, ScheduleParameters) {
   EXPECT_EQ(lag(With({{"lag", "3"}}, text + "schedule own(2);")), 3);
 }
 
-TEST(OverridesTest, GradientsAndStages) {
+TEST(OverridesTest, GradientsTransfersAndStages) {
   EXPECT_EQ(With({{"gradients", "naive"}}).gradients.kind, CheckedGradients::Kind::kNaive);
   EXPECT_EQ(With({{"gradients", "ddp(bucket = 1 KiB)"}}).gradients.bucket_bytes, 1024);
+  EXPECT_EQ(With({{"transfers", "queue_per_rank"}}).transfers, TransferQueues::kPerRank);
+  EXPECT_EQ(With({{"transfers", "queue_per_flow"}}, "transfers queue_per_rank;").transfers,
+            TransferQueues::kPerFlow);
   EXPECT_EQ(With({{"stages", "balance(layers)"}}).stages.balance, Balance::kLayers);
 }
 

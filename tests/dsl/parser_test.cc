@@ -84,7 +84,9 @@ schedule own(lag = 2 * pp, eager = false) {
 
 TEST(ParserTest, WordsOfConstructsAreNamesElsewhere) {
   const Parsed parsed = ParseText(
+      "let transfers = 1;\n"
       "gradients ddp(overlap = true);\n"
+      "transfers queue_per_rank;\n"
       "schedule s { order on rank rank { recompute(rank); forward(rank); } }\n");
   EXPECT_EQ(parsed.Messages(), "");
 }

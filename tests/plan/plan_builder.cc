@@ -126,21 +126,19 @@ class Builder {
     last_ = stream;
   }
 
-  StreamId AddStream(std::string name, StreamKind kind, ChannelId channel = {},
-                     GroupId group = {}) {
-    Here().streams.push_back({std::move(name), kind, channel, group});
+  StreamId AddStream(std::string name, StreamKind kind, GroupId group = {}) {
+    Here().streams.push_back({std::move(name), kind, group});
     return StreamId(static_cast<int64_t>(Here().streams.size()) - 1);
   }
 
   void MakePosition(const BuiltOrder& order) {
     compute_ = AddStream("compute.0", StreamKind::kCompute);
     copy_ = AddStream("copy", StreamKind::kCopy);
-    if (what_.dp > 1) sum_ = AddStream("dp", StreamKind::kCollective, {}, GroupId(0));
+    if (what_.dp > 1) sum_ = AddStream("dp", StreamKind::kCollective, GroupId(0));
     if (what_.positions > 1) {
-      gather_ = AddStream("pp", StreamKind::kCollective, {}, GroupId(1));
-      const bool first = position_.value == 0;
-      send_ = AddStream("send", StreamKind::kSend, ChannelId(first ? 0 : 1));
-      recv_ = AddStream("recv", StreamKind::kRecv, ChannelId(first ? 1 : 0));
+      gather_ = AddStream("pp", StreamKind::kCollective, GroupId(1));
+      send_ = AddStream("send", StreamKind::kTransfer);
+      recv_ = AddStream("recv", StreamKind::kTransfer);
     }
     MakeBuffers();
     MakeInitialise();

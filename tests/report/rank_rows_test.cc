@@ -34,7 +34,7 @@ TEST(RankRowsOf, ShowsAllStepsOrOne) {
 
 TEST(RankRowsOf, SharesTheHeightOnlyWhereStreamsOverlap) {
   Plan plan = PipelinePlan(testing::GPipe(1, 2));
-  plan.positions[0].streams.push_back({"compute.1", StreamKind::kCompute, {}, {}});
+  plan.positions[0].streams.push_back({"compute.1", StreamKind::kCompute, {}});
   plan.positions[0].programs[1].instructions[1].stream = StreamId(1);
   Trace trace;
   const std::array<double, 4> begins = {0, 1, 3, 4};

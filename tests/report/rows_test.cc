@@ -34,7 +34,7 @@ TEST(RowsOf, SeparatesEqualTasksOfDifferentMicrobatches) {
 
 TEST(RowsOf, GivesEveryComputeStreamARow) {
   Plan plan = PipelinePlan(testing::GPipe(1, 2));
-  plan.positions[0].streams.push_back({"compute.1", StreamKind::kCompute, {}, {}});
+  plan.positions[0].streams.push_back({"compute.1", StreamKind::kCompute, {}});
   plan.positions[0].programs[1].instructions[1].stream = StreamId(1);
   Trace trace;
   for (int i = 0; i < 4; ++i) {

@@ -178,7 +178,7 @@ TEST(TextTimeline, PaintsOnRequest) {
 
 TEST(TextTimeline, NamesStreamsThatShareARank) {
   Plan plan = PipelinePlan(GPipe(1, 2));
-  plan.positions[0].streams.push_back({"compute.1", StreamKind::kCompute, {}, {}});
+  plan.positions[0].streams.push_back({"compute.1", StreamKind::kCompute, {}});
   plan.positions[0].programs[1].instructions[1].stream = StreamId(1);
   const std::string text = Draw(plan, "F=1,B=1,FB=1");
   EXPECT_NE(text.find("rank 0 compute.0 │ 0 │░0░│░1░│"), std::string::npos) << text;

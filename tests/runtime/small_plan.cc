@@ -194,14 +194,14 @@ void Builder::AddPosition(int32_t p) {
   PositionBuilder b(plan_, position);
   const bool first = p == 0;
   const bool last = p == small_.positions - 1;
-  const auto compute = b.AddStream({"compute.0", StreamKind::kCompute, {}, {}});
-  const auto copy = b.AddStream({"copy", StreamKind::kCopy, {}, {}});
-  const auto dp = b.AddStream({"dp", StreamKind::kCollective, {}, GroupId(0)});
+  const auto compute = b.AddStream({"compute.0", StreamKind::kCompute, {}});
+  const auto copy = b.AddStream({"copy", StreamKind::kCopy, {}});
+  const auto dp = b.AddStream({"dp", StreamKind::kCollective, GroupId(0)});
   StreamId send, recv, pp;
   if (small_.positions == 2) {
-    send = b.AddStream({"send", StreamKind::kSend, ChannelId(first ? 0 : 1), {}});
-    recv = b.AddStream({"recv", StreamKind::kRecv, ChannelId(first ? 1 : 0), {}});
-    pp = b.AddStream({"pp", StreamKind::kCollective, {}, GroupId(1)});
+    send = b.AddStream({"send", StreamKind::kTransfer, {}});
+    recv = b.AddStream({"recv", StreamKind::kTransfer, {}});
+    pp = b.AddStream({"pp", StreamKind::kCollective, GroupId(1)});
   }
   const ChannelId out(first ? 0 : 1);
   const ChannelId in(first ? 1 : 0);

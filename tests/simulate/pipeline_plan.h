@@ -186,7 +186,7 @@ class PipelineBuilder {
   // The parts of the global norm are gathered by all positions, and then added.
   void AddNorm() {
     if (options_.norm == PipelineOptions::Norm::kNone) return;
-    const StreamId pp = AddStream({"pp", StreamKind::kCollective, {}, norm_group_});
+    const StreamId pp = AddStream({"pp", StreamKind::kCollective, norm_group_});
     Order(compute_, pp);
     Emit(pp, Collective{CollectiveKind::kAllGather, kSquares, kAllSquares, norm_group_, 0},
          SourceId(1));
@@ -201,24 +201,24 @@ class PipelineBuilder {
                           {"squares", ArenaKind::kScalars, 0, {DType::kF64, {1}}},
                           {"all squares", ArenaKind::kScalars, 64, {DType::kF64, {positions_}}},
                           {"clip", ArenaKind::kScalars, 1024, {DType::kF32, {2}}}};
-    compute_ = AddStream({"compute.0", StreamKind::kCompute, {}, {}});
+    compute_ = AddStream({"compute.0", StreamKind::kCompute, {}});
     if (index > 0) {
-      recv_previous_ = AddStream({"recv.prev", StreamKind::kRecv, Forward(index - 1), {}});
-      send_previous_ = AddStream({"send.prev", StreamKind::kSend, Backward(index - 1), {}});
+      recv_previous_ = AddStream({"recv.prev", StreamKind::kTransfer, {}});
+      send_previous_ = AddStream({"send.prev", StreamKind::kTransfer, {}});
     }
     if (index + 1 < positions_) {
-      recv_next_ = AddStream({"recv.next", StreamKind::kRecv, Backward(index), {}});
-      send_next_ = AddStream({"send.next", StreamKind::kSend, Forward(index), {}});
+      recv_next_ = AddStream({"recv.next", StreamKind::kTransfer, {}});
+      send_next_ = AddStream({"send.next", StreamKind::kTransfer, {}});
     }
     const std::vector<Task>& order = orders_[static_cast<size_t>(index)];
     if (std::ranges::any_of(order,
                             [](const Task& t) { return t.stream == Task::Stream::kBeside; })) {
-      compute_beside_ = AddStream({"compute.1", StreamKind::kCompute, {}, {}});
+      compute_beside_ = AddStream({"compute.1", StreamKind::kCompute, {}});
     }
     for (const Task& task : order) AddTask(index, task);
     AddNorm();
     if (options_.reduce == PipelineOptions::Reduce::kAtEnd) {
-      const StreamId dp = AddStream({"dp", StreamKind::kCollective, {}, GroupId(0)});
+      const StreamId dp = AddStream({"dp", StreamKind::kCollective, GroupId(0)});
       Order(compute_, dp);
       Emit(dp, Collective{CollectiveKind::kAllReduce, kGradient, kGradient, GroupId(0), 0},
            SourceId(1));

@@ -20,18 +20,18 @@ class Ranks {
 
   Ranks& Send(int rank, int to, int microbatch = 0) {
     const ChannelId channel = ChannelFor(rank, to);
-    return Add(rank, {.kind = StreamKind::kSend, .channel = channel},
+    return Add(rank, {.name = "send " + Number(channel), .kind = StreamKind::kTransfer},
                pprun::Send{BufferId(), channel, MicrobatchId(microbatch)});
   }
   Ranks& Recv(int rank, int from, int microbatch = 0) {
     const ChannelId channel = ChannelFor(from, rank);
-    return Add(rank, {.kind = StreamKind::kRecv, .channel = channel},
+    return Add(rank, {.name = "recv " + Number(channel), .kind = StreamKind::kTransfer},
                pprun::Recv{BufferId(), channel, MicrobatchId(microbatch)});
   }
   Ranks& Collect(int rank, GroupId group, CollectiveKind kind = CollectiveKind::kAllReduce) {
     auto& buffers = plan_.positions[static_cast<size_t>(rank)].buffers;
     if (buffers.empty()) buffers.push_back({"x", ArenaKind::kWorkspace, 0, {DType::kF32, {4}}});
-    return Add(rank, {.kind = StreamKind::kCollective, .group = group},
+    return Add(rank, {.name = "group", .kind = StreamKind::kCollective, .group = group},
                Collective{kind, BufferId(0), BufferId(0), group});
   }
   GroupId Group(const std::vector<PositionId>& positions) { return AddGroup(plan_, positions); }
@@ -50,6 +50,7 @@ class Ranks {
   }
 
  private:
+  static std::string Number(ChannelId channel) { return std::to_string(channel.value); }
   ChannelId ChannelFor(int from, int to) {
     for (size_t i = 0; i < plan_.channels.size(); ++i) {
       if (plan_.channels[i].from.value == from && plan_.channels[i].to.value == to) {
@@ -62,8 +63,7 @@ class Ranks {
     auto& streams = plan_.positions[static_cast<size_t>(rank)].streams;
     size_t at = 0;
     while (at < streams.size() &&
-           (streams[at].kind != stream.kind || streams[at].channel != stream.channel ||
-            streams[at].group != stream.group)) {
+           (streams[at].name != stream.name || streams[at].group != stream.group)) {
       ++at;
     }
     if (at == streams.size()) streams.push_back(stream);

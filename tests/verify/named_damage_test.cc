@@ -224,6 +224,10 @@ TEST(NamedDamage, ValidationThatTrains) {
   ExpectFinding(plan, FindingKind::kCompleteness, SourceId(0), "changes what training needs");
 }
 
+Instruction& SendAt(Plan& plan, int which) {
+  return StepOf(plan, 0)[FindInstruction(plan, 0, "send", which)];
+}
+
 // Whatever a file says, types comes first and nothing is looked up that is not there.
 TEST(NamedDamage, ReferencesThatLeadNowhere) {
   const std::vector<std::function<void(Plan&)>> damages = {
@@ -253,7 +257,12 @@ TEST(NamedDamage, ReferencesThatLeadNowhere) {
       },
       [](Plan& plan) { plan.groups[0].axes = {AxisId(0)}; },
       [](Plan& plan) { plan.channels[0].to = PositionId(0); },
-      [](Plan& plan) { plan.positions[0].streams.push_back(plan.positions[0].streams.back()); },
+      [](Plan& plan) { plan.positions[0].streams.push_back(plan.positions[0].streams[2]); },
+      // A send on a stream that is none of transfers, on that of another channel, at the other end.
+      [](Plan& plan) { SendAt(plan, 1).stream = StreamId(0); },
+      [](Plan& plan) { SendAt(plan, 1).stream = StreamId(4); },
+      [](Plan& plan) { std::get<Send>(SendAt(plan, 1).operands).channel = ChannelId(1); },
+      [](Plan& plan) { std::get<Send>(SendAt(plan, 1).operands).channel = ChannelId(2); },
       [](Plan& plan) { plan.layers[0].stage = StageId(5); },
       [](Plan& plan) { plan.parameters[0].holders = {PositionId(7)}; },
       [](Plan& plan) { plan.parameters[0].exports[0].row_end = 17; },
