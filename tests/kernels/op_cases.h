@@ -11,18 +11,9 @@
 #include "compiler/plan/operation.h"
 #include "kernels/cpu_queue.h"
 #include "tests/kernels/arrays.h"
+#include "tests/kernels/op_types.h"
 
 namespace pprun::kernels {
-
-struct OpSizes {
-  int64_t samples = 2;
-  int64_t positions = 7;
-  int64_t heads = 2;
-  int64_t kv_heads = 1;
-  int64_t head_width = 6;
-  int64_t outputs = 19;
-  int64_t vocabulary = 23;
-};
 
 struct OpCase {
   OpKind kind = OpKind::kAdd;
@@ -37,8 +28,6 @@ OpCase MakeOpCase(OpKind kind, const OpSizes& sizes, uint32_t seed);
 // Runs the case's operation on its operands, as step 5 with seed 11, from sample `first_sample` of
 // the batch.
 void RunOpCase(const CpuQueue& queue, OpCase& op, int64_t first_sample = 0);
-
-std::vector<OpKind> AllOpKinds();
 
 inline std::string NameOfParameter(const testing::TestParamInfo<OpKind>& test) {
   return std::string(Name(test.param));

@@ -1,0 +1,34 @@
+// The checks: every kernel of kernels/*_cuda.cu against the CPU's on fresh random data.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/cpu_queue.h"
+#include "kernels/cuda_queue.h"
+#include "tests/gpu/check_table.h"
+
+namespace pprun::gpu {
+
+// kSmall: sizes for an emulated GPU. kFull adds those of real models.
+enum class Extent : uint8_t { kSmall, kFull };
+
+struct CheckContext {
+  const kernels::CpuQueue& cpu;
+  const kernels::CudaQueue& cuda;
+  Extent extent = Extent::kFull;
+  uint32_t seed = 0;
+};
+
+inline constexpr double kFloatTolerance = 1e-5;
+inline constexpr double kBfloat16Tolerance = 2e-2;
+
+// Each operation of the plan, in f32 and bf16, aligned and not, in place where that is allowed,
+// without its optional operands, twice.
+std::vector<CheckRow> CheckOperations(const CheckContext& context);
+// What belongs to no operation: zero, scale, add_into, cast, initialise.
+std::vector<CheckRow> CheckElementwise(const CheckContext& context);
+// Norm, clipping and updates.
+std::vector<CheckRow> CheckOptimizer(const CheckContext& context);
+
+}  // namespace pprun::gpu

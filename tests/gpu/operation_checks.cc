@@ -1,0 +1,353 @@
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kernels/cuda_check.h"
+#include "kernels/dispatch.h"
+#include "tests/gpu/checks.h"
+#include "tests/gpu/device_array.h"
+#include "tests/kernels/op_types.h"
+
+namespace pprun::gpu {
+namespace {
+
+using kernels::OpSizes;
+using kernels::Tensor;
+
+// How a case departs from the plain one.
+enum class Variant : uint8_t { kPlain, kUnaligned, kInPlace, kWithoutOptional, kFloatWeights };
+constexpr Variant kVariants[] = {Variant::kPlain, Variant::kUnaligned, Variant::kInPlace,
+                                 Variant::kWithoutOptional, Variant::kFloatWeights};
+
+std::string_view NameOf(Variant variant) {
+  switch (variant) {
+    case Variant::kPlain:
+      return "plain";
+    case Variant::kUnaligned:
+      return "unaligned";
+    case Variant::kInPlace:
+      return "in place";
+    case Variant::kWithoutOptional:
+      return "without optional operands";
+    case Variant::kFloatWeights:
+      return "f32 weights";
+  }
+  return "";
+}
+
+bool IsOneOf(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+// f32 in every precision.
+bool IsAlwaysFloat(std::string_view operand) {
+  return IsOneOf(operand, {"mean", "rstd", "lse", "dtable", "dweight", "dbias"});
+}
+
+bool IsNorm(OpKind kind) {
+  return kind == OpKind::kLayerNorm || kind == OpKind::kLayerNormInputGrad ||
+         kind == OpKind::kRmsNorm || kind == OpKind::kRmsNormInputGrad;
+}
+
+// The operand that a written one may share its memory with, if any.
+std::optional<std::string_view> InPlaceOf(OpKind kind, std::string_view written) {
+  switch (kind) {
+    case OpKind::kGelu:
+    case OpKind::kGeluTanh:
+    case OpKind::kSilu:
+    case OpKind::kRelu:
+    case OpKind::kRope:
+    case OpKind::kRopeGrad:
+    case OpKind::kDropout:
+    case OpKind::kLayerNorm:
+    case OpKind::kRmsNorm:
+    case OpKind::kPositions:
+      if (written == "y") return "x";
+      return std::nullopt;
+    case OpKind::kAdd:
+      return "a";
+    case OpKind::kGeluGrad:
+    case OpKind::kGeluTanhGrad:
+    case OpKind::kSiluGrad:
+    case OpKind::kReluGrad:
+    case OpKind::kLayerNormInputGrad:
+    case OpKind::kRmsNormInputGrad:
+      return "dy";
+    case OpKind::kSwiglu:
+      return "gate";
+    case OpKind::kSwigluGrad:
+      return written == "dgate" ? "gate" : "up";
+    case OpKind::kCrossEntropyGrad:
+      return "logits";
+    case OpKind::kMeanSquaredErrorGrad:
+      return "x";
+    default:
+      return std::nullopt;
+  }
+}
+
+bool Applies(Variant variant, OpKind kind, DType dtype) {
+  const auto operands = Signature(kind).operands;
+  switch (variant) {
+    case Variant::kPlain:
+    case Variant::kUnaligned:
+      return true;
+    case Variant::kInPlace:
+      return std::ranges::any_of(operands, [&](const OperandSignature& operand) {
+        return operand.access == Access::kWrite && InPlaceOf(kind, operand.name).has_value();
+      });
+    case Variant::kWithoutOptional:
+      return std::ranges::any_of(operands, [](const OperandSignature& operand) {
+        return operand.presence == OperandSignature::Presence::kOptional;
+      });
+    case Variant::kFloatWeights:
+      return dtype == DType::kBF16 && IsNorm(kind);
+  }
+  return false;
+}
+
+std::vector<OpSizes> SizesFor(Extent extent) {
+  std::vector<OpSizes> sizes = {{},
+                                {.samples = 1,
+                                 .positions = 1,
+                                 .heads = 1,
+                                 .kv_heads = 1,
+                                 .head_width = 2,
+                                 .outputs = 1,
+                                 .vocabulary = 1},
+                                {.samples = 2,
+                                 .positions = 33,
+                                 .heads = 4,
+                                 .kv_heads = 2,
+                                 .head_width = 16,
+                                 .outputs = 40,
+                                 .vocabulary = 129},
+                                {.samples = 1,
+                                 .positions = 70,
+                                 .heads = 2,
+                                 .kv_heads = 2,
+                                 .head_width = 64,
+                                 .outputs = 24,
+                                 .vocabulary = 320},
+                                {.samples = 1,
+                                 .positions = 37,
+                                 .heads = 2,
+                                 .kv_heads = 1,
+                                 .head_width = 80,
+                                 .outputs = 8,
+                                 .vocabulary = 1000},
+                                {.samples = 1,
+                                 .positions = 9,
+                                 .heads = 1,
+                                 .kv_heads = 1,
+                                 .head_width = 132,
+                                 .outputs = 3,
+                                 .vocabulary = 77}};
+  if (extent == Extent::kSmall) return sizes;
+  sizes.push_back({.samples = 3,
+                   .positions = 131,
+                   .heads = 12,
+                   .kv_heads = 12,
+                   .head_width = 64,
+                   .outputs = 3072,
+                   .vocabulary = 50257});
+  sizes.push_back({.samples = 2,
+                   .positions = 256,
+                   .heads = 8,
+                   .kv_heads = 2,
+                   .head_width = 128,
+                   .outputs = 2816,
+                   .vocabulary = 32000});
+  sizes.push_back({.samples = 2,
+                   .positions = 1024,
+                   .heads = 12,
+                   .kv_heads = 12,
+                   .head_width = 64,
+                   .outputs = 2304,
+                   .vocabulary = 256});
+  sizes.push_back({.samples = 1,
+                   .positions = 200,
+                   .heads = 2,
+                   .kv_heads = 2,
+                   .head_width = 256,
+                   .outputs = 8192,
+                   .vocabulary = 8192});
+  return sizes;
+}
+
+std::string Describe(const OpSizes& n, Variant variant, std::string_view operand) {
+  const auto text = [](int64_t value) { return std::to_string(value); };
+  return "`" + std::string(operand) + "`, " + std::string(NameOf(variant)) + ", samples " +
+         text(n.samples) + ", positions " + text(n.positions) + ", heads " + text(n.heads) + "/" +
+         text(n.kv_heads) + " of " + text(n.head_width) + ", outputs " + text(n.outputs) +
+         ", vocabulary " + text(n.vocabulary);
+}
+
+struct Operand {
+  OperandSignature signature;
+  HostArray host;      // as the device has it
+  HostArray expected;  // as the CPU has it, of f32 where the device has bf16
+  size_t memory = 0;   // index of the operand whose device memory it has
+  bool is_absent = false;
+};
+
+std::vector<Operand> MakeOperands(OpKind kind, const OpSizes& sizes, DType dtype, Variant variant,
+                                  std::mt19937& generator) {
+  std::vector<Operand> operands;
+  for (const OperandSignature& signature : Signature(kind).operands) {
+    const TensorType type = OperandType(kind, signature.name, sizes);
+    const bool is_float_weight =
+        variant == Variant::kFloatWeights && IsOneOf(signature.name, {"weight", "bias"});
+    const DType own =
+        type.dtype == DType::kF32 && !IsAlwaysFloat(signature.name) && !is_float_weight
+            ? dtype
+            : type.dtype;
+    Operand operand = {.signature = signature, .memory = operands.size()};
+    if (signature.access == Access::kWrite) {
+      operand.host = Poison(own, type.shape);
+    } else if (type.dtype == DType::kI32) {
+      operand.host = RandomIntegers(type.shape, generator, static_cast<int32_t>(sizes.vocabulary));
+    } else {
+      const bool is_rstd = signature.name == "rstd";
+      const bool is_lse = signature.name == "lse";
+      operand.host = RandomReals(own, type.shape, generator,
+                                 is_rstd  ? 0.5
+                                 : is_lse ? 2
+                                          : -2,
+                                 is_lse ? 4 : 2, Rounding::kNone);
+    }
+    operand.expected = As(type.dtype, operand.host);
+    operand.is_absent = variant == Variant::kWithoutOptional &&
+                        signature.presence == OperandSignature::Presence::kOptional;
+    operands.push_back(std::move(operand));
+  }
+  if (variant != Variant::kInPlace) return operands;
+  for (Operand& operand : operands) {
+    if (operand.signature.access != Access::kWrite) continue;
+    const auto shared = InPlaceOf(kind, operand.signature.name);
+    for (size_t i = 0; shared && i < operands.size(); ++i) {
+      if (operands[i].signature.name == *shared) operand.memory = i;
+    }
+  }
+  return operands;
+}
+
+class Case {
+ public:
+  Case(const CheckContext& context, OpKind kind, const OpSizes& sizes, DType dtype, Variant variant,
+       std::mt19937& generator)
+      : context_(context),
+        kind_(kind),
+        sizes_(sizes),
+        variant_(variant),
+        operands_(MakeOperands(kind, sizes, dtype, variant, generator)),
+        key_{.seed = 11,
+             .layer = 0x1234567890ABCDEF,
+             .operation = kernels::AttributesOf(sizes).random_key,
+             .first_sample = 5} {}
+
+  void Run(CheckRow& row) {
+    std::vector<std::unique_ptr<DeviceArray>> device;
+    for (const Operand& operand : operands_) {
+      device.push_back(
+          std::make_unique<DeviceArray>(operand.host, variant_ == Variant::kUnaligned ? 1 : 0));
+    }
+    RunOnCpu();
+    const std::vector<HostArray> first = RunOnCuda(device);
+    const std::vector<HostArray> second = RunOnCuda(device);
+    bool is_repeated = true;
+    bool is_within = true;
+    for (size_t i = 0; i < operands_.size(); ++i) {
+      const Operand& operand = operands_[i];
+      is_within = is_within && device[i]->GuardsHold();
+      if (operand.is_absent) continue;
+      is_repeated = is_repeated && std::ranges::equal(first[i].Data(), second[i].Data());
+      if (operand.signature.access == Access::kRead) {
+        const bool is_shared = std::ranges::any_of(operands_, [&](const Operand& other) {
+          return &other != &operand && other.memory == i;
+        });
+        is_within =
+            is_within && (is_shared || std::ranges::equal(first[i].Data(), operand.host.Data()));
+        continue;
+      }
+      const double error = RelativeError(first[i], operand.expected);
+      if (error > row.worst || row.worst_case.empty()) {
+        row.worst = error;
+        row.worst_case = Describe(sizes_, variant_, operand.signature.name);
+      }
+    }
+    row.not_repeated += is_repeated ? 0 : 1;
+    row.out_of_bounds += is_within ? 0 : 1;
+    ++row.cases;
+  }
+
+ private:
+  void RunOnCpu() {
+    const kernels::StepState state = {.step = 5, .learning_rate = 0};
+    kernels::RandomKey key = key_;
+    key.state = &state;
+    std::vector<Tensor> tensors;
+    for (Operand& operand : operands_)
+      tensors.push_back(operand.is_absent ? Tensor{} : operand.expected.View());
+    kernels::LaunchOnCpu(context_.cpu, kind_, kernels::AttributesOf(sizes_), tensors, key);
+  }
+
+  std::vector<HostArray> RunOnCuda(const std::vector<std::unique_ptr<DeviceArray>>& device) {
+    HostArray state(DType::kF64, {2});
+    const kernels::StepState values = {.step = 5, .learning_rate = 0};
+    static_assert(sizeof(values) == 16);
+    std::memcpy(state.Data().data(), &values, sizeof(values));
+    const DeviceArray device_state(state, 0);
+    kernels::RandomKey key = key_;
+    key.state = static_cast<const kernels::StepState*>(device_state.View().data);
+    std::vector<Tensor> tensors;
+    for (size_t i = 0; i < operands_.size(); ++i) {
+      device[i]->Upload(operands_[i].host);
+      tensors.push_back(operands_[i].is_absent ? Tensor{} : device[operands_[i].memory]->View());
+    }
+    kernels::LaunchOnCuda(context_.cuda, kind_, kernels::AttributesOf(sizes_), tensors, key);
+    kernels::CheckCuda(cudaStreamSynchronize(context_.cuda.stream), "cudaStreamSynchronize");
+    std::vector<HostArray> results;
+    for (const Operand& operand : operands_) results.push_back(device[operand.memory]->Download());
+    return results;
+  }
+
+  const CheckContext& context_;
+  OpKind kind_;
+  OpSizes sizes_;
+  Variant variant_;
+  std::vector<Operand> operands_;
+  kernels::RandomKey key_;
+};
+
+}  // namespace
+
+std::vector<CheckRow> CheckOperations(const CheckContext& context) {
+  std::vector<CheckRow> rows;
+  std::mt19937 generator(context.seed);
+  for (const OpKind kind : kernels::AllOpKinds()) {
+    for (const DType dtype : {DType::kF32, DType::kBF16}) {
+      CheckRow row = {.kernel = std::string(Name(kind)),
+                      .type = std::string(Name(dtype)),
+                      .allowed = dtype == DType::kF32 ? kFloatTolerance : kBfloat16Tolerance};
+      try {
+        for (const OpSizes& sizes : SizesFor(context.extent)) {
+          for (const Variant variant : kVariants) {
+            if (!Applies(variant, kind, dtype)) continue;
+            Case(context, kind, sizes, dtype, variant, generator).Run(row);
+          }
+        }
+      } catch (const std::exception& error) {
+        row.error = error.what();
+      }
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+}  // namespace pprun::gpu
