@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "compiler/commands.h"
+#include "compiler/plan/base/file_uses.h"
 #include "compiler/plan/base/output_file.h"
 #include "compiler/plan/file.h"
 
@@ -72,6 +73,15 @@ void ReadArguments(const Arguments& arguments, const std::vector<const char*>& w
   const ArgumentsResult parsed = arguments.Parse(static_cast<int>(words.size()), words.data());
   if (parsed.kind == ArgumentsResult::Kind::kHelp) throw HelpWanted{parsed.text};
   if (parsed.kind == ArgumentsResult::Kind::kWrong) throw std::invalid_argument(parsed.text);
+}
+
+void CheckOutputs(const CommandInput& input, const std::vector<NamedOutput>& outputs) {
+  std::vector<FileUse> uses = {{FileUse::Kind::kRead, "the plan", input.file}};
+  for (const NamedOutput& output : outputs) {
+    if (output.path)
+      uses.push_back({FileUse::Kind::kWritten, "`" + output.flag + "`", *output.path});
+  }
+  CheckFileUses(uses);
 }
 
 void WriteTextFile(const std::string& path, const std::string& text) {

@@ -34,6 +34,14 @@ Compilation CompileAndReport(const std::string& path, const CompileOptions& opti
 // The proven plan of a file that is right; nothing, after messages, of one that is not.
 std::optional<Plan> PlanOf(const CommandInput& input);
 
+// An output and the flag that names it.
+struct NamedOutput {
+  std::string flag;
+  std::optional<std::string> path;
+};
+// Throws std::invalid_argument if a file would be written over another one, or over the input.
+void CheckOutputs(const CommandInput& input, const std::vector<NamedOutput>& outputs);
+
 // Throws std::runtime_error if the file cannot be written; then nothing of it is left behind.
 void WriteTextFile(const std::string& path, const std::string& text);
 

@@ -185,6 +185,7 @@ int RunWithoutCommand(const std::vector<const char*>& words) {
   std::vector<const char*> line = {"ppc"};
   line.insert(line.end(), words.begin(), words.end());
   ReadArguments(arguments, line);
+  CheckOutputs(input, {{"-o", output}});
   if (emit && output) throw std::invalid_argument("give one of `--emit` and `-o`");
   if (emit) return Emit(*emit, input);
   if (!output) {

@@ -30,6 +30,7 @@ int TimelineCommand(const std::vector<const char*>& words) {
   if (colour != "always" && colour != "never") {
     throw std::invalid_argument("`--colour` is always or never");
   }
+  CheckOutputs(input, {{"--chrome", chrome}, {"--html", html}, {"--svg", svg}});
   const std::optional<Plan> plan = PlanOf(input);
   if (!plan) return 1;
   const Trace trace = Predict(*plan, input.predict);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "compiler/plan/base/arguments.h"
+#include "compiler/plan/base/file_uses.h"
 #include "compiler/plan/file.h"
 #include "compiler/plan/plan.h"
 #include "compiler/verify/verify.h"
@@ -91,6 +92,25 @@ Plan Load(const Flags& flags) {
   return plan;
 }
 
+// Nothing that the run writes is something else that it names.
+void CheckFiles(const Flags& flags, const Plan& plan) {
+  std::vector<FileUse> uses;
+  const auto add = [&](FileUse::Kind kind, const char* name,
+                       const std::optional<std::string>& path) {
+    if (path) uses.push_back({kind, name, *path});
+  };
+  add(FileUse::Kind::kRead, "the plan", flags.plan);
+  for (const DataSpec& data : {plan.train.data, plan.train.validation}) {
+    if (!data.path.empty()) add(FileUse::Kind::kRead, "the data", data.path);
+  }
+  // Weights may go on where they are: they are replaced only when the new ones are whole.
+  if (flags.init != flags.save) add(FileUse::Kind::kRead, "`--init`", flags.init);
+  add(FileUse::Kind::kWritten, "`--save`", flags.save);
+  add(FileUse::Kind::kWritten, "`--metrics`", flags.metrics);
+  add(FileUse::Kind::kWritten, "`--trace`", flags.trace);
+  CheckFileUses(uses);
+}
+
 // Lets the threads of a matrix product sleep, not spin, while they wait for each other: where other
 // work shares the cores, spinning makes a step ten times slower. The OpenMP runtime reads that from
 // its environment before main, so the process starts over once; where it cannot, it goes on as it
@@ -111,6 +131,7 @@ int Run(const Flags& flags) {
   }
   if (flags.timeout < 1) throw UsageError("`--timeout` is at least 1 second");
   const Plan plan = Load(flags);
+  CheckFiles(flags, plan);
   // Before the threads of the ranks, which leave the signals to it.
   const InterruptWatch interrupts;
   const RunOptions options = {
