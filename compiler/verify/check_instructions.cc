@@ -100,6 +100,7 @@ struct ProblemOf {
     if (!Exists(run.layer, plan.layers)) return "is of a layer that does not exist";
     if (run.stage != plan.layers[run.layer.index()].stage)
       return "names another stage than its layer";
+    if (!run.chunk.valid() || run.chunk.value >= plan.stages) return "is of no chunk";
     if (!ValidMicrobatch(run.microbatch)) return "is of a microbatch that does not exist";
     const Function& function = plan.functions[run.function.index()];
     if (run.kind != function.kind) return "says another kind than its function";
@@ -164,18 +165,21 @@ struct ProblemOf {
       return all % members == 0 && all / members == one;
     };
     const bool sums = IsFloat(*source);
+    const bool rooted = collective.kind == CollectiveKind::kBroadcast ||
+                        collective.kind == CollectiveKind::kReduce;
+    if (rooted ? collective.root < 0 || collective.root >= members : collective.root != 0) {
+      return "has no such root";
+    }
     switch (collective.kind) {
       case CollectiveKind::kAllReduce:
         if (!sums) return "sums what is no number";
         if (collective.source != collective.target) return "does not work in place";
         return std::nullopt;
       case CollectiveKind::kBroadcast:
-        if (collective.root < 0 || collective.root >= members) return "has no such root";
         if (collective.source != collective.target) return "does not work in place";
         return std::nullopt;
       case CollectiveKind::kReduce:
         if (!sums) return "sums what is no number";
-        if (collective.root < 0 || collective.root >= members) return "has no such root";
         if (collective.source != collective.target) return "does not work in place";
         return std::nullopt;
       case CollectiveKind::kAllGather:

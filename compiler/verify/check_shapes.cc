@@ -5,6 +5,8 @@
 // check_shapes_test.cc.
 #include "compiler/verify/check_shapes.h"
 
+#include <cmath>
+
 #include "compiler/plan/base/check.h"
 
 namespace pprun {
@@ -112,6 +114,40 @@ void Norm(Rule& rule, std::initializer_list<size_t> activations,
   for (const size_t operand : activations) rule.IsF32(operand, x);
   for (const size_t operand : vectors) rule.IsF32(operand, {Last(x)});
   for (const size_t operand : statistics) rule.IsF32(operand, Leading(x));
+}
+
+// What is left of the attributes without those that the kind has; a gradient has its forward's.
+OpAttributes WithoutOwn(OpAttributes attributes, OpKind kind) {
+  switch (kind) {
+    case OpKind::kLayerNorm:
+    case OpKind::kLayerNormInputGrad:
+    case OpKind::kLayerNormWeightGrad:
+    case OpKind::kRmsNorm:
+    case OpKind::kRmsNormInputGrad:
+    case OpKind::kRmsNormWeightGrad:
+      attributes.epsilon = 0;
+      return attributes;
+    case OpKind::kRope:
+    case OpKind::kRopeGrad:
+      attributes.rope_theta = 0;
+      [[fallthrough]];
+    case OpKind::kAttention:
+    case OpKind::kAttentionGrad:
+      attributes.heads = attributes.kv_heads = 0;
+      return attributes;
+    case OpKind::kDropout:
+      attributes.probability = 0;
+      attributes.random_key = 0;
+      return attributes;
+    case OpKind::kCrossEntropy:
+    case OpKind::kCrossEntropyGrad:
+    case OpKind::kMeanSquaredError:
+    case OpKind::kMeanSquaredErrorGrad:
+      attributes.loss_scale = 0;
+      return attributes;
+    default:
+      return attributes;
+  }
 }
 
 // The head width of a packed qkv; 0 if it does not go.
@@ -236,6 +272,11 @@ void Apply(Rule& rule, OpKind kind) {
 std::optional<std::string> ShapeProblem(const Operation& operation,
                                         std::span<const TensorType* const> types) {
   Rule rule(operation, types);
+  const OpAttributes& own = operation.attributes;
+  rule.Require(WithoutOwn(own, operation.kind) == OpAttributes{},
+               "it has an attribute that its kind has not");
+  rule.Require(std::isfinite(own.epsilon) && own.epsilon >= 0 && std::isfinite(own.rope_theta),
+               "an attribute is no number");
   Apply(rule, operation.kind);
   return rule.Take();
 }

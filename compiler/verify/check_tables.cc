@@ -7,6 +7,7 @@
 #include <string>
 
 #include "compiler/plan/base/amount.h"
+#include "compiler/plan/base/hash.h"
 #include "compiler/verify/checks.h"
 #include "compiler/verify/limits.h"
 
@@ -33,10 +34,8 @@ class TableCheck {
     if (!findings_.empty()) return;
     CheckTrain();
     for (const Parameter& parameter : plan_.parameters) CheckParameter(parameter);
-    for (const Layer& layer : plan_.layers) {
-      Require(layer.stage.valid() && layer.stage.value < plan_.stages,
-              "layer `" + layer.name + "` is in a stage that does not exist");
-    }
+    CheckLayers();
+    CheckSavedNames();
     for (const Group& group : plan_.groups) CheckGroup(group);
     for (const Channel& channel : plan_.channels) CheckChannel(channel);
     for (size_t i = 0; i < plan_.positions.size(); ++i) CheckPosition(i);
@@ -83,6 +82,11 @@ class TableCheck {
             "the plan has " + Amount(static_cast<int64_t>(plan_.positions.size()), "position") +
                 ", the mesh " + std::to_string(plan_.AxisSize("pp")));
     Require(plan_.stages >= 1, "the plan has no stages");
+    // Samples are divided among replicas, which these axes enumerate; others would see the same.
+    for (const Axis& axis : plan_.mesh) {
+      Require(axis.name == "pp" || axis.name == "dp" || axis.name == "fsdp" || axis.size == 1,
+              "mesh axis `" + axis.name + "` divides no work, which is not proven");
+    }
   }
 
   void CheckTrain() {
@@ -91,6 +95,8 @@ class TableCheck {
                  "the number of microbatches is " + std::to_string(train.microbatches))) {
       return;
     }
+    CheckData(train.data, "data");
+    CheckData(train.validation, "validation data");
     constexpr int64_t kMost = int64_t{1} << 40;
     Require(train.vocabulary >= 1 && train.vocabulary <= kMost, "the vocabulary has no size");
     Require(train.sequence >= 1 && train.sequence <= kMost, "the sequence has no length");
@@ -99,16 +105,31 @@ class TableCheck {
     Require(train.batch % parts == 0, "a batch of " + std::to_string(train.batch) +
                                           " does not divide into " + Amount(parts, "part") +
                                           ", one a microbatch and replica");
-    Require(train.steps >= 0 && train.validate_every >= 0 && train.validate_batches >= 0 &&
-                train.optimizer.warmup >= 0,
-            "a number of steps or batches is negative");
+    for (const int64_t count :
+         {train.steps, train.validate_every, train.validate_batches, train.optimizer.warmup}) {
+      Require(count >= 0 && count <= kMost,
+              "a number of steps or batches is negative or too large");
+    }
+    // Samples are numbered through the run.
+    Require(
+        train.batch <= (kMost << 20) / std::max({int64_t{1}, train.steps, train.validate_batches}),
+        "the run has too many samples to number");
     const OptimizerSpec& optimizer = train.optimizer;
+    Require(optimizer.kind <= OptimizerSpec::Kind::kAdamW &&
+                optimizer.decay <= OptimizerSpec::Decay::kCosine,
+            "the optimizer or its schedule is of no kind");
     for (const double value : {optimizer.learning_rate, optimizer.momentum, optimizer.beta1,
                                optimizer.beta2, optimizer.epsilon, optimizer.weight_decay,
                                optimizer.final_learning_rate, optimizer.clip}) {
       Require(std::isfinite(value) && value >= 0, "a setting of the optimizer is no number >= 0");
     }
     Require(optimizer.beta1 < 1 && optimizer.beta2 < 1, "a beta of the optimizer is not below 1");
+  }
+
+  void CheckData(const DataSpec& data, const std::string& name) {
+    Require(data.kind <= DataSpec::Kind::kSynthetic, "the " + name + " is of no kind");
+    Require(!data.source.valid() || Exists(data.source, plan_.sources),
+            "the " + name + " is named at a place that does not exist");
   }
 
   void CheckParameter(const Parameter& parameter) {
@@ -127,11 +148,42 @@ class TableCheck {
                 parameter.initialisation.deviation >= 0,
             name + " is initialised with an impossible deviation");
     const int64_t rows = parameter.type.shape.rank == 0 ? 1 : parameter.type.shape[0];
+    int64_t next = 0;
     for (const ExportPart& part : parameter.exports) {
-      Require(0 <= part.row_begin && part.row_begin < part.row_end && part.row_end <= rows,
-              name + " is saved with rows that it does not have");
+      Require(part.row_begin == next && next < part.row_end && part.row_end <= rows,
+              name + " is saved with rows that it does not have, or out of order");
+      next = part.row_end;
       Require(part.layout == ExportPart::Layout::kAsIs || parameter.type.shape.rank == 2,
               name + " is saved transposed and is no matrix");
+    }
+    Require(parameter.exports.empty() || next == rows, name + " is saved without its last rows");
+  }
+
+  void CheckLayers() {
+    std::set<int32_t> stages;
+    std::set<std::string_view> names;
+    for (const Layer& layer : plan_.layers) {
+      const std::string name = "layer `" + layer.name + "`";
+      Require(layer.stage.valid() && layer.stage.value < plan_.stages,
+              name + " is in a stage that does not exist");
+      // Random numbers hang on it.
+      Require(layer.key == HashText(layer.name), name + " has the key of another name");
+      Require(names.insert(layer.name).second, name + " is there twice");
+      stages.insert(layer.stage.value);
+    }
+    Require(static_cast<int64_t>(stages.size()) == plan_.stages, "a stage has no layers");
+  }
+
+  // Every tensor of the saved file has a name of its own.
+  void CheckSavedNames() {
+    std::set<std::string_view> names, saved;
+    for (const Parameter& parameter : plan_.parameters) {
+      const std::string name = "parameter `" + parameter.name + "`";
+      Require(names.insert(parameter.name).second, name + " is there twice");
+      bool own = true;
+      if (parameter.exports.empty()) own = saved.insert(parameter.name).second;
+      for (const ExportPart& part : parameter.exports) own = saved.insert(part.name).second && own;
+      Require(own, name + " is saved under the name of another one");
     }
   }
 
@@ -155,6 +207,7 @@ class TableCheck {
     const Stream& stream = position.streams[index];
     const std::string name =
         "position " + std::to_string(id.value) + ", stream `" + stream.name + "`";
+    Require(stream.kind == StreamKind::kCollective || !stream.group.valid(), name + " has a group");
     if (stream.kind != StreamKind::kCollective) return;
     if (!Require(Exists(stream.group, plan_.groups), name + " has no group")) return;
     const std::vector<PositionId>& members = plan_.groups[stream.group.index()].positions;

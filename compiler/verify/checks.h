@@ -14,6 +14,8 @@ namespace pprun {
 void CheckTypes(const Plan& plan, Findings& findings);
 void CheckTables(const Plan& plan, Findings& findings);
 void CheckFunction(const Function& function, Findings& findings);
+// Of a function that is sound by itself: tokens, vocabulary, the scale of the loss.
+void CheckTokens(const Plan& plan, const Function& function, Findings& findings);
 // The streams that carry a channel, as far as they are known.
 struct ChannelQueues {
   StreamId sends;

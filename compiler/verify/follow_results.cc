@@ -284,9 +284,11 @@ void CheckStep(FollowContext& context, const Followed& followed) {
 
 void CheckValidate(FollowContext& context, const Followed& followed) {
   const ProgramKind program = ProgramKind::kValidate;
-  if (followed.tasks.empty()) return;
-  TaskCheck(context, program, followed.tasks).Run(Part::kForward);
-  EndCheck(context, program, followed.memory).Losses();
+  const bool validates = context.plan.train.validation.kind != DataSpec::Kind::kNone;
+  if (validates || !followed.tasks.empty()) {
+    TaskCheck(context, program, followed.tasks).Run(Part::kForward);
+    EndCheck(context, program, followed.memory).Losses();
+  }
   std::vector<BufferAccess> accesses;
   for (size_t p = 0; p < context.plan.positions.size(); ++p) {
     const PositionId position(static_cast<int64_t>(p));

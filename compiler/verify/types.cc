@@ -37,6 +37,8 @@ void CheckTypes(const Plan& plan, Findings& findings) {
   if (!findings.empty()) return;
   for (const Function& function : plan.functions) CheckFunction(function, findings);
   if (!findings.empty()) return;
+  for (const Function& function : plan.functions) CheckTokens(plan, function, findings);
+  if (!findings.empty()) return;
   TypeNumbers numbers;
   const ArgumentTypes argument_types = ArgumentTypesOf(plan, numbers);
   std::vector<ChannelQueues> queues(plan.channels.size());

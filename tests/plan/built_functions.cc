@@ -24,9 +24,6 @@ Part Region(Role role, Access access) {
 
 Operation Op(OpKind kind, std::vector<int32_t> operands) {
   Operation operation{.kind = kind};
-  if (kind == OpKind::kCrossEntropy || kind == OpKind::kCrossEntropyGrad) {
-    operation.attributes.loss_scale = 0.125;
-  }
   for (const int32_t operand : operands) operation.operands.emplace_back(operand);
   return operation;
 }
@@ -49,7 +46,7 @@ Function Make(std::string name, TaskKind kind, const std::vector<Part>& parts,
 
 }  // namespace
 
-std::vector<Function> MakeBuiltFunctions() {
+std::vector<Function> MakeBuiltFunctions(int64_t batch) {
   const auto read = Access::kRead, write = Access::kWrite, add = Access::kAccumulate;
   const Part weight = Tensor(Role::kParameter, read, kTable);
   const Part gradient = Tensor(Role::kGradient, add, kTable);
@@ -59,7 +56,7 @@ std::vector<Function> MakeBuiltFunctions() {
   const Part input_gradient = Tensor(Role::kInputGradient, write, kActivation);
   const Part loss = Tensor(Role::kLoss, write, kLossType);
   const OpKind linear = OpKind::kLinear, entropy = OpKind::kCrossEntropy;
-  return {
+  std::vector<Function> functions = {
       Make("embed.forward", TaskKind::kForward,
            {weight, tokens, Tensor(Role::kOutput, write, kActivation)},
            {Op(OpKind::kEmbedding, {1, 0, 2})}),
@@ -87,6 +84,13 @@ std::vector<Function> MakeBuiltFunctions() {
       Make("head.weight_grad", TaskKind::kWeightGrad, {gradient, input, Region(Role::kStash, read)},
            {Op(OpKind::kLinearWeightGrad, {1, 2, 0, -1})}),
   };
+  for (Function& function : functions) {
+    for (Operation& operation : function.operations) {
+      if (operation.kind != entropy && operation.kind != OpKind::kCrossEntropyGrad) continue;
+      operation.attributes.loss_scale = 1.0 / static_cast<double>(batch * kSequence);
+    }
+  }
+  return functions;
 }
 
 FunctionId BuiltFunctionOf(int32_t layer, TaskKind kind, ProgramKind program) {

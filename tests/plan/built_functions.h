@@ -21,8 +21,8 @@ inline const TensorType kFrame{DType::kF32, {kFrameBytes / 4}};
 inline constexpr int32_t kEmbed = 0;
 inline constexpr int32_t kHead = 1;
 
-// In the order of BuiltFunctionOf.
-std::vector<Function> MakeBuiltFunctions();
+// In the order of BuiltFunctionOf; for a batch of so many samples.
+std::vector<Function> MakeBuiltFunctions(int64_t batch);
 FunctionId BuiltFunctionOf(int32_t layer, TaskKind kind, ProgramKind program);
 
 }  // namespace pprun

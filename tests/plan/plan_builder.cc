@@ -68,7 +68,7 @@ class Builder {
       const int32_t first = static_cast<int32_t>(i) * (what_.positions == 1 ? 8 : 1);
       plan_.norm_order.push_back({ParameterId(static_cast<int64_t>(i)), first, 1});
     }
-    plan_.functions = MakeBuiltFunctions();
+    plan_.functions = MakeBuiltFunctions(train.batch);
     plan_.groups.push_back({"dp", {}, {AxisId(1)}});
     if (what_.positions > 1) {
       plan_.groups.push_back({"pp", {PositionId(0), PositionId(1)}, {}});

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "compiler/plan/base/hash.h"
+
 namespace pprun {
 namespace {
 
@@ -100,7 +102,8 @@ class Builder {
                          .sum_over = {AxisId(1)},
                          .holders = {last},
                          .exports = {{"head.weight", 0, small_.vocabulary}}}};
-    plan_.layers = {{"embedding", 101, StageId(0)}, {"head", 102, StageId(last.value)}};
+    plan_.layers = {{"embedding", HashText("embedding"), StageId(0)},
+                    {"head", HashText("head"), StageId(last.value)}};
     plan_.groups = {{"dp", {}, {AxisId(1)}}};
     AddFunctions();
     if (small_.positions == 2) {

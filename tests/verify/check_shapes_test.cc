@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <string>
 #include <vector>
 
 namespace pprun {
@@ -57,9 +59,21 @@ std::vector<Case> Cases() {
           {OpKind::kMeanSquaredErrorGrad, {logits, ids, logits}}};
 }
 
+OpAttributes AttributesOf(OpKind kind) {
+  const std::string name(Name(kind));
+  if (name.starts_with("rope")) return {.heads = 4, .kv_heads = 2, .rope_theta = 1e4F};
+  if (name.starts_with("attention")) return {.heads = 4, .kv_heads = 2};
+  if (name.find("norm") != std::string::npos) return {.epsilon = 1e-5F};
+  if (name == "dropout") return {.probability = 0.1F, .random_key = 7};
+  if (name.starts_with("cross_entropy") || name.starts_with("mean_squared")) {
+    return {.loss_scale = 0.25};
+  }
+  return {};
+}
+
 std::optional<std::string> Problem(const Case& one, size_t absent = SIZE_MAX) {
   Operation operation{.kind = one.kind};
-  operation.attributes = {.heads = 4, .kv_heads = 2, .rope_theta = 1e4F, .probability = 0.1F};
+  operation.attributes = AttributesOf(one.kind);
   std::vector<const TensorType*> types;
   for (size_t i = 0; i < one.operands.size(); ++i) {
     types.push_back(i == absent ? nullptr : &one.operands[i]);
@@ -129,6 +143,11 @@ TEST(CheckShapes, HeadsAndTables) {
   EXPECT_TRUE(with(OpKind::kRope, {.heads = 4, .kv_heads = 2, .rope_theta = 0}));
   EXPECT_TRUE(with(OpKind::kDropout, {.probability = 1}));
   EXPECT_TRUE(with(OpKind::kDropout, {.probability = -1}));
+  EXPECT_TRUE(with(OpKind::kLayerNorm, {.epsilon = -1e-5F}));
+  EXPECT_TRUE(with(OpKind::kRmsNorm, {.epsilon = std::nanf("")}));
+  EXPECT_TRUE(with(OpKind::kRope, {.heads = 4, .kv_heads = 2, .rope_theta = INFINITY}));
+  EXPECT_TRUE(with(OpKind::kGelu, {.epsilon = 1e-5F})) << "an attribute of another kind";
+  EXPECT_TRUE(with(OpKind::kDropout, {.probability = 0.5F, .loss_scale = 1}));
   Case positions = cases[static_cast<size_t>(OpKind::kPositions)];
   positions.operands[1].shape = {2, 8};
   EXPECT_TRUE(Problem(positions)) << "fewer positions than the sequence has";

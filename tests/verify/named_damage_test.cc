@@ -7,18 +7,10 @@
 
 #include "compiler/verify/verify.h"
 #include "tests/plan/plan_builder.h"
+#include "tests/verify/expect_finding.h"
 
 namespace pprun {
 namespace {
-
-// The first finding is of that kind, its source that of the instruction, its message has the text.
-void ExpectFinding(const Plan& plan, FindingKind kind, SourceId source, const std::string& text) {
-  const std::vector<Finding> findings = Verify(plan);
-  ASSERT_FALSE(findings.empty()) << "nothing found; expected: " << text;
-  EXPECT_EQ(Name(findings[0].kind), Name(kind)) << Render(plan, findings[0]);
-  EXPECT_EQ(findings[0].source, source) << Render(plan, findings[0]);
-  EXPECT_NE(findings[0].message.find(text), std::string::npos) << Render(plan, findings[0]);
-}
 
 void Erase(Plan& plan, size_t position, size_t index) {
   auto& step = StepOf(plan, position);
@@ -274,6 +266,9 @@ TEST(NamedDamage, ReferencesThatLeadNowhere) {
       [](Plan& plan) { plan.functions[0].arguments[0].bytes = -1; },
       [](Plan& plan) { plan.functions[0].arguments[0].access = Access::kWrite; },
       [](Plan& plan) { plan.sources[0].file = 3; },
+      [](Plan& plan) { plan.train.data.source = SourceId(1 << 20); },
+      [](Plan& plan) { plan.train.validation.source = SourceId(1 << 20); },
+      [](Plan& plan) { plan.positions[0].streams[0].group = GroupId(0); },
   };
   for (size_t i = 0; i < damages.size(); ++i) {
     Plan plan = BuildPlan({.dp = 1});
