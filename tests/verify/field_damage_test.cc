@@ -98,7 +98,8 @@ void RunBriefly(const Plan& plan) {
     };
     const auto data = open(train.data), held_out = open(train.validation);
     if (!data) return;
-    LocalRanks ranks(plan, {.threads = 1}, data.get(), held_out.get());
+    LocalRanks ranks(plan, std::make_unique<CpuBackend>(plan.Ranks(), 1), {}, data.get(),
+                     held_out.get());
     ranks.Run([&](Rank rank) {
       rank.executor.Initialise();
       for (int64_t step = 0; step < 2; ++step) rank.executor.RunStep(step, 1e-3F);
