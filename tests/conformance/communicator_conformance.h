@@ -52,11 +52,12 @@ TEST_P(CommunicatorConformance, ASendIsNotDoneBeforeItsRecvRuns) {
   sender->Begin(1);
   send->Issue(*sender);
   sender->End();
-  sender->Issue(mark);
+  if (InAnyOrder()) sender->Issue(mark);
   // Long enough for a buffered send to be done.
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(sender->Head(), 1);
   recv->Issue(*receiver);
+  if (!InAnyOrder()) sender->Issue(mark);
   sender->Synchronise();
   receiver->Synchronise();
   EXPECT_EQ(flag.Get(), std::vector<float>{1});
@@ -283,10 +284,15 @@ TEST_P(CommunicatorConformance, ManyRanksMeetOnFewCores) {
   for (int round = 0; round < kRounds; ++round) {
     for (size_t rank = 0; rank < kRanks; ++rank) {
       sends[rank]->Issue(*send_streams[rank]);
+      const size_t next = (rank + 1) % kRanks;
+      recvs[next]->Issue(*streams[next]);
+    }
+    for (size_t rank = 0; rank < kRanks; ++rank) {
       send_streams[rank]->Record(*sent[rank]);
-      recvs[rank]->Issue(*streams[rank]);
       streams[rank]->Wait(*sent[rank]);
-      sums[rank]->Issue(*streams[rank]);
+    }
+    for (size_t rank = 0; rank < kRanks; ++rank) sums[rank]->Issue(*streams[rank]);
+    for (size_t rank = 0; rank < kRanks; ++rank) {
       streams[rank]->Record(*summed[rank]);
       send_streams[rank]->Wait(*summed[rank]);
     }
@@ -316,9 +322,11 @@ TEST_P(CommunicatorConformance, AnAbortEndsEveryMeetingAndEveryLaterOne) {
   const auto third = world->device(2).CreateStream("late");
   const auto event = world->device(0).CreateEvent();
   send->Issue(*first);
-  first->Record(*event);
-  // A stream that waits for one that meets ends with it.
-  behind->Wait(*event);
+  if (InAnyOrder()) {
+    // A stream that waits for one that meets ends with it.
+    first->Record(*event);
+    behind->Wait(*event);
+  }
   sum->Issue(*second);
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   world->communicator(2).Abort("rank 2 has had enough");

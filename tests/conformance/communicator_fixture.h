@@ -26,9 +26,13 @@ class World {
   virtual Communicator& communicator(int64_t rank) = 0;
 };
 
+// Whether participants of a meeting may be issued with anything between them, or stand together.
+enum class MeetingOrder : uint8_t { kAny, kTogether };
+
 struct WorldCase {
   std::string name;
   std::function<std::unique_ptr<World>(int64_t ranks)> make;
+  MeetingOrder order = MeetingOrder::kAny;
 };
 
 class CommunicatorConformance : public testing::TestWithParam<WorldCase> {
@@ -51,6 +55,7 @@ class CommunicatorConformance : public testing::TestWithParam<WorldCase> {
   };
 
   std::unique_ptr<World> MakeWorld(int64_t ranks) { return GetParam().make(ranks); }
+  static bool InAnyOrder() { return GetParam().order == MeetingOrder::kAny; }
 
   template <class Element>
   static constexpr DType TypeOf() {

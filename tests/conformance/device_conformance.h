@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -137,17 +138,21 @@ TEST_P(DeviceConformance, AnEventNeverRecordedCountsAsComplete) {
 
 TEST_P(DeviceConformance, CopiesFromTheHost) {
   const Floats a = Make({0, 0, 0, 0});
-  std::vector<float> host = {1, 2, 3, 4};
+  const auto memory = device_->AllocateHost(4 * sizeof(float));
+  const std::span host(reinterpret_cast<float*>(memory->data()), 4);
+  std::vector<float> values = {1, 2, 3, 4};
+  std::ranges::copy(values, host.begin());
   const std::vector<DeviceCall> copy = {CopyCall{host.data(), a.tensor}};
   const auto stream = device_->CreateStream("copy");
   stream->Issue(copy);
   stream->Synchronise();
-  EXPECT_EQ(Get(a), host);
+  EXPECT_EQ(Get(a), values);
   // What is copied is what the host has when the copy runs.
-  host = {5, 6, 7, 8};
+  values = {5, 6, 7, 8};
+  std::ranges::copy(values, host.begin());
   stream->Issue(copy);
   stream->Synchronise();
-  EXPECT_EQ(Get(a), host);
+  EXPECT_EQ(Get(a), values);
 }
 
 TEST_P(DeviceConformance, RunsEveryCall) {
