@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "runtime/data.h"
 #include "runtime/launch.h"
@@ -21,25 +22,28 @@ std::vector<float> Weights(Executor& executor, const Plan& plan, ParameterId id)
 }  // namespace
 
 Trained Train(const Plan& plan) {
+  return Train(plan, std::make_unique<CpuBackend>(plan.Ranks(), 1));
+}
+
+Trained Train(const Plan& plan, std::unique_ptr<Backend> backend) {
   const TrainSpec& train = plan.train;
   const auto data = OpenData(train.data, train.sequence, train.vocabulary, train.seed);
   std::unique_ptr<DataSet> held_out;
   if (train.validation.kind != DataSpec::Kind::kNone) {
     held_out = OpenData(train.validation, train.sequence, train.vocabulary, train.seed);
   }
-  LocalRanks ranks(plan, std::make_unique<CpuBackend>(plan.Ranks(), 1), {}, data.get(),
-                   held_out.get());
+  LocalRanks ranks(plan, std::move(backend), {}, data.get(), held_out.get());
   const size_t count = static_cast<size_t>(ranks.size());
   std::vector<std::vector<StepResult>> results(count);
-  std::vector<std::optional<double>> validation(count);
+  std::vector<std::vector<std::optional<double>>> validation(count);
   ranks.Run([&](Rank rank) {
     const size_t me = static_cast<size_t>(rank.executor.rank());
     rank.executor.Initialise();
     for (int64_t step = 0; step < train.steps; ++step) {
       const double rate = LearningRate(train.optimizer, step, train.steps);
       results[me].push_back(rank.executor.RunStep(step, static_cast<float>(rate)));
+      if (held_out) validation[me].push_back(rank.executor.RunValidation(step));
     }
-    if (held_out) validation[me] = rank.executor.RunValidation(0);
   });
 
   Trained trained;
@@ -48,11 +52,10 @@ Trained Train(const Plan& plan) {
     for (const std::vector<StepResult>& of_rank : results) loss += of_rank[step].loss.value_or(0);
     trained.losses.push_back(loss);
     if (const auto norm = results[0][step].gradient_norm) trained.gradient_norms.push_back(*norm);
-  }
-  if (held_out) {
-    double loss = 0;
-    for (const std::optional<double>& share : validation) loss += share.value_or(0);
-    trained.validation.push_back(loss);
+    if (!held_out) continue;
+    double held_out_loss = 0;
+    for (const auto& of_rank : validation) held_out_loss += of_rank[step].value_or(0);
+    trained.validation.push_back(held_out_loss);
   }
   for (size_t i = 0; i < plan.parameters.size(); ++i) {
     const ParameterId id(static_cast<int64_t>(i));
