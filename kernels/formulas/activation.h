@@ -54,10 +54,11 @@ PPRUN_HOST_DEVICE float GeluTanh(float x) {
 PPRUN_HOST_DEVICE float GeluTanhGrad(float x, float dy) {
   const float twice_u = 1.595769122F * (x + 0.044715F * x * x * x);
   const float slope = 1.595769122F * (1.0F + 3.0F * 0.044715F * x * x);
-  const float s = Sigmoid(twice_u);
-  // s (1 - s) by the other tail, so that nothing cancels; where s is 0 the cubic may overflow and
-  // is not needed.
-  const float rise = s * Sigmoid(-twice_u);
+  const float e = Exp(-twice_u);
+  const float s = Reciprocal(1.0F + e);
+  // s (1 - s), with 1 - s as s e, so that nothing cancels; where s is 0, e may be infinite, and the
+  // cubic may overflow, and neither is needed.
+  const float rise = s == 0.0F ? 0.0F : s * (s * e);
   return dy * (s + (rise == 0.0F ? 0.0F : x * rise * slope));
 }
 

@@ -148,7 +148,7 @@ std::vector<OpSizes> SizesFor(Extent extent) {
                                  .outputs = 3,
                                  .vocabulary = 77}};
   if (extent == Extent::kSmall) return sizes;
-  sizes.push_back({.samples = 3,
+  sizes.push_back({.samples = 1,
                    .positions = 131,
                    .heads = 12,
                    .kv_heads = 12,
