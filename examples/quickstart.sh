@@ -31,7 +31,7 @@ scripts/install_packages.sh build quickstart
 
 say "build"
 mkdir -p build
-cmake --preset cpu -B "$build" -DPPRUN_TESTS=OFF >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 1; }
+cmake --preset cpu -B "$build" -DPPRUN_TESTS=OFF -DPPRUN_CUDA=OFF >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 1; }
 cmake --build "$build" --parallel "$cores" --target ppc pprun bigram >"$build.log" 2>&1 ||
   { cat "$build.log" >&2; exit 1; }
 PATH=$PWD/$build/compiler:$PWD/$build/runtime:$PWD/$build/examples:$PATH

@@ -66,7 +66,7 @@ within() {
 [ "$install" = no ] || within scripts/install_packages.sh "${groups[@]}"
 build=build/$preset
 # shellcheck disable=SC2086
-within cmake --preset "$preset" -B "$build" -DPPRUN_TESTS=ON ${CMAKE_ARGS:-}
+within cmake --preset "$preset" -B "$build" -DPPRUN_TESTS=ON -DPPRUN_CUDA=AUTO ${CMAKE_ARGS:-}
 within cmake --build "$build" --parallel "$jobs"
 within ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$jobs" ${only:+-R "$only"}
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that needs a GPU, in one go: builds the tree for this machine's GPU alone and checks every kernel against the
-# CPU's, then a part of it again under compute-sanitizer where that is installed. Needs CUDA, CMake and a C++ compiler.
+# CPU's, times it, and checks a part again under compute-sanitizer where that is installed. Needs CUDA, CMake and a C++ compiler.
 #
 #   tests/gpu/run.sh [options]
 #     --architecture N   compute capability without its dot (default: the first GPU's, else 90)
@@ -44,13 +44,15 @@ command -v ninja >/dev/null && generator=(-G Ninja)
 started=$SECONDS
 cmake -S . -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DPPRUN_CUDA=ON -DPPRUN_COMPILER=OFF -DPPRUN_ONEDNN=OFF \
   -DPPRUN_TESTS=OFF -DCMAKE_CUDA_ARCHITECTURES="$architecture-real" >/dev/null
-cmake --build "$build" --parallel "$jobs" --target kernels_check
+cmake --build "$build" --parallel "$jobs" --target kernels_check kernels_bench
 echo "built in $((SECONDS - started)) s"
 
 status=0
 started=$SECONDS
 "$build/tests/gpu/kernels_check" --seed "$seed" || status=1
 echo "kernels_check took $((SECONDS - started)) s"
+
+"$build/tests/gpu/kernels_bench" || status=1
 
 sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
 if [ -x "$sanitizer" ]; then

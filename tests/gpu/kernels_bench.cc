@@ -1,0 +1,282 @@
+// Times every CUDA kernel at the sizes of GPT-2 124M, against what memory and arithmetic allow.
+//
+//   kernels_bench [--small]
+//
+// A row: time, bytes that the operation must move (every operand once, accumulated ones twice) a
+// second, as a share of what a device copy of 1 GiB reaches in the same run, and for products and
+// attention floating-point operations a second. 32 samples of 1024 positions, so that activations
+// do not stay in the second cache. --small only shows that it runs. Exits with 77 where there is no
+// GPU.
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/cuda_check.h"
+#include "kernels/cuda_queue.h"
+#include "kernels/dispatch.h"
+#include "kernels/elementwise.h"
+#include "kernels/initialise.h"
+#include "kernels/optimizer.h"
+#include "tests/kernels/op_types.h"
+
+namespace pprun::gpu {
+namespace {
+
+using kernels::CheckCuda;
+using kernels::CudaAllocation;
+using kernels::CudaQueue;
+using kernels::OpSizes;
+using kernels::Tensor;
+
+constexpr int kSkipped = 77;
+// Values are made once and repeated.
+constexpr int64_t kPattern = int64_t{1} << 20;
+
+class Timer {
+ public:
+  explicit Timer(cudaStream_t stream) : stream_(stream) {
+    CheckCuda(cudaEventCreate(&begin_), "cudaEventCreate");
+    CheckCuda(cudaEventCreate(&end_), "cudaEventCreate");
+  }
+  ~Timer() {
+    cudaEventDestroy(begin_);
+    cudaEventDestroy(end_);
+  }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  // Seconds a call, the best of five groups of calls.
+  double Of(int calls, const std::function<void()>& call) {
+    constexpr int kGroups = 5;
+    call();
+    double best = 1e30;
+    for (int group = 0; group < kGroups; ++group) {
+      CheckCuda(cudaEventRecord(begin_, stream_), "cudaEventRecord");
+      for (int i = 0; i < calls; ++i) call();
+      CheckCuda(cudaEventRecord(end_, stream_), "cudaEventRecord");
+      CheckCuda(cudaEventSynchronize(end_), "cudaEventSynchronize");
+      float milliseconds = 0;
+      CheckCuda(cudaEventElapsedTime(&milliseconds, begin_, end_), "cudaEventElapsedTime");
+      best = std::min(best, static_cast<double>(milliseconds) * 1e-3 / calls);
+    }
+    return best;
+  }
+
+ private:
+  cudaStream_t stream_;
+  cudaEvent_t begin_ = nullptr;
+  cudaEvent_t end_ = nullptr;
+};
+
+class Bench {
+ public:
+  Bench(const CudaQueue& queue, const OpSizes& sizes, int calls)
+      : queue_(queue), sizes_(sizes), calls_(calls), timer_(queue.stream), state_(64) {
+    CheckCuda(cudaMemsetAsync(state_.data(), 0, 64, queue.stream), "cudaMemsetAsync");
+  }
+
+  void MeasureCopy(int64_t bytes) {
+    const CudaAllocation from(bytes);
+    const CudaAllocation to(bytes);
+    const double seconds = timer_.Of(calls_, [&] {
+      CheckCuda(cudaMemcpyAsync(to.data(), from.data(), static_cast<size_t>(bytes),
+                                cudaMemcpyDeviceToDevice, queue_.stream),
+                "cudaMemcpyAsync");
+    });
+    copy_rate_ = 2 * static_cast<double>(bytes) / seconds;
+    std::printf("device copy of %.0f MiB: %.0f GB/s\n", static_cast<double>(bytes) / (1 << 20),
+                copy_rate_ * 1e-9);
+    std::printf("%-26s %-5s %10s %9s %8s %9s\n", "kernel", "type", "us", "GB/s", "of copy",
+                "TFLOP/s");
+  }
+
+  void MeasureOperation(OpKind kind, DType dtype) {
+    std::vector<Tensor> operands;
+    double bytes = 0;
+    for (const OperandSignature& signature : Signature(kind).operands) {
+      TensorType type = OperandType(kind, signature.name, sizes_);
+      const bool is_float = std::ranges::find(kAlwaysFloat, signature.name) != kAlwaysFloat.end();
+      if (type.dtype == DType::kF32 && !is_float) type.dtype = dtype;
+      operands.push_back(Make(type));
+      const double touched = static_cast<double>(std::min(type.Bytes(), RowsTouched(type)));
+      bytes += (signature.access == Access::kAccumulate ? 2 : 1) * touched;
+    }
+    const kernels::RandomKey key = {
+        .seed = 1,
+        .layer = 2,
+        .operation = 3,
+        .state = reinterpret_cast<const kernels::StepState*>(state_.data())};
+    const double seconds = timer_.Of(
+        calls_, [&] { LaunchOnCuda(queue_, kind, kernels::AttributesOf(sizes_), operands, key); });
+    Print(std::string(Name(kind)), dtype, seconds, bytes, FlopsOf(kind));
+    memory_.clear();
+  }
+
+  void MeasureUpdate(int64_t parameters, int64_t elements) {
+    std::vector<kernels::AdamTensors> tensors;
+    for (int64_t i = 0; i < parameters; ++i) {
+      const TensorType type = {DType::kF32, {elements}};
+      tensors.push_back({.parameter = Make(type),
+                         .gradient = Make(type),
+                         .first = Make(type),
+                         .second = Make(type),
+                         .compute = Make({DType::kBF16, {elements}})});
+    }
+    const auto* const state = reinterpret_cast<const kernels::StepState*>(state_.data());
+    const double seconds = timer_.Of(
+        calls_, [&] { LaunchAdamUpdates(queue_, tensors, kernels::AdamSettings{}, state); });
+    // Four are read, three written, and the copy.
+    Print("adam_updates", DType::kBF16, seconds,
+          static_cast<double>(parameters * elements) * (7 * 4 + 2), 0);
+    const Tensor partials = Make({DType::kF64, {kernels::NormBlocks(elements)}});
+    const double norm =
+        timer_.Of(calls_, [&] { LaunchSquareSum(queue_, tensors[0].gradient, partials); });
+    Print("square_sum", DType::kF32, norm, static_cast<double>(elements) * 4, 0);
+    const double cast =
+        timer_.Of(calls_, [&] { LaunchCast(queue_, tensors[0].parameter, tensors[0].compute); });
+    Print("cast to bf16", DType::kF32, cast, static_cast<double>(elements) * 6, 0);
+    memory_.clear();
+  }
+
+ private:
+  static constexpr std::array<std::string_view, 6> kAlwaysFloat = {"mean",   "rstd",    "lse",
+                                                                   "dtable", "dweight", "dbias"};
+
+  // Of a table only the rows of the tokens count; of anything else, everything.
+  int64_t RowsTouched(const TensorType& type) const {
+    if (type.shape.rank != 2 || type.shape[0] != sizes_.vocabulary) return type.Bytes();
+    return sizes_.samples * sizes_.positions * type.shape[1] * SizeOf(type.dtype);
+  }
+
+  double FlopsOf(OpKind kind) const {
+    const double tokens = static_cast<double>(sizes_.samples * sizes_.positions);
+    const double width = static_cast<double>(sizes_.heads * sizes_.head_width);
+    switch (kind) {
+      case OpKind::kLinear:
+      case OpKind::kLinearInputGrad:
+      case OpKind::kLinearWeightGrad:
+        return 2 * tokens * width * static_cast<double>(sizes_.outputs);
+      // Half of the scores are seen; two products forward, five backward.
+      case OpKind::kAttention:
+        return 2 * tokens * static_cast<double>(sizes_.positions) * width;
+      case OpKind::kAttentionGrad:
+        return 5 * tokens * static_cast<double>(sizes_.positions) * width;
+      default:
+        return 0;
+    }
+  }
+
+  Tensor Make(const TensorType& type) {
+    memory_.push_back(std::make_unique<CudaAllocation>(type.Bytes() + 256));
+    const Tensor tensor = {memory_.back()->data(), type.dtype, type.shape};
+    if (type.dtype == DType::kI32) {
+      std::mt19937 generator(1);
+      std::vector<int32_t> values(static_cast<size_t>(type.shape.Elements()));
+      for (int32_t& value : values)
+        value = static_cast<int32_t>(generator() % static_cast<uint32_t>(sizes_.vocabulary));
+      CheckCuda(cudaMemcpy(tensor.data, values.data(), static_cast<size_t>(type.Bytes()),
+                           cudaMemcpyHostToDevice),
+                "cudaMemcpy");
+      return tensor;
+    }
+    Fill(tensor);
+    return tensor;
+  }
+
+  // Normal numbers, repeated.
+  void Fill(const Tensor& tensor) {
+    LaunchZero(queue_, tensor);
+    if (tensor.dtype == DType::kF64) return;
+    const int64_t elements = tensor.shape.Elements();
+    const int64_t count = std::min(elements, kPattern);
+    const CudaAllocation floats(count * 4);
+    const Tensor normal = {floats.data(), DType::kF32, {count}};
+    LaunchInitialise(queue_, normal, {kernels::Distribution::Kind::kNormal, 1.0F}, {.seed = 1});
+    LaunchCast(queue_, normal, {tensor.data, tensor.dtype, {count}});
+    auto* const bytes = static_cast<std::byte*>(tensor.data);
+    const int64_t size = SizeOf(tensor.dtype);
+    for (int64_t at = count; at < elements; at += count) {
+      const int64_t rest = std::min(count, elements - at) * size;
+      CheckCuda(cudaMemcpyAsync(bytes + at * size, bytes, static_cast<size_t>(rest),
+                                cudaMemcpyDeviceToDevice, queue_.stream),
+                "cudaMemcpyAsync");
+    }
+    CheckCuda(cudaStreamSynchronize(queue_.stream), "cudaStreamSynchronize");
+  }
+
+  void Print(const std::string& name, DType dtype, double seconds, double bytes,
+             double flops) const {
+    std::printf("%-26s %-5s %10.1f %9.0f %7.0f%% ", name.c_str(), std::string(Name(dtype)).c_str(),
+                seconds * 1e6, bytes / seconds * 1e-9, 100 * bytes / seconds / copy_rate_);
+    if (flops > 0) std::printf("%9.1f", flops / seconds * 1e-12);
+    std::printf("\n");
+    std::fflush(stdout);
+  }
+
+  const CudaQueue& queue_;
+  OpSizes sizes_;
+  int calls_;
+  Timer timer_;
+  CudaAllocation state_;
+  double copy_rate_ = 1;
+  std::vector<std::unique_ptr<CudaAllocation>> memory_;
+};
+
+enum class Extent : uint8_t { kSmall, kModel };
+
+int Run(Extent extent) {
+  const bool is_small = extent == Extent::kSmall;
+  cudaStream_t stream = nullptr;
+  CheckCuda(cudaStreamCreate(&stream), "cudaStreamCreate");
+  {
+    const CudaQueue queue(stream);
+    const OpSizes small = {.head_width = 8};
+    const OpSizes model = {.samples = 32,
+                           .positions = 1024,
+                           .heads = 12,
+                           .kv_heads = 12,
+                           .head_width = 64,
+                           .outputs = 3072,
+                           .vocabulary = 50304};
+    Bench bench(queue, is_small ? small : model, is_small ? 1 : 10);
+    bench.MeasureCopy(is_small ? 4096 : int64_t{1} << 30);
+    for (const OpKind kind : kernels::AllOpKinds()) {
+      for (const DType dtype : {DType::kBF16, DType::kF32}) bench.MeasureOperation(kind, dtype);
+    }
+    bench.MeasureUpdate(is_small ? 3 : 50, is_small ? 100 : int64_t{768} * 3072);
+  }
+  CheckCuda(cudaStreamDestroy(stream), "cudaStreamDestroy");
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace pprun::gpu
+
+int main(int argument_count, char** arguments) {
+  try {
+    int devices = 0;
+    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
+      std::printf("skipped: there is no GPU\n");
+      return pprun::gpu::kSkipped;
+    }
+    const bool is_small = argument_count == 2 && std::string_view(arguments[1]) == "--small";
+    if (argument_count > 1 && !is_small) {
+      std::fprintf(stderr, "kernels_bench: error: the only option is `--small`\n");
+      return 2;
+    }
+    return pprun::gpu::Run(is_small ? pprun::gpu::Extent::kSmall : pprun::gpu::Extent::kModel);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "kernels_bench: error: %s\n", error.what());
+    return EXIT_FAILURE;
+  }
+}
