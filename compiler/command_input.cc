@@ -58,6 +58,10 @@ Compilation CompileAndReport(const std::string& path, const CompileOptions& opti
   return result;
 }
 
+std::optional<Plan> PlanAsItRuns(const CommandInput& input) {
+  return PlanOf({.file = input.file, .settings = input.settings, .predict = {}});
+}
+
 std::optional<Plan> PlanOf(const CommandInput& input) {
   if (input.file.ends_with(".plan")) return ReadAndProve(input);
   Compilation result = CompileAndReport(input.file, ToCompileOptions(input));
@@ -75,11 +79,13 @@ void ReadArguments(const Arguments& arguments, const std::vector<const char*>& w
   if (parsed.kind == ArgumentsResult::Kind::kWrong) throw std::invalid_argument(parsed.text);
 }
 
-void CheckOutputs(const CommandInput& input, const std::vector<NamedOutput>& outputs) {
-  std::vector<FileUse> uses = {{FileUse::Kind::kRead, "the plan", input.file}};
-  for (const NamedOutput& output : outputs) {
-    if (output.path)
-      uses.push_back({FileUse::Kind::kWritten, "`" + output.flag + "`", *output.path});
+void CheckOutputs(const std::vector<NamedFile>& inputs, const std::vector<NamedFile>& outputs) {
+  std::vector<FileUse> uses;
+  for (const NamedFile& file : inputs) {
+    if (file.path) uses.push_back({FileUse::Kind::kRead, file.name, *file.path});
+  }
+  for (const NamedFile& file : outputs) {
+    if (file.path) uses.push_back({FileUse::Kind::kWritten, file.name, *file.path});
   }
   CheckFileUses(uses);
 }

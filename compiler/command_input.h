@@ -33,14 +33,16 @@ Compilation CompileAndReport(const std::string& path, const CompileOptions& opti
 
 // The proven plan of a file that is right; nothing, after messages, of one that is not.
 std::optional<Plan> PlanOf(const CommandInput& input);
+// The same as `pprun` compiles it: the costs of the command line order no transfers.
+std::optional<Plan> PlanAsItRuns(const CommandInput& input);
 
-// An output and the flag that names it.
-struct NamedOutput {
-  std::string flag;
+// A file, if there is one, and what the command line calls it.
+struct NamedFile {
+  std::string name;  // "`--html`"
   std::optional<std::string> path;
 };
-// Throws std::invalid_argument if a file would be written over another one, or over the input.
-void CheckOutputs(const CommandInput& input, const std::vector<NamedOutput>& outputs);
+// Throws std::invalid_argument if a file would be written over another one, or over an input.
+void CheckOutputs(const std::vector<NamedFile>& inputs, const std::vector<NamedFile>& outputs);
 
 // Throws std::runtime_error if the file cannot be written; then nothing of it is left behind.
 void WriteTextFile(const std::string& path, const std::string& text);

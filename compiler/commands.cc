@@ -59,8 +59,10 @@ int SimulateCommand(const std::vector<const char*>& words) {
   ReadArguments(arguments, words);
   const std::optional<Plan> plan = PlanOf(input);
   if (!plan) return 1;
-  const Figures figures = Summarise(*plan, Predict(*plan, input.predict), kAllRepeats);
-  std::cout << (json == Switch::kOn ? FiguresJson(figures) + "\n" : FiguresText(figures));
+  const Trace trace = Predict(*plan, input.predict);
+  const Figures figures = Summarise(*plan, trace, kAllRepeats);
+  std::cout << (json == Switch::kOn ? FiguresJson(figures) + "\n"
+                                    : FiguresText(figures, UnitOf(trace)));
   return 0;
 }
 
@@ -185,7 +187,7 @@ int RunWithoutCommand(const std::vector<const char*>& words) {
   std::vector<const char*> line = {"ppc"};
   line.insert(line.end(), words.begin(), words.end());
   ReadArguments(arguments, line);
-  CheckOutputs(input, {{"-o", output}});
+  CheckOutputs({{"the plan", input.file}}, {{"`-o`", output}});
   if (emit && output) throw std::invalid_argument("give one of `--emit` and `-o`");
   if (emit) return Emit(*emit, input);
   if (!output) {

@@ -47,6 +47,7 @@ struct Flags {
   std::optional<std::string> save;
   std::optional<std::string> metrics;
   std::optional<std::string> trace;
+  std::optional<std::string> profile;
   Switch quiet = Switch::kOff;
   Switch version = Switch::kOff;
 };
@@ -108,6 +109,7 @@ void CheckFiles(const Flags& flags, const Plan& plan) {
   add(FileUse::Kind::kWritten, "`--save`", flags.save);
   add(FileUse::Kind::kWritten, "`--metrics`", flags.metrics);
   add(FileUse::Kind::kWritten, "`--trace`", flags.trace);
+  add(FileUse::Kind::kWritten, "`--profile`", flags.profile);
   CheckFileUses(uses);
 }
 
@@ -141,6 +143,7 @@ int Run(const Flags& flags) {
       .save = flags.save,
       .metrics = flags.metrics,
       .trace = flags.trace,
+      .profile = flags.profile,
       .voice = flags.quiet == Switch::kOn ? RunOptions::Voice::kQuiet : RunOptions::Voice::kNormal,
       .console = ConsoleOf(1),
       .interrupts = &interrupts.count()};
@@ -166,7 +169,11 @@ int Main(int argc, char** argv) {
                  "save the weights at the end, or after Ctrl-C or SIGTERM (safetensors)",
                  &flags.save);
   arguments.Flag("metrics", "FILE", "write a JSON line a step", &flags.metrics);
-  arguments.Flag("trace", "FILE", "write a few steps as Chrome trace events", &flags.trace);
+  arguments.Flag("trace", "FILE",
+                 "write a few steps as Chrome trace events (Perfetto, `ppc timeline --measured`)",
+                 &flags.trace);
+  arguments.Flag("profile", "FILE",
+                 "write what instructions took, as costs for `ppc ... --profile`", &flags.profile);
   arguments.Flag("quiet", "", "print warnings and errors alone", &flags.quiet);
   arguments.Flag("version", "", "print the version", &flags.version);
   try {

@@ -23,8 +23,9 @@
 namespace pprun {
 namespace {
 
-// Steps in a trace that is written, and in one that is only measured.
+// Steps in a trace that is written, in one whose medians are costs, and in one for the figures.
 constexpr int64_t kWrittenSteps = 3;
+constexpr int64_t kProfiledSteps = 8;
 constexpr int64_t kMeasuredSteps = 1;
 
 // Null if there is none.
@@ -95,12 +96,26 @@ Trace Joined(std::span<const TrainRankResult> results) {
   return trace;
 }
 
-void WriteTrace(const std::string& path, const Plan& plan, const Trace& trace) {
+int64_t StepsWanted(const RunOptions& options) {
+  if (options.profile) return kProfiledSteps;
+  return options.trace ? kWrittenSteps : kMeasuredSteps;
+}
+
+void WriteText(const std::string& path, std::string_view text) {
+  OutputFile file(path);
+  file.Write(text);
+  file.Commit();
+}
+
+// The last steps of the trace.
+void WriteTrace(const std::string& path, const Plan& plan, Trace trace) {
+  int64_t last = 0;
+  for (const TraceEvent& event : trace.events) last = std::max(last, event.repeat);
+  std::erase_if(trace.events,
+                [&](const TraceEvent& event) { return event.repeat <= last - kWrittenSteps; });
   std::ostringstream text;
   WriteChromeTrace(text, plan, trace);
-  OutputFile file(path);
-  file.Write(text.view());
-  file.Commit();
+  WriteText(path, text.view());
 }
 
 void Save(const std::string& path, const Plan& plan, LocalRanks& ranks) {
@@ -143,6 +158,7 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
   }
   if (options.save) CheckWritable(*options.save);
   if (options.trace) CheckWritable(*options.trace);
+  if (options.profile) CheckWritable(*options.profile);
   StepLog log(plan, options, out);
 
   const int threads = options.threads > 0 ? options.threads : ThreadsPerRank(plan.Ranks(), cores);
@@ -152,8 +168,7 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
       }};
   LocalRanks ranks(plan, std::make_unique<CpuBackend>(plan.Ranks(), threads), launch,
                    training.get(), validation.get());
-  const TracedSteps traced =
-      StepsToTrace(plan.train.steps, options.trace ? kWrittenSteps : kMeasuredSteps);
+  const TracedSteps traced = StepsToTrace(plan.train.steps, StepsWanted(options));
   std::vector<TrainRankResult> results(static_cast<size_t>(ranks.size()));
   try {
     ranks.Run([&](Rank rank) {
@@ -177,6 +192,13 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
   const Trace trace = Joined(results);
   if (options.save) Save(*options.save, plan, ranks);
   if (options.trace) WriteTrace(*options.trace, plan, trace);
+  const Profile profile = options.profile ? ProfileOf(plan, trace) : Profile();
+  if (profile.entries.empty() && options.profile) {
+    err << "pprun: warning: no step was traced, so `" << *options.profile << "` is not written"
+        << std::endl;
+  } else if (options.profile) {
+    WriteText(*options.profile, ToJson(profile));
+  }
   if (speaks) {
     RunFigures& figures = log.figures();
     figures.predicted_bubble = predicted.bubble_of_makespan;
@@ -194,6 +216,7 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
     if (options.save) out << "weights saved to " << *options.save << "\n";
     if (options.metrics) out << "metrics written to " << *options.metrics << "\n";
     if (options.trace) out << "trace written to " << *options.trace << "\n";
+    if (!profile.entries.empty()) out << "profile written to " << *options.profile << "\n";
     out << std::flush;
   }
   return results[0].end == TrainRankResult::End::kInterrupted ? RunEnd::kInterrupted

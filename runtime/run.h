@@ -1,5 +1,5 @@
 // A whole run of a proven plan on this machine's CPU: data opened, ranks launched, steps reported,
-// weights, metrics and trace written. Tests: run_test.cc.
+// weights, metrics, trace and profile written. Tests: run_test.cc.
 #pragma once
 
 #include <atomic>
@@ -22,6 +22,7 @@ struct RunOptions {
   std::optional<std::string> save;     // safetensors
   std::optional<std::string> metrics;  // JSON lines
   std::optional<std::string> trace;    // Chrome trace events
+  std::optional<std::string> profile;  // costs, as ReadProfile takes them
   // kQuiet: warnings and errors alone.
   enum class Voice : uint8_t { kNormal, kQuiet } voice = Voice::kNormal;
   Console console = Console::kPlain;

@@ -16,7 +16,7 @@ struct TraceEvent {
   ProgramKind program = ProgramKind::kStep;
   int64_t repeat = 0;       // which run of the program: the step
   int32_t instruction = 0;  // in the program of the rank's position
-  // Seconds (or the simulator's units) since the trace began. An instruction begins when it reaches
+  // Since the trace began, in its unit. An instruction begins when it reaches
   // the head of its stream; waiting for its partner is part of it.
   double begin = 0;
   double end = 0;
@@ -24,7 +24,13 @@ struct TraceEvent {
 
 struct Trace {
   enum class Kind : uint8_t { kPredicted, kMeasured } kind = Kind::kPredicted;
+  // Of a prediction; what is measured is in seconds.
+  enum class Unit : uint8_t { kOfCosts, kSecond } unit = Unit::kOfCosts;
   std::vector<TraceEvent> events;  // by rank, then begin
 };
+
+inline Trace::Unit UnitOf(const Trace& trace) {
+  return trace.kind == Trace::Kind::kMeasured ? Trace::Unit::kSecond : trace.unit;
+}
 
 }  // namespace pprun

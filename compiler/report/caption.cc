@@ -7,8 +7,8 @@
 
 namespace pprun {
 
-TimeUnit UnitFor(Trace::Kind kind, double makespan) {
-  if (kind == Trace::Kind::kPredicted) return {};
+TimeUnit UnitFor(Trace::Unit unit, double makespan) {
+  if (unit == Trace::Unit::kOfCosts) return {};
   if (makespan >= 1) return {1, " s"};
   if (makespan >= 1e-3) return {1e3, " ms"};
   return {1e6, " us"};
@@ -21,10 +21,11 @@ std::string SubjectOf(const Plan& plan) {
   return text + (plan.train.microbatches == 1 ? " microbatch" : " microbatches");
 }
 
-std::string FindingOf(Trace::Kind kind, double makespan, double bubble) {
-  const TimeUnit unit = UnitFor(kind, makespan);
-  return std::string(kind == Trace::Kind::kMeasured ? "measured" : "predicted") + " makespan " +
-         Compact(makespan * unit.factor) + unit.suffix + ", bubble " + Percent(bubble);
+std::string FindingOf(const Trace& trace, double makespan, double bubble) {
+  const TimeUnit unit = UnitFor(UnitOf(trace), makespan);
+  return std::string(trace.kind == Trace::Kind::kMeasured ? "measured" : "predicted") +
+         " makespan " + Compact(makespan * unit.factor) + unit.suffix + ", bubble " +
+         Percent(bubble);
 }
 
 std::vector<std::string> LabelsOf(const Plan& plan, const Trace& trace,

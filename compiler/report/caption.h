@@ -12,17 +12,17 @@
 
 namespace pprun {
 
-// How times are written: predicted ones as they are, measured ones in a fitting unit.
+// How times are written: units of costs as they are, seconds in a fitting unit.
 struct TimeUnit {
   double factor = 1;
   std::string suffix;  // " ms"
 };
-TimeUnit UnitFor(Trace::Kind kind, double makespan);
+TimeUnit UnitFor(Trace::Unit unit, double makespan);
 
 // "one_f_one_b, 4 stages x 2 replicas, 8 microbatches".
 std::string SubjectOf(const Plan& plan);
 // "predicted makespan 33, bubble 27.3 %".
-std::string FindingOf(Trace::Kind kind, double makespan, double bubble);
+std::string FindingOf(const Trace& trace, double makespan, double bubble);
 
 // "rank 0", or "position 0" where a row stands for all replicas; with the stream where a rank has
 // several rows.

@@ -20,6 +20,7 @@
 #include "compiler/plan/semantics.h"
 #include "compiler/report/instruction_text.h"
 #include "compiler/report/read_trace.h"
+#include "compiler/report/rows.h"
 #include "compiler/report/timeline.h"
 #include "compiler/report/tracks.h"
 
@@ -108,19 +109,27 @@ bool SameTask(const TracedInstruction& a, const TracedInstruction& b) {
          one->microbatch == other->microbatch;
 }
 
+// One trace of a file.
+struct Part {
+  const Trace* trace = nullptr;
+  std::string_view name;  // of its processes, behind their rank's; empty where there is no other
+  // A rank's process is `rank * stride + offset`, so that both of a rank stand together.
+  int64_t stride = 1;
+  int64_t offset = 0;
+  double origin = 0;  // the time that is shown as zero
+};
+
 class Writer {
  public:
-  Writer(std::ostream& out, const Plan& plan, const Trace& trace)
-      : out_(out),
-        plan_(plan),
-        trace_(trace),
-        kind_(trace.kind),
-        tracks_(TracksOf(plan, trace)),
-        // A unit of a predicted trace is shown as a millisecond.
-        nanoseconds_(trace.kind == Trace::Kind::kPredicted ? 1e6 : 1e9) {}
-
-  void Write() {
+  Writer(std::ostream& out, const Plan& plan) : out_(out), plan_(plan) {
     out_ << R"({"displayTimeUnit":"ms","traceEvents":[)";
+  }
+
+  void Write(const Part& part) {
+    part_ = part;
+    tracks_ = TracksOf(plan_, *part.trace);
+    // A unit of costs is shown as a millisecond.
+    nanoseconds_ = UnitOf(*part.trace) == Trace::Unit::kOfCosts ? 1e6 : 1e9;
     int64_t rank = -1;
     for (const Track& track : tracks_.tracks) {
       if (track.rank != rank) NameRank(track.rank);
@@ -128,12 +137,17 @@ class Writer {
       NameStream(track);
       WriteTrack(track);
     }
-    // Viewers stop at what they do not know, so it comes last.
+    arrows_ += static_cast<int64_t>(tracks_.rendezvous.size());
+  }
+
+  // `kept`: the trace that can be read back. Viewers stop at what they do not know, so it comes
+  // last.
+  void Finish(const Trace& kept) {
     Object about;
     about.String("plan", plan_.name).String("schedule", plan_.schedule);
-    about.String("kind", kind_ == Trace::Kind::kPredicted ? "predicted" : "measured");
+    about.String("kind", kept.kind == Trace::Kind::kPredicted ? "predicted" : "measured");
     std::string events;
-    AppendTraceMember(events, plan_, trace_);
+    AppendTraceMember(events, plan_, kept);
     out_ << "\n],\n\"otherData\":" << about.Text() << ",\n" << events << "}\n";
   }
 
@@ -141,7 +155,10 @@ class Writer {
   const Position& PositionOf(int64_t rank) const {
     return plan_.positions[CoordinatesOf(plan_, rank).position.index()];
   }
-  int64_t Nanoseconds(double time) const { return std::llround(time * nanoseconds_); }
+  int64_t Nanoseconds(double time) const {
+    return std::llround((time - part_.origin) * nanoseconds_);
+  }
+  int64_t ProcessOf(int64_t rank) const { return rank * part_.stride + part_.offset; }
 
   void Emit(const Object& object) {
     out_ << separator_ << object.Text();
@@ -150,12 +167,16 @@ class Writer {
 
   void Metadata(int64_t rank, int32_t stream, std::string_view what, const Object& arguments) {
     Object event;
-    event.String("ph", "M").Integer("pid", rank).Integer("tid", stream).String("name", what);
+    event.String("ph", "M")
+        .Integer("pid", ProcessOf(rank))
+        .Integer("tid", stream)
+        .String("name", what);
     Emit(event.Nested("args", arguments));
   }
 
   void NameRank(int64_t rank) {
     std::string name = "rank " + std::to_string(rank);
+    if (!part_.name.empty()) name += " " + std::string(part_.name);
     const RankCoordinates coordinates = CoordinatesOf(plan_, rank);
     for (size_t i = 0; i < plan_.mesh.size(); ++i) {
       name +=
@@ -163,7 +184,7 @@ class Writer {
     }
     if (!plan_.mesh.empty()) name += ")";
     Metadata(rank, 0, "process_name", Object().String("name", name));
-    Metadata(rank, 0, "process_sort_index", Object().Integer("sort_index", rank));
+    Metadata(rank, 0, "process_sort_index", Object().Integer("sort_index", ProcessOf(rank)));
   }
 
   void NameStream(const Track& track) {
@@ -204,10 +225,12 @@ class Writer {
     if (!task.empty()) WriteTask(track, task);
   }
 
-  static Object Complete(const Track& track, std::string_view name, std::string_view category,
-                         int64_t begin, int64_t end) {
+  Object Complete(const Track& track, std::string_view name, std::string_view category,
+                  int64_t begin, int64_t end) const {
     Object event;
-    event.String("ph", "X").Integer("pid", track.rank).Integer("tid", track.stream.value);
+    event.String("ph", "X")
+        .Integer("pid", ProcessOf(track.rank))
+        .Integer("tid", track.stream.value);
     event.Time("ts", begin).Time("dur", end - begin);
     event.String("name", name).String("cat", category);
     return event;
@@ -287,8 +310,10 @@ class Writer {
     const int64_t rendezvous = slice.traced->rendezvous;
     if (tracks_.rendezvous[static_cast<size_t>(rendezvous)].participants != 2) return;
     Object event;
-    event.String("ph", phase).Integer("pid", track.rank).Integer("tid", track.stream.value);
-    event.Time("ts", phase == "s" ? slice.begin : slice.end).Integer("id", rendezvous);
+    event.String("ph", phase)
+        .Integer("pid", ProcessOf(track.rank))
+        .Integer("tid", track.stream.value);
+    event.Time("ts", phase == "s" ? slice.begin : slice.end).Integer("id", arrows_ + rendezvous);
     event.String("name", "transfer").String("cat", "transfer");
     // Bind to the slice that ends there, not to the next one.
     if (phase == "f") event.String("bp", "e");
@@ -297,17 +322,41 @@ class Writer {
 
   std::ostream& out_;
   const Plan& plan_;
-  const Trace& trace_;
-  const Trace::Kind kind_;
-  const Tracks tracks_;
-  const double nanoseconds_;  // in a unit of the trace
+  Part part_;
+  Tracks tracks_;
+  double nanoseconds_ = 0;  // in a unit of the trace
+  int64_t arrows_ = 0;      // of the parts before
   std::string_view separator_ = "\n";
 };
 
 }  // namespace
 
 void WriteChromeTrace(std::ostream& out, const Plan& plan, const Trace& trace) {
-  Writer(out, plan, trace).Write();
+  Writer writer(out, plan);
+  writer.Write({.trace = &trace, .name = ""});
+  writer.Finish(trace);
+}
+
+void WriteChromeTrace(std::ostream& out, const Plan& plan, const Trace& predicted,
+                      const Trace& measured, const TraceComparison& comparison) {
+  // The prediction begins where the run does that it was compared with.
+  Trace beside = {.unit = Trace::Unit::kSecond, .events = predicted.events};
+  const int64_t repeat = RepeatsOf(predicted).back();
+  std::erase_if(beside.events, [&](const TraceEvent& event) { return event.repeat != repeat; });
+  const double shift = comparison.measured.begin - comparison.predicted.begin;
+  for (TraceEvent& event : beside.events) {
+    event.begin = event.begin * comparison.unit + shift;
+    event.end = event.end * comparison.unit + shift;
+    event.repeat = comparison.repeat;
+  }
+  // Viewers take no times below zero.
+  double origin = 0;
+  for (const TraceEvent& event : beside.events) origin = std::min(origin, event.begin);
+  Writer writer(out, plan);
+  writer.Write({.trace = &beside, .name = "predicted", .stride = 2, .origin = origin});
+  writer.Write(
+      {.trace = &measured, .name = "measured", .stride = 2, .offset = 1, .origin = origin});
+  writer.Finish(measured);
 }
 
 }  // namespace pprun

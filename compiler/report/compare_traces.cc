@@ -1,6 +1,7 @@
 #include "compiler/report/compare_traces.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <map>
 #include <stdexcept>
@@ -58,6 +59,7 @@ class TextTable {
     }
     std::string text;
     for (const std::vector<std::string>& row : rows_) {
+      if (std::ranges::all_of(row, &std::string::empty)) continue;
       for (size_t i = 0; i < row.size(); ++i) {
         const std::string fill(widths[i] - row[i].size(), ' ');
         const bool words = i == 0 || rows_.front()[i].empty();
@@ -75,7 +77,19 @@ class TextTable {
 
 double Makespan(const RunTimes& times) { return times.end - times.begin; }
 
-std::string Bubble(const RunTimes& times) { return Percent(1 - MeanBusy(times) / Makespan(times)); }
+std::string Bubble(const RunTimes& times) {
+  return Percent(Makespan(times) > 0 ? 1 - MeanBusy(times) / Makespan(times) : 0);
+}
+
+TimeUnit UnitOf(const TraceComparison& comparison) {
+  return UnitFor(Trace::Unit::kSecond, Makespan(comparison.measured));
+}
+
+// After the point, so that what is short beside the run can still be told apart.
+int DigitsFor(const TraceComparison& comparison, const TimeUnit& unit) {
+  const double size = std::max(Makespan(comparison.measured) * unit.factor, 1.0);
+  return std::max(0, 4 - static_cast<int>(std::floor(std::log10(size))));
+}
 
 std::string RanksText(const TraceComparison& comparison, const TimeUnit& unit) {
   std::vector<std::string> header = {"", "", "busy"};
@@ -83,9 +97,10 @@ std::string RanksText(const TraceComparison& comparison, const TimeUnit& unit) {
     header.emplace_back(Name(static_cast<IdleCause>(cause)));
   }
   TextTable table(header);
+  const int digits = DigitsFor(comparison, unit);
   const auto add = [&](const std::string& name, const std::string& which, const RankTime& time) {
-    std::vector<std::string> row = {name, which, Compact(time.busy * unit.factor)};
-    for (const double idle : time.idle) row.push_back(Compact(idle * unit.factor));
+    std::vector<std::string> row = {name, which, Fixed(time.busy * unit.factor, digits)};
+    for (const double idle : time.idle) row.push_back(Fixed(idle * unit.factor, digits));
     table.Add(row);
   };
   for (size_t i = 0; i < comparison.measured.ranks.size(); ++i) {
@@ -93,7 +108,12 @@ std::string RanksText(const TraceComparison& comparison, const TimeUnit& unit) {
     add(name, "predicted", comparison.predicted.ranks[i]);
     add("", "measured", comparison.measured.ranks[i]);
   }
-  return table.Text();
+  TextTable meanings({"", ""});
+  for (int cause = 0; cause < kIdleCauseCount; ++cause) {
+    const IdleCause one = static_cast<IdleCause>(cause);
+    meanings.Add({"  " + std::string(Name(one)), std::string(Meaning(one))});
+  }
+  return table.Text() + meanings.Text();
 }
 
 struct KindTimes {
@@ -104,12 +124,16 @@ struct KindTimes {
   double longest = 0;
 };
 
-// Kinds that take time, by what they take as measured.
-std::string KindsText(const Plan& plan, const TraceComparison& comparison, const TimeUnit& unit) {
+// Kinds that take time, by what they take as measured. What streams wait for each other is idle
+// time, and has its causes.
+std::string KindsText(const Plan& plan, const TraceComparison& comparison) {
   std::map<std::string, KindTimes> kinds;
   for (const ComparedInstruction& compared : comparison.instructions) {
     const Instruction& instruction = StepInstruction(plan, compared.rank, compared.instruction);
-    if (std::holds_alternative<Record>(instruction.operands)) continue;
+    if (std::holds_alternative<Record>(instruction.operands) ||
+        std::holds_alternative<Wait>(instruction.operands)) {
+      continue;
+    }
     const double measured = compared.measured_end - compared.measured_begin;
     KindTimes& kind = kinds[KindText(plan, instruction)];
     kind.shortest = kind.count == 0 ? measured : std::min(kind.shortest, measured);
@@ -124,10 +148,9 @@ std::string KindsText(const Plan& plan, const TraceComparison& comparison, const
   TextTable table(
       {"", "count", "predicted", "measured", "shortest", "longest", "measured/predicted"});
   for (const auto& [name, kind] : sorted) {
-    const auto time = [&](double seconds) { return Compact(seconds * unit.factor); };
     const double count = static_cast<double>(kind.count);
-    table.Add({name, WithThousands(kind.count), time(kind.predicted / count),
-               time(kind.measured / count), time(kind.shortest), time(kind.longest),
+    table.Add({name, WithThousands(kind.count), HumanTime(kind.predicted / count),
+               HumanTime(kind.measured / count), HumanTime(kind.shortest), HumanTime(kind.longest),
                kind.predicted > 0 ? Compact(kind.measured / kind.predicted) : "-"});
   }
   return table.Text();
@@ -136,17 +159,19 @@ std::string KindsText(const Plan& plan, const TraceComparison& comparison, const
 std::string InstructionsText(const Plan& plan, const TraceComparison& comparison,
                              const TimeUnit& unit) {
   std::string text;
-  const auto time = [&](double seconds) { return Compact(seconds * unit.factor); };
+  const int digits = DigitsFor(comparison, unit);
+  const auto time = [&](double seconds) { return Fixed(seconds * unit.factor, digits); };
   for (size_t i = 0; i < comparison.instructions.size();) {
     const int64_t rank = comparison.instructions[i].rank;
-    TextTable table({"rank " + std::to_string(rank), "predicted at", "for", "measured at", "for"});
+    TextTable table(
+        {"rank " + std::to_string(rank), "predicted at", "for", "measured at", "for", ""});
     for (; i < comparison.instructions.size() && comparison.instructions[i].rank == rank; ++i) {
       const ComparedInstruction& compared = comparison.instructions[i];
-      table.Add(
-          {std::to_string(compared.instruction) + "  " +
-               InstructionText(plan, rank, compared.instruction),
-           time(compared.predicted_begin), time(compared.predicted_end - compared.predicted_begin),
-           time(compared.measured_begin), time(compared.measured_end - compared.measured_begin)});
+      table.Add({std::to_string(compared.instruction), time(compared.predicted_begin),
+                 HumanTime(compared.predicted_end - compared.predicted_begin),
+                 time(compared.measured_begin),
+                 HumanTime(compared.measured_end - compared.measured_begin),
+                 InstructionText(plan, rank, compared.instruction)});
     }
     text += "\n" + table.Text();
   }
@@ -183,8 +208,9 @@ TraceComparison Compare(const Plan& plan, const Trace& predicted, const Trace& m
     comparison.predicted.ranks.push_back(*time);
     comparison.predicted.ranks.back().rank = rank.rank;
   }
+  comparison.counts = UnitOf(predicted);
   const double work = MeanBusy(comparison.predicted);
-  if (options.unit == TraceCompareOptions::Unit::kSameWork && work > 0) {
+  if (comparison.counts == Trace::Unit::kOfCosts && work > 0) {
     comparison.unit = MeanBusy(comparison.measured) / work;
   }
   ScaleTimes(comparison.predicted, comparison.unit);
@@ -211,27 +237,28 @@ TraceComparison Compare(const Plan& plan, const Trace& predicted, const Trace& m
   return comparison;
 }
 
-std::string CompareTraces(const Plan& plan, const Trace& predicted, const Trace& measured,
-                          const TraceCompareOptions& options) {
-  const TraceComparison comparison = Compare(plan, predicted, measured, options);
-  if (comparison.measured.ranks.empty()) return "nothing to compare: the step takes no time\n";
-  const double makespan = Makespan(comparison.measured);
-  const TimeUnit unit = UnitFor(Trace::Kind::kMeasured, makespan);
+std::string ComparisonHead(const Plan& plan, const TraceComparison& comparison) {
+  const TimeUnit unit = UnitOf(comparison);
+  const auto finding = [&](const RunTimes& times) {
+    return Compact(Makespan(times) * unit.factor) + unit.suffix + ", bubble " + Bubble(times);
+  };
   std::string text = SubjectOf(plan) + ", step " + std::to_string(comparison.repeat) + "\n";
-  text += "predicted makespan " + Compact(Makespan(comparison.predicted) * unit.factor) +
-          unit.suffix + ", bubble " + Bubble(comparison.predicted) + "\n";
-  text += "measured makespan  " + Compact(makespan * unit.factor) + unit.suffix + ", bubble " +
-          Bubble(comparison.measured) + "\n";
-  if (options.unit == TraceCompareOptions::Unit::kSameWork) {
-    text += "a unit of the prediction is " + Compact(comparison.unit * unit.factor) + unit.suffix +
-            ", so that both do the same work\n";
+  text += "predicted makespan " + finding(comparison.predicted);
+  if (comparison.counts == Trace::Unit::kOfCosts) {
+    text += " (a unit of the costs taken as " + Compact(comparison.unit * unit.factor) +
+            unit.suffix + ", which makes the work as long as measured)";
   }
-  text += "\nwhere each rank's time went, in" + unit.suffix + "\n" + RanksText(comparison, unit);
-  text += "\nwhat instructions take, in" + unit.suffix + ", waiting for partners included\n" +
-          KindsText(plan, comparison, unit);
-  if (options.detail == TraceCompareOptions::Detail::kInstructions) {
-    text += InstructionsText(plan, comparison, unit);
-  }
+  return text + "\nmeasured makespan  " + finding(comparison.measured) + "\n";
+}
+
+std::string ComparisonTables(const Plan& plan, const TraceComparison& comparison,
+                             ComparisonDetail detail) {
+  const TimeUnit unit = UnitOf(comparison);
+  std::string text =
+      "where each rank's time went, in" + unit.suffix + "\n" + RanksText(comparison, unit);
+  text += "\nwhat instructions take in the mean, waiting for partners included\n" +
+          KindsText(plan, comparison);
+  if (detail == ComparisonDetail::kInstructions) text += InstructionsText(plan, comparison, unit);
   return text;
 }
 

@@ -15,10 +15,6 @@
 namespace pprun {
 
 struct TraceCompareOptions {
-  // What a unit of the prediction is: as many seconds as make both do the same work, or a second.
-  enum class Unit : uint8_t { kSameWork, kSecond } unit = Unit::kSameWork;
-  // Of the text: a line for every kind of instruction, or below them one for every instruction.
-  enum class Detail : uint8_t { kKinds, kInstructions } detail = Detail::kKinds;
   std::optional<int64_t> repeat;  // the measured run of the step; without it the last
 };
 
@@ -31,7 +27,10 @@ struct ComparedInstruction {
 };
 
 struct TraceComparison {
-  double unit = 1;  // seconds of a unit of the prediction
+  // Seconds of a unit of the prediction: where it counts units of costs, as many as make both do
+  // the same work.
+  double unit = 1;
+  Trace::Unit counts = Trace::Unit::kOfCosts;  // what the prediction counted before
   int64_t repeat = 0;
   RunTimes predicted;  // in seconds; of the ranks that the measured trace has
   RunTimes measured;
@@ -42,9 +41,13 @@ struct TraceComparison {
 TraceComparison Compare(const Plan& plan, const Trace& predicted, const Trace& measured,
                         const TraceCompareOptions& options);
 
-// The comparison as text.
-std::string CompareTraces(const Plan& plan, const Trace& predicted, const Trace& measured,
-                          const TraceCompareOptions& options);
+// As text. Both makespans and bubbles, a line each.
+std::string ComparisonHead(const Plan& plan, const TraceComparison& comparison);
+// Where each rank's time went, and what instructions take: a line for every kind of instruction, or
+// below them one for every instruction.
+enum class ComparisonDetail : uint8_t { kKinds, kInstructions };
+std::string ComparisonTables(const Plan& plan, const TraceComparison& comparison,
+                             ComparisonDetail detail);
 
 // The rank whose prediction stands for `rank`: of its position, all other coordinates zero.
 int64_t PredictedRankOf(const Plan& plan, int64_t rank);

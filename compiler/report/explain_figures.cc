@@ -1,5 +1,6 @@
 #include "compiler/report/explain_figures.h"
 
+#include "compiler/report/caption.h"
 #include "compiler/report/numbers.h"
 
 namespace pprun {
@@ -10,13 +11,15 @@ Figures PredictFigures(const Plan& plan, const PredictionOptions& options) {
   return Summarise(plan, trace, kAllRepeats);
 }
 
-std::string FiguresText(const Figures& figures) {
-  std::string text = "makespan " + Compact(figures.makespan) + ", work " + Compact(figures.work) +
-                     ", span " + Compact(figures.span) + "; bubble " +
+std::string FiguresText(const Figures& figures, Trace::Unit unit) {
+  const TimeUnit shown = UnitFor(unit, figures.makespan);
+  const auto time = [&](double amount) { return Compact(amount * shown.factor) + shown.suffix; };
+  std::string text = "makespan " + time(figures.makespan) + ", work " + time(figures.work) +
+                     ", span " + time(figures.span) + "; bubble " +
                      Percent(figures.bubble_of_makespan) + " of the makespan, " +
                      Percent(figures.bubble_of_span) + " of the span\n";
   for (size_t i = 0; i < figures.ranks.size(); ++i) {
-    text += "rank " + std::to_string(figures.ranks[i]) + ": busy " + Compact(figures.busy[i]) +
+    text += "rank " + std::to_string(figures.ranks[i]) + ": busy " + time(figures.busy[i]) +
             ", at most " + Counted(figures.peak_activations[i], "live activation") + " and " +
             Counted(figures.peak_weight_buffers[i], "weight buffer") + "\n";
   }

@@ -18,7 +18,7 @@ struct PredictionOptions {
 // The plan must be proven. Throws as Simulate does.
 Figures PredictFigures(const Plan& plan, const PredictionOptions& options);
 
-// A line of totals and one a rank; FiguresJson has the same as JSON.
-std::string FiguresText(const Figures& figures);
+// A line of totals and one a rank; FiguresJson has the same as JSON. `unit`: of the trace.
+std::string FiguresText(const Figures& figures, Trace::Unit unit);
 
 }  // namespace pprun

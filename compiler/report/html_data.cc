@@ -96,6 +96,15 @@ int32_t HtmlData::TextId(const std::string& text) {
   return known->second;
 }
 
+int32_t HtmlData::SourceId(const Plan& plan, const Instruction& instruction) {
+  const int32_t id = TextId(SourceText(plan, instruction));
+  if (!quotes_.contains(id)) {
+    const std::string line = SourceLine(plan, instruction);
+    if (!line.empty()) quotes_[id] = TextId(line);
+  }
+  return id;
+}
+
 int32_t HtmlData::LookId(const BoxLook& look) {
   const std::string json = R"({"fill":")" + Hex(look.fill) + R"(","text":")" +
                            Hex(TextOn(look.fill)) + R"(","hatch":)" +
@@ -119,7 +128,7 @@ std::string HtmlData::InstructionsJson(const Plan& plan) {
         continue;
       }
       numbers.Add(TextId(InstructionText(plan, position, instruction)));
-      numbers.Add(TextId(SourceText(plan, instruction)));
+      numbers.Add(SourceId(plan, instruction));
     }
     positions.Add(numbers.Text());
   }
@@ -141,6 +150,7 @@ void HtmlData::AddSchedule(const std::string& name, const Plan& plan) {
   refers_to_instructions_ = false;
   plan_ = &plan;
   looks_ = LooksOf(plan);
+  if (plan.train.vocabulary > 1) memory_ = Memory::kBytes;
   schedules_ += R"({"name":)" + Quoted(name) + R"(,"subject":)" + Quoted(SubjectOf(plan)) +
                 R"(,"chunks":)" + std::to_string(looks_.chunk_count) + R"(,"pipes":)" +
                 std::to_string(looks_.pipe_count) + R"(,"runs":[)";
@@ -284,21 +294,29 @@ void HtmlData::AddRun(const Trace& trace, std::optional<int64_t> repeat, double 
 
 std::string HtmlData::Finish(const TimeUnit& axis) && {
   CloseSchedule();
-  TextList kinds, colours, causes, texts, looks;
+  TextList kinds, colours, causes, cause_words, texts, looks;
   for (int kind = 0; kind < kTaskKindCount; ++kind) {
     kinds.Add(Quoted(TaskName(static_cast<TaskKind>(kind))));
     colours.Add(Quoted(Hex(ColourOf(static_cast<TaskKind>(kind)))));
   }
   for (int cause = 0; cause < kIdleCauseCount; ++cause) {
     causes.Add(Quoted(Name(static_cast<IdleCause>(cause))));
+    cause_words.Add(Quoted(Meaning(static_cast<IdleCause>(cause))));
   }
   for (const std::string& text : texts_) texts.Add(Quoted(text));
   for (const std::string& look : look_texts_) looks.Add(look);
+  std::string quotes;
+  for (const auto& [source, line] : quotes_) {
+    quotes +=
+        (quotes.empty() ? "\"" : ",\"") + std::to_string(source) + "\":" + std::to_string(line);
+  }
   return R"({"axis":{"factor":)" + Number(axis.factor) + R"(,"suffix":)" + Quoted(axis.suffix) +
-         R"(},"extent":)" + Number(extent_) + R"(,"kinds":)" + kinds.Text() + R"(,"colours":)" +
-         colours.Text() + R"(,"other":")" + Hex(kOtherWork) + R"(","causes":)" + causes.Text() +
-         R"(,"texts":)" + texts.Text() + R"(,"looks":)" + looks.Text() + R"(,"schedules":[)" +
-         schedules_ + "]}";
+         R"(},"extent":)" + Number(extent_) + R"(,"memory":)" +
+         Quoted(memory_ == Memory::kBytes ? "bytes" : "activations") + R"(,"quotes":{)" + quotes +
+         R"(},"cause_words":)" + cause_words.Text() + R"(,"kinds":)" + kinds.Text() +
+         R"(,"colours":)" + colours.Text() + R"(,"other":")" + Hex(kOtherWork) + R"(","causes":)" +
+         causes.Text() + R"(,"texts":)" + texts.Text() + R"(,"looks":)" + looks.Text() +
+         R"(,"schedules":[)" + schedules_ + "]}";
 }
 
 }  // namespace pprun

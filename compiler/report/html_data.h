@@ -40,6 +40,7 @@ class HtmlData {
 
   void CloseSchedule();
   int32_t TextId(const std::string& text);
+  int32_t SourceId(const Plan& plan, const Instruction& instruction);
   int32_t LookId(const BoxLook& look);
   std::string InstructionsJson(const Plan& plan);
   std::string RowJson(const RankRow& row, const std::vector<const LinkedRun*>& runs,
@@ -50,11 +51,14 @@ class HtmlData {
   bool refers_to_instructions_ = false;  // whether a run of the schedule does
   std::map<std::string, int32_t> text_ids_;
   std::vector<std::string> texts_;
+  std::map<int32_t, int32_t> quotes_;        // of a source's text: its line's
   std::map<std::string, int32_t> look_ids_;  // by their JSON
   std::vector<std::string> look_texts_;
   std::string schedules_;  // the text so far
   std::string runs_;       // of the last schedule
   double extent_ = 0;
+  // Of a model that tells no tokens apart, and so is only for study, bytes mean nothing.
+  enum class Memory : uint8_t { kActivations, kBytes } memory_ = Memory::kActivations;
 };
 
 }  // namespace pprun

@@ -5,10 +5,8 @@
 #include <ostream>
 #include <stdexcept>
 
-#include "compiler/plan/base/check.h"
 #include "compiler/plan/base/json.h"
 #include "compiler/report/caption.h"
-#include "compiler/report/compare_traces.h"
 #include "compiler/report/html_data.h"
 #include "compiler/report/numbers.h"
 
@@ -43,33 +41,22 @@ void CheckRepeat(const Trace& trace, std::optional<int64_t> repeat) {
 void WriteHtmlTimeline(std::ostream& out, const std::vector<NamedTrace>& traces,
                        const HtmlOptions& options) {
   HtmlData data;
-  // Where schedules without a measured trace stand beside others, their units are as long.
-  double unit = 1;
-  Trace::Kind shown = Trace::Kind::kPredicted;
-  std::vector<std::optional<TraceComparison>> comparisons;
-  for (const NamedTrace& named : traces) {
-    CHECK(named.plan != nullptr && named.predicted != nullptr);
-    comparisons.emplace_back();
-    if (named.measured == nullptr) continue;
-    comparisons.back() =
-        Compare(*named.plan, *named.predicted, *named.measured, {.repeat = options.repeat});
-    if (shown == Trace::Kind::kPredicted) unit = comparisons.back()->unit;
-    shown = Trace::Kind::kMeasured;
-  }
+  const SharedAxis shared = AxisOf(traces, options.repeat);
   for (size_t i = 0; i < traces.size(); ++i) {
     const NamedTrace& named = traces[i];
     const std::string& name = named.name.empty() ? named.plan->schedule : named.name;
-    if (!comparisons[i]) {
+    const std::optional<TraceComparison>& comparison = shared.comparisons[i];
+    if (!comparison) {
       CheckRepeat(*named.predicted, options.repeat);
       data.AddSchedule(name, *named.plan);
-      data.AddRun(*named.predicted, options.repeat, unit);
+      data.AddRun(*named.predicted, options.repeat, shared.unit);
       continue;
     }
     data.AddSchedule(name, *named.plan);
-    data.AddRun(*named.predicted, RepeatsOf(*named.predicted).back(), comparisons[i]->unit);
-    data.AddRun(*named.measured, comparisons[i]->repeat, 1);
+    data.AddRun(*named.predicted, RepeatsOf(*named.predicted).back(), comparison->unit);
+    data.AddRun(*named.measured, comparison->repeat, 1);
   }
-  const TimeUnit axis = UnitFor(shown, data.extent());
+  const TimeUnit axis = UnitFor(shared.shown, data.extent());
 
   std::string title = traces.empty() ? "timeline" : SubjectOf(*traces[0].plan);
   if (traces.size() > 1) title += " and " + std::to_string(traces.size() - 1) + " more";

@@ -8,22 +8,12 @@
 #include <cstdint>
 #include <iosfwd>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "compiler/plan/plan.h"
-#include "compiler/plan/trace.h"
+#include "compiler/report/named_trace.h"
 
 namespace pprun {
-
-// One schedule of a page. What it points to must outlive the call.
-struct NamedTrace {
-  std::string name;  // empty: the schedule's own
-  const Plan* plan = nullptr;
-  const Trace* predicted = nullptr;
-  const Trace* measured = nullptr;  // null: there is none
-};
 
 struct HtmlOptions {
   // The runs of the step that are shown: of a schedule with a measured trace the one that is

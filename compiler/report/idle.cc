@@ -149,6 +149,9 @@ RankTime TimeOf(const LinkedRun& run, size_t first, size_t last, const RunTimes&
       account.AddWait(linked);
     } else if (linked.meeting >= 0) {
       account.AddMeeting(linked, linked.event.end);
+    } else if (std::holds_alternative<Record>(linked.instruction->operands)) {
+      // It does nothing; what it takes is the thread's being elsewhere.
+      account.Add(IdleCause::kLaunch, linked.event.begin, linked.event.end);
     } else if (!IsTask(linked)) {
       account.Add(IdleCause::kOther, linked.event.begin, linked.event.end);
     } else {
@@ -177,6 +180,24 @@ std::string_view Name(IdleCause cause) {
       return "other work";
     case IdleCause::kOutside:
       return "outside";
+  }
+  CHECK(false);
+}
+
+std::string_view Meaning(IdleCause cause) {
+  switch (cause) {
+    case IdleCause::kDependency:
+      return "what it needs was not computed yet";
+    case IdleCause::kQueue:
+      return "computed, but its transfer stood behind others";
+    case IdleCause::kTransfer:
+      return "on its way";
+    case IdleCause::kLaunch:
+      return "nothing was missing: gaps between instructions";
+    case IdleCause::kOther:
+      return "loads, sums and updates";
+    case IdleCause::kOutside:
+      return "before the rank's first instruction or after its last";
   }
   CHECK(false);
 }

@@ -25,6 +25,8 @@ enum class IdleCause : uint8_t {
 inline constexpr int kIdleCauseCount = 6;
 // "dependency", "queue", ...
 std::string_view Name(IdleCause cause);
+// "what it needs was not computed yet", ...
+std::string_view Meaning(IdleCause cause);
 
 struct RankTime {
   int64_t rank = 0;

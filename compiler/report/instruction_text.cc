@@ -1,5 +1,7 @@
 #include "compiler/report/instruction_text.h"
 
+#include <cstdint>
+#include <string_view>
 #include <variant>
 
 #include "compiler/plan/text.h"
@@ -56,6 +58,25 @@ std::string SourceText(const Plan& plan, const Instruction& instruction) {
   }
   if (!text.empty() && !source.reason.empty()) text += " ";
   return text + source.reason;
+}
+
+std::string SourceLine(const Plan& plan, const Instruction& instruction) {
+  if (!instruction.source.valid()) return "";
+  const Source& source = plan.sources[instruction.source.index()];
+  if (source.file < 0 || source.line == 0) return "";
+  std::string_view text = plan.files[static_cast<size_t>(source.file)].text;
+  for (uint32_t line = 1; line < source.line; ++line) {
+    const size_t end = text.find('\n');
+    if (end == text.npos) return "";
+    text.remove_prefix(end + 1);
+  }
+  text = text.substr(0, text.find('\n'));
+  constexpr std::string_view kBlanks = " \t\r";
+  const size_t first = text.find_first_not_of(kBlanks);
+  if (first == text.npos) return "";
+  constexpr size_t kMost = 200;
+  return std::string(text.substr(first, text.find_last_not_of(kBlanks) + 1 - first))
+      .substr(0, kMost);
 }
 
 }  // namespace pprun

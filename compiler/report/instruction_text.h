@@ -21,4 +21,7 @@ std::string KindText(const Plan& plan, const Instruction& instruction);
 // "tiny.sched:3 order"; empty where it comes from nowhere.
 std::string SourceText(const Plan& plan, const Instruction& instruction);
 
+// The line of the source that it comes from, without the blanks around; empty if there is none.
+std::string SourceLine(const Plan& plan, const Instruction& instruction);
+
 }  // namespace pprun

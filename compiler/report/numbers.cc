@@ -33,6 +33,22 @@ std::string Compact(double number) {
   return text;
 }
 
+std::string Fixed(double number, int digits) {
+  if (number == 0) return "0";
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.*f", digits, number);
+  return text;
+}
+
+std::string HumanTime(double seconds) {
+  if (seconds == 0) return "0";
+  const double size = std::abs(seconds) * 1.0001;
+  if (size >= 1) return Compact(seconds) + " s";
+  if (size >= 1e-3) return Compact(seconds * 1e3) + " ms";
+  if (size >= 1e-6) return Compact(seconds * 1e6) + " us";
+  return Compact(seconds * 1e9) + " ns";
+}
+
 std::string Counted(int64_t count, const std::string& noun) {
   return WithThousands(count) + " " + PluralOf(count, noun);
 }

@@ -18,4 +18,10 @@ std::string Compact(double number);
 // "1 stage", "4 stages".
 std::string Counted(int64_t count, const std::string& noun);
 
+// With this many digits after the point; "0" where there is exactly nothing.
+std::string Fixed(double number, int digits);
+
+// In a unit of its own: "23.7 ms", "0".
+std::string HumanTime(double seconds);
+
 }  // namespace pprun

@@ -13,37 +13,70 @@
 
 #include "compiler/plan/base/hash.h"
 #include "compiler/plan/base/json.h"
+#include "compiler/report/numbers.h"
 
 namespace pprun {
 namespace {
 
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 // Where a text that we wrote keeps the events: a line of its own, near the end. No JSON string
 // contains a line break.
 constexpr std::string_view kMember = "\n\"pprun\":";
 
-// Of what a trace's instruction numbers mean: the streams and kinds of all instructions, and the
-// tasks of the runs. Names, sources and sizes may differ.
-std::string FingerprintOf(const Plan& plan) {
+// Of what a trace's instruction numbers of a position mean: the streams and kinds of its
+// instructions, and the tasks of the runs. Names, sources and sizes may differ.
+std::string DigestOf(const Position& position) {
   std::vector<int32_t> numbers;
-  for (const Axis& axis : plan.mesh) numbers.push_back(axis.size);
-  for (const Position& position : plan.positions) {
-    for (const Program& program : position.programs) {
-      numbers.push_back(static_cast<int32_t>(program.instructions.size()));
-      for (const Instruction& instruction : program.instructions) {
-        numbers.push_back(static_cast<int32_t>(instruction.operands.index()));
-        numbers.push_back(instruction.stream.value);
-        const Run* run = std::get_if<Run>(&instruction.operands);
-        if (run == nullptr) continue;
-        for (const int32_t number : {run->layer.value, run->stage.value, run->chunk.value,
-                                     run->microbatch.value, static_cast<int32_t>(run->kind)}) {
-          numbers.push_back(number);
-        }
+  for (const Program& program : position.programs) {
+    numbers.push_back(static_cast<int32_t>(program.instructions.size()));
+    for (const Instruction& instruction : program.instructions) {
+      numbers.push_back(static_cast<int32_t>(instruction.operands.index()));
+      numbers.push_back(instruction.stream.value);
+      const Run* run = std::get_if<Run>(&instruction.operands);
+      if (run == nullptr) continue;
+      for (const int32_t number : {run->layer.value, run->stage.value, run->chunk.value,
+                                   run->microbatch.value, static_cast<int32_t>(run->kind)}) {
+        numbers.push_back(number);
       }
     }
   }
   // Through a string, since a JSON number holds 53 bits only.
   return std::to_string(HashBytes(std::as_bytes(std::span(numbers))));
+}
+
+// What people tell plans apart by.
+std::string DescriptionOf(const Plan& plan) {
+  std::string text = "`" + plan.schedule + "` on";
+  for (const Axis& axis : plan.mesh) {
+    text +=
+        (&axis == &plan.mesh.front() ? " " : ", ") + axis.name + " = " + std::to_string(axis.size);
+  }
+  return text + " with " + Counted(plan.stages, "stage") + " and " +
+         std::to_string(plan.train.microbatches) +
+         (plan.train.microbatches == 1 ? " microbatch" : " microbatches");
+}
+
+int64_t InstructionsOf(const Position& position) {
+  int64_t count = 0;
+  for (const Program& program : position.programs) {
+    count += static_cast<int64_t>(program.instructions.size());
+  }
+  return count;
+}
+
+std::string PlanJson(const Plan& plan) {
+  std::string json = "{\"name\":";
+  AppendJsonString(json, plan.name);
+  json += ",\"description\":";
+  AppendJsonString(json, DescriptionOf(plan));
+  json += ",\"positions\":[";
+  for (const Position& position : plan.positions) {
+    if (&position != &plan.positions.front()) json += ',';
+    json += "{\"instructions\":" + std::to_string(InstructionsOf(position)) + ",\"digest\":";
+    AppendJsonString(json, DigestOf(position));
+    json += '}';
+  }
+  return json + "]}";
 }
 
 [[noreturn]] void Malformed(const std::string& what) {
@@ -109,6 +142,35 @@ void ReadRun(const Plan& plan, const JsonValue& object, std::vector<TraceEvent>&
   }
 }
 
+// Throws unless `described`, which PlanJson wrote, is of a plan whose instructions are numbered as
+// those of `plan`.
+void CheckPlan(const Plan& plan, const JsonValue& described) {
+  const std::string own = DescriptionOf(plan);
+  const std::string& other = Member(described, "description", JsonValue::Kind::kString).string;
+  const std::string& name = Member(described, "name", JsonValue::Kind::kString).string;
+  const std::string where = "the trace is of another plan: ";
+  if (other != own) {
+    throw std::runtime_error(where + "it ran `" + name + "` as " + other + "; here `" + plan.name +
+                             "` is " + own);
+  }
+  const std::vector<JsonValue>& positions =
+      Member(described, "positions", JsonValue::Kind::kArray).items;
+  if (positions.size() != plan.positions.size()) Malformed("its positions are not those it names");
+  for (size_t i = 0; i < positions.size(); ++i) {
+    const int64_t instructions = IntegerMember(positions[i], "instructions");
+    const int64_t here = InstructionsOf(plan.positions[i]);
+    const std::string& digest = Member(positions[i], "digest", JsonValue::Kind::kString).string;
+    if (digest == DigestOf(plan.positions[i])) continue;
+    const std::string difference = instructions == here ? "had other instructions than"
+                                                        : "had " + WithThousands(instructions) +
+                                                              " instructions, not the " +
+                                                              WithThousands(here) + " that it has";
+    throw std::runtime_error(where + "position " + std::to_string(i) + " of `" + name + "` " +
+                             difference + " here in `" + plan.name + "`, though both are " + own +
+                             "; the model or the gradients differ");
+  }
+}
+
 // The object that keeps the events. Parses only that where the text is as we wrote it, since the
 // rest is far larger.
 JsonValue ParseMember(std::string_view text) {
@@ -135,9 +197,8 @@ void AppendTraceMember(std::string& out, const Plan& plan, const Trace& trace) {
   }
   out += R"("pprun":{"version":)" + std::to_string(kVersion) + R"(,"kind":)";
   AppendJsonString(out, trace.kind == Trace::Kind::kPredicted ? "predicted" : "measured");
-  out += R"(,"plan":)";
-  AppendJsonString(out, FingerprintOf(plan));
-  out += R"(,"runs":[)";
+  if (UnitOf(trace) == Trace::Unit::kSecond) out += R"(,"unit":"second")";
+  out += R"(,"plan":)" + PlanJson(plan) + R"(,"runs":[)";
   std::string_view separator;
   for (const auto& [key, events] : runs) {
     const auto& [rank, program, repeat] = key;
@@ -172,14 +233,14 @@ Trace ReadChromeTrace(std::string_view text, const Plan& plan) {
   if (IntegerMember(member, "version") != kVersion) {
     throw std::runtime_error("the trace is of another version of pprun");
   }
-  if (Member(member, "plan", JsonValue::Kind::kString).string != FingerprintOf(plan)) {
-    throw std::runtime_error("the trace is of another plan than `" + plan.name +
-                             "` is with these settings");
-  }
+  CheckPlan(plan, Member(member, "plan", JsonValue::Kind::kObject));
   Trace trace;
   const std::string& kind = Member(member, "kind", JsonValue::Kind::kString).string;
   if (kind != "predicted" && kind != "measured") Malformed("its kind is `" + kind + "`");
   trace.kind = kind == "predicted" ? Trace::Kind::kPredicted : Trace::Kind::kMeasured;
+  if (const JsonValue* unit = member.Find("unit"); unit != nullptr && unit->string == "second") {
+    trace.unit = Trace::Unit::kSecond;
+  }
   for (const JsonValue& run : Member(member, "runs", JsonValue::Kind::kArray).items) {
     ReadRun(plan, run, trace.events);
   }

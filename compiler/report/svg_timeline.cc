@@ -14,17 +14,25 @@
 #include "compiler/report/looks.h"
 #include "compiler/report/numbers.h"
 #include "compiler/report/palette.h"
+#include "compiler/report/panels.h"
 #include "compiler/report/rank_rows.h"
-#include "compiler/simulate/simulate.h"
 
 namespace pprun {
 namespace {
 
 // In pixels.
 constexpr double kMargin = 16;
-constexpr double kHeader = 58;  // title and finding
+constexpr double kHeader = 58;   // title and finding
+constexpr double kFinding = 16;  // each further finding
 constexpr double kRowHeight = 28;
 constexpr double kRowGap = 6;
+// Where one picture has several schedules: the rows are lower, and each panel has a line of words.
+constexpr double kLowRowHeight = 22;
+constexpr double kLowRowGap = 4;
+constexpr double kPanelHeader = 22;
+constexpr double kPanelGap = 12;
+// Between a prediction and the measured row below it.
+constexpr double kPairGap = 1;
 constexpr double kAxisHeight = 34;
 constexpr double kLegendHeight = 30;
 constexpr double kLabelCharacter = 6.7;  // width, at the labels' size
@@ -46,43 +54,68 @@ std::string Pixels(double value) {
 
 class Figure {
  public:
-  Figure(std::ostream& out, const Plan& plan, const Trace& trace, const SvgOptions& options)
+  Figure(std::ostream& out, const std::vector<NamedTrace>& traces, const SvgOptions& options)
       : out_(out),
-        plan_(plan),
-        trace_(trace),
-        looks_(LooksOf(plan)),
-        rows_(RankRowsOf(plan, trace, options.repeat)),
+        figure_(PanelsOf(traces, options.repeat)),
         width_(std::max(options.width, 320.0)) {
     size_t characters = AxisLabel().size();
-    for (const RankRow& row : rows_.rows) characters = std::max(characters, row.label.size());
+    bool pairs = false;
+    for (const Panel& panel : figure_.panels) {
+      chunks_ = std::max(chunks_, panel.looks.chunk_count);
+      pipes_ = std::max(pipes_, panel.looks.pipe_count);
+      for (const PanelRow& row : panel.rows) {
+        characters = std::max(characters, row.row.label.size());
+        pairs = pairs || row.place == PanelRow::Place::kBelow;
+      }
+    }
+    const bool low = Several() || pairs;
+    row_height_ = low ? kLowRowHeight : kRowHeight;
+    row_gap_ = low && !pairs ? kLowRowGap : kRowGap;
     left_ = kMargin + kLabelCharacter * static_cast<double>(characters) + 10;
-    scale_ = (width_ - kMargin - left_) / std::max(rows_.end - rows_.begin, 1e-300);
-    top_ = kHeader + (rows_.repeats.size() > 1 ? 14 : 0);
-    bottom_ = top_ + static_cast<double>(rows_.rows.size()) * (kRowHeight + kRowGap);
+    scale_ = (width_ - kMargin - left_) / std::max(figure_.extent, 1e-300);
+    bottom_ = LayOut();
     height_ = bottom_ + kAxisHeight + kLegendHeight;
   }
 
   void Write() {
     Head();
-    if (rows_.rows.empty()) {
+    if (figure_.extent <= 0) {
       Text(kMargin, kHeader, "", "nothing to draw: the step takes no time");
     } else {
       Grid();
-      for (size_t i = 0; i < rows_.rows.size(); ++i) WriteRow(rows_.rows[i], RowTop(i));
-      Steps();
+      for (size_t i = 0; i < figure_.panels.size(); ++i) WritePanel(figure_.panels[i], tops_[i]);
       Legend();
     }
     out_ << "</svg>\n";
   }
 
  private:
+  bool Several() const { return figure_.panels.size() > 1; }
   std::string AxisLabel() const {
-    const TimeUnit unit = UnitFor(trace_.kind, rows_.end - rows_.begin);
-    return unit.suffix.empty() ? "time" : "time (" + unit.suffix.substr(1) + ")";
+    const std::string& suffix = figure_.unit.suffix;
+    return suffix.empty() ? "time" : "time (" + suffix.substr(1) + ")";
   }
-  double X(double time) const { return left_ + (time - rows_.begin) * scale_; }
-  double RowTop(size_t row) const {
-    return top_ + static_cast<double>(row) * (kRowHeight + kRowGap);
+  double X(double time) const { return left_ + time * scale_; }
+
+  // Fills `tops_`: of each panel the rows' upper edges. Returns the lower edge of the last.
+  double LayOut() {
+    double y = kMargin;
+    for (const Panel& panel : figure_.panels) {
+      if (Several()) {
+        y += kPanelHeader;
+      } else {
+        y = kHeader + kFinding * static_cast<double>(panel.findings.size() - 1);
+      }
+      if (panel.repeats.size() > 1) y += 14;
+      std::vector<double>& tops = tops_.emplace_back();
+      for (const PanelRow& row : panel.rows) {
+        if (row.place == PanelRow::Place::kBelow) y += kPairGap - row_gap_;
+        tops.push_back(y);
+        y += row_height_ + row_gap_;
+      }
+      if (&panel != &figure_.panels.back()) y += kPanelGap;
+    }
+    return std::max(y, kHeader);
   }
 
   void Rect(double x, double y, double width, double height, std::string_view attributes) {
@@ -101,19 +134,11 @@ class Figure {
   void Head() {
     const std::string size = Pixels(width_) + "\" height=\"" + Pixels(height_);
     const std::string view = "0 0 " + Pixels(width_) + " " + Pixels(height_);
-    std::string subject = SubjectOf(plan_);
-    if (!rows_.repeats.empty() && trace_.kind == Trace::Kind::kMeasured) {
-      const int64_t first = rows_.repeats.front(), last = rows_.repeats.back();
-      subject += first == last ? ", step " + std::to_string(first)
-                               : ", steps " + std::to_string(first) + " to " + std::to_string(last);
-    }
-    const std::string finding = FindingOf(trace_.kind, rows_.end - rows_.begin, rows_.bubble);
     out_ << R"(<?xml version="1.0" encoding="UTF-8"?>)"
          << "\n"
          << R"(<svg xmlns="http://www.w3.org/2000/svg" width=")" << size << R"(" viewBox=")" << view
          << R"(" font-family="Helvetica, Arial, 'DejaVu Sans', sans-serif" font-size="12">)"
-         << "\n"
-         << "<title>" << MarkupText(subject + ": " + finding) << "</title>\n"
+         << "\n<title>" << MarkupText(Title()) << "</title>\n"
          << R"(<style>
 .box { stroke: #ffffff; stroke-width: 0.8; }
 .number { text-anchor: middle; }
@@ -126,7 +151,7 @@ class Figure {
 .frame { fill: none; stroke: #c9ccd2; stroke-width: 1; }
 </style>
 )";
-    if (looks_.pipe_count > 1) {
+    if (pipes_ > 1) {
       out_
           << R"(<defs><pattern id="second-pipe" width="6" height="6" patternUnits="userSpaceOnUse")"
           << R"svg( patternTransform="rotate(45)"><rect width="2" height="6" fill="#ffffff")svg"
@@ -134,31 +159,72 @@ class Figure {
           << "\n";
     }
     Rect(0, 0, width_, height_, R"(fill="#ffffff")");
-    Text(kMargin, 24, R"(font-size="16" font-weight="bold" fill="#111111")", subject);
-    Text(kMargin, 43, R"(font-size="13" class="quiet")", finding);
+  }
+
+  std::string Title() const {
+    std::string text;
+    for (const Panel& panel : figure_.panels) {
+      text += (text.empty() ? "" : "; ") + panel.subject + ": ";
+      for (const std::string& finding : panel.findings) {
+        text += (&finding == &panel.findings.front() ? "" : ", ") + finding;
+      }
+    }
+    return text;
+  }
+
+  void PanelHead(const Panel& panel, double top) {
+    static constexpr std::string_view kBold = R"( font-weight="bold" fill="#111111")";
+    if (!Several()) {
+      Text(kMargin, 24, "font-size=\"16\"" + std::string(kBold), panel.subject);
+      double y = 43;
+      for (const std::string& finding : panel.findings) {
+        Text(kMargin, y, R"(font-size="13" class="quiet")", finding);
+        y += kFinding;
+      }
+      return;
+    }
+    const double y = top - 7 - (panel.repeats.size() > 1 ? 14 : 0);
+    std::string findings;
+    for (const std::string& finding : panel.findings) {
+      findings += (findings.empty() ? "" : "; ") + finding;
+    }
+    out_ << "<text x=\"" << Pixels(left_) << "\" y=\"" << Pixels(y) << "\" font-size=\"13\"><tspan"
+         << kBold << ">" << MarkupText(panel.name) << "</tspan><tspan dx=\"10\" class=\"quiet\">"
+         << MarkupText(findings) << "</tspan></text>\n";
   }
 
   void Grid() {
-    const TimeUnit unit = UnitFor(trace_.kind, rows_.end - rows_.begin);
+    const double factor = figure_.unit.factor;
     constexpr double kPixelsBetween = 70;
-    const double step = RoundStep(kPixelsBetween / scale_ * unit.factor);
-    const double end = (rows_.end - rows_.begin) * unit.factor;
+    const double step = RoundStep(kPixelsBetween / scale_ * factor);
+    const double end = figure_.extent * factor;
     for (int tick = 0; tick * step <= end * (1 + 1e-9); ++tick) {
-      const double x = X(rows_.begin + tick * step / unit.factor);
-      Line(x, top_ - 2, x, bottom_ + 4, "grid");
+      const double x = X(tick * step / factor);
+      for (size_t i = 0; i < tops_.size(); ++i) {
+        if (tops_[i].empty()) continue;
+        const bool last = i + 1 == tops_.size();
+        Line(x, tops_[i].front() - 2, x, last ? bottom_ + 4 : tops_[i].back() + row_height_ + 2,
+             "grid");
+      }
       Text(x, bottom_ + 18, "class=\"tick\"", Compact(tick * step));
     }
     Line(left_, bottom_, width_ - kMargin, bottom_, "axis");
-    Text(left_ - 10, bottom_ + 18, "class=\"label\"", "time" + unit.suffix);
+    Text(left_ - 10, bottom_ + 18, "class=\"label\"", "time" + figure_.unit.suffix);
   }
 
-  void WriteRow(const RankRow& row, double top) {
-    Text(left_ - 10, top + kRowHeight / 2 + 4, "class=\"label\"", row.label);
+  void WritePanel(const Panel& panel, const std::vector<double>& tops) {
+    PanelHead(panel, tops.empty() ? kHeader : tops.front());
+    for (size_t i = 0; i < tops.size(); ++i) WriteRow(panel.looks, panel.rows[i].row, tops[i]);
+    Steps(panel, tops);
+  }
+
+  void WriteRow(const Looks& looks, const RankRow& row, double top) {
+    Text(left_ - 10, top + row_height_ / 2 + 4, "class=\"label\"", row.label);
     for (const Piece& piece : Condensed(row, scale_)) {
-      const double height = kRowHeight / piece.lanes;
+      const double height = row_height_ / piece.lanes;
       const double y = top + height * piece.lane;
       const double x = X(piece.box.begin), width = (piece.box.end - piece.box.begin) * scale_;
-      const BoxLook look = LookOf(looks_, row.position, piece.box);
+      const BoxLook look = LookOf(looks, row.position, piece.box);
       const std::string fill = "fill=\"" + Hex(look.fill) + "\"";
       const bool edged = width >= 3;
       Rect(x, y, width, height, edged ? fill + " class=\"box\"" : fill);
@@ -167,14 +233,14 @@ class Figure {
       }
       if (piece.tasks == 1) WriteNumber(piece, x + width / 2, y + height / 2, width, look.fill);
     }
-    Rect(left_, top, width_ - kMargin - left_, kRowHeight, "class=\"frame\"");
+    Rect(left_, top, width_ - kMargin - left_, row_height_, "class=\"frame\"");
   }
 
   void WriteNumber(const Piece& piece, double x, double y, double width, Rgb fill) {
     if (!piece.box.microbatch.valid()) return;
     const std::string number = std::to_string(piece.box.microbatch.value);
     const double fits = width / (kDigit * static_cast<double>(number.size()));
-    const double size = std::min({fits, kLargestNumber, kRowHeight / piece.lanes - 3});
+    const double size = std::min({fits, kLargestNumber, row_height_ / piece.lanes - 1});
     if (size < kLeastNumber) return;
     Text(x, y + size * 0.36,
          "class=\"number\" font-size=\"" + Pixels(size) + "\" fill=\"" + Hex(TextOn(fill)) + "\"",
@@ -183,26 +249,28 @@ class Figure {
 
   // Where each rank begins a further run of the step: without a barrier between the ranks this is a
   // staircase.
-  void Steps() {
-    if (rows_.repeats.size() < 2) return;
-    for (size_t step = 0; step < rows_.repeats.size(); ++step) {
+  void Steps(const Panel& panel, const std::vector<double>& tops) {
+    if (panel.repeats.size() < 2) return;
+    for (size_t step = 0; step < panel.repeats.size(); ++step) {
       double earliest = std::numeric_limits<double>::infinity();
-      for (size_t i = 0; i < rows_.rows.size(); ++i) {
-        const double begin = rows_.rows[i].begins[step];
+      for (size_t i = 0; i < tops.size(); ++i) {
+        const double begin = panel.rows[i].row.begins[step];
         if (!std::isfinite(begin)) continue;
         earliest = std::min(earliest, begin);
-        if (step > 0) Line(X(begin), RowTop(i) - 3, X(begin), RowTop(i) + kRowHeight + 3, "step");
+        if (step > 0) Line(X(begin), tops[i] - 3, X(begin), tops[i] + row_height_ + 3, "step");
       }
       if (!std::isfinite(earliest)) continue;
-      Text(X(earliest), top_ - 6, "font-size=\"11\" class=\"quiet\"",
-           "step " + std::to_string(rows_.repeats[step]));
+      Text(X(earliest), tops.front() - 6, "font-size=\"11\" class=\"quiet\"",
+           "step " + std::to_string(panel.repeats[step]));
     }
   }
 
   void Legend() {
     std::array<bool, kTaskKindCount> seen{};
-    for (const RankRow& row : rows_.rows) {
-      for (const Piece& piece : row.pieces) seen[static_cast<size_t>(piece.box.kind)] = true;
+    for (const Panel& panel : figure_.panels) {
+      for (const PanelRow& row : panel.rows) {
+        for (const Piece& piece : row.row.pieces) seen[static_cast<size_t>(piece.box.kind)] = true;
+      }
     }
     const double y = bottom_ + kAxisHeight;
     double x = left_;
@@ -216,43 +284,42 @@ class Figure {
       const TaskKind task = static_cast<TaskKind>(kind);
       entry(TaskName(task), [&](double at) {
         // One stripe a chunk.
-        const double stripe = 18.0 / looks_.chunk_count;
-        for (int chunk = 0; chunk < looks_.chunk_count; ++chunk) {
-          const Rgb fill = ForChunk(ColourOf(task), chunk, looks_.chunk_count);
+        const double stripe = 18.0 / chunks_;
+        for (int chunk = 0; chunk < chunks_; ++chunk) {
+          const Rgb fill = ForChunk(ColourOf(task), chunk, chunks_);
           Rect(at + stripe * chunk, y, stripe, 14, "fill=\"" + Hex(fill) + "\"");
         }
       });
     }
     entry("idle", [&](double at) { Rect(at + 0.5, y + 0.5, 17, 13, "class=\"frame\""); });
-    if (looks_.pipe_count > 1) {
+    if (pipes_ > 1) {
       entry("second pipe", [&](double at) {
         Rect(at, y, 18, 14, "fill=\"" + Hex(ColourOf(TaskKind::kForward)) + "\"");
         Rect(at, y, 18, 14, "fill=\"url(#second-pipe)\"");
       });
     }
-    if (looks_.chunk_count > 1) {
-      Text(x, y + 11, "class=\"quiet\"", "further chunks lighter");
-    }
+    if (chunks_ > 1) Text(x, y + 11, "class=\"quiet\"", "further chunks lighter");
   }
 
   std::ostream& out_;
-  const Plan& plan_;
-  const Trace& trace_;
-  const Looks looks_;
-  const RankRows rows_;
+  const Panels figure_;
   const double width_;
+  int chunks_ = 1;  // most of any panel
+  int pipes_ = 1;
+  double row_height_ = 0;
+  double row_gap_ = 0;
+  std::vector<std::vector<double>> tops_;  // of the rows of each panel
   double left_ = 0;
-  double scale_ = 0;  // pixels of a unit of time
-  double top_ = 0;    // of the first row
-  double bottom_ = 0;
+  double scale_ = 0;   // pixels of a unit of time
+  double bottom_ = 0;  // of the last row
   double height_ = 0;
 };
 
 }  // namespace
 
-void WriteSvgTimeline(std::ostream& out, const Plan& plan, const Trace& trace,
+void WriteSvgTimeline(std::ostream& out, const std::vector<NamedTrace>& traces,
                       const SvgOptions& options) {
-  Figure(out, plan, trace, options).Write();
+  Figure(out, traces, options).Write();
 }
 
 }  // namespace pprun

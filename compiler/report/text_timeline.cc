@@ -222,7 +222,7 @@ std::string Title(const Plan& plan, const Trace& trace, const TimelineOptions& o
                   const Figures& figures) {
   std::string text = SubjectOf(plan);
   if (trace.kind == Trace::Kind::kMeasured) text += ", step " + std::to_string(options.repeat);
-  return text + ": " + FindingOf(trace.kind, figures.makespan, figures.bubble_of_makespan) + "\n";
+  return text + ": " + FindingOf(trace, figures.makespan, figures.bubble_of_makespan) + "\n";
 }
 
 // Times below the columns where they are.
@@ -269,6 +269,39 @@ std::string Legend(const std::vector<Row>& rows, Layout::Detail detail, Colour c
                                                     : "i: microbatch");
 }
 
+// Labels, rows, the time axis and the legend; from `origin`, for `makespan`.
+std::string Drawn(const std::vector<Row>& rows, const std::vector<std::string>& labels,
+                  double origin, double makespan, const TimeUnit& unit,
+                  const TimelineOptions& options) {
+  size_t label_width = 0;
+  for (const std::string& label : labels) label_width = std::max(label_width, label.size() + 1);
+  constexpr int kLeastColumns = 10;
+  const int available = std::max(kLeastColumns, options.width - static_cast<int>(label_width) - 1);
+  const Layout layout = ChooseLayout(rows, origin, makespan, available);
+
+  std::string text;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Cells cells = layout.detail == Layout::Detail::kBoxes
+                            ? DrawBoxes(rows[i], layout, options.colour)
+                            : DrawLetters(rows[i], layout);
+    text += RightTrimmed(Padded(labels[i], label_width) + Paint(cells, options.colour)) + "\n";
+  }
+  text += Padded("time", label_width) + TimeAxis(layout, unit) + "\n\n";
+  return text + Legend(rows, layout.detail, options.colour) + "\n";
+}
+
+// Times from the first task on, in seconds.
+void Place(std::vector<Row>& rows, double unit) {
+  double origin = std::numeric_limits<double>::infinity();
+  for (const Row& row : rows) origin = std::min(origin, row.boxes.front().begin);
+  for (Row& row : rows) {
+    for (Box& box : row.boxes) {
+      box.begin = (box.begin - origin) * unit;
+      box.end = (box.end - origin) * unit;
+    }
+  }
+}
+
 }  // namespace
 
 std::string TextTimeline(const Plan& plan, const Trace& trace, const TimelineOptions& options) {
@@ -279,24 +312,38 @@ std::string TextTimeline(const Plan& plan, const Trace& trace, const TimelineOpt
   }
   double origin = std::numeric_limits<double>::infinity();
   for (const Row& row : rows) origin = std::min(origin, row.boxes.front().begin);
+  return Title(plan, trace, options, figures) + "\n" +
+         Drawn(rows, LabelsOf(plan, trace, rows), origin, figures.makespan,
+               UnitFor(UnitOf(trace), figures.makespan), options);
+}
 
-  const std::vector<std::string> labels = LabelsOf(plan, trace, rows);
-  size_t label_width = 0;
-  for (const std::string& label : labels) label_width = std::max(label_width, label.size() + 1);
-  constexpr int kLeastColumns = 10;
-  const int available = std::max(kLeastColumns, options.width - static_cast<int>(label_width) - 1);
-  const Layout layout = ChooseLayout(rows, origin, figures.makespan, available);
-
-  std::string text = Title(plan, trace, options, figures) + "\n";
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const Cells cells = layout.detail == Layout::Detail::kBoxes
-                            ? DrawBoxes(rows[i], layout, options.colour)
-                            : DrawLetters(rows[i], layout);
-    text += RightTrimmed(Padded(labels[i], label_width) + Paint(cells, options.colour)) + "\n";
+std::string TextTimeline(const Plan& plan, const Trace& predicted, const Trace& measured,
+                         const TraceComparison& comparison, const TimelineOptions& options) {
+  std::vector<Row> above = RowsOf(plan, predicted, RepeatsOf(predicted).back());
+  std::vector<Row> below = RowsOf(plan, measured, comparison.repeat);
+  const double makespan = std::max(comparison.predicted.end - comparison.predicted.begin,
+                                   comparison.measured.end - comparison.measured.begin);
+  if (makespan <= 0) {
+    return "nothing to draw: step " + std::to_string(comparison.repeat) + " takes no time\n";
   }
-  text += Padded("time", label_width) + TimeAxis(layout, UnitFor(trace.kind, figures.makespan)) +
-          "\n\n";
-  return text + Legend(rows, layout.detail, options.colour) + "\n";
+  const std::vector<std::string> names = LabelsOf(plan, measured, below);
+  size_t width = 0;
+  for (const std::string& name : names) width = std::max(width, name.size() + 1);
+  Place(above, comparison.unit);
+  Place(below, 1);
+  std::vector<Row> rows;
+  std::vector<std::string> labels;
+  for (size_t i = 0; i < below.size(); ++i) {
+    const auto twin = std::ranges::find_if(above, [&](const Row& row) {
+      return row.rank == PredictedRankOf(plan, below[i].rank) && row.stream == below[i].stream;
+    });
+    CHECK(twin != above.end());
+    labels.push_back(Padded(names[i], width) + "predicted");
+    rows.push_back(*twin);
+    labels.push_back(Padded("", width) + "measured");
+    rows.push_back(std::move(below[i]));
+  }
+  return Drawn(rows, labels, 0, makespan, UnitFor(Trace::Unit::kSecond, makespan), options);
 }
 
 }  // namespace pprun

@@ -8,6 +8,7 @@
 
 #include "compiler/plan/plan.h"
 #include "compiler/plan/trace.h"
+#include "compiler/report/compare_traces.h"
 
 namespace pprun {
 
@@ -18,7 +19,16 @@ struct TimelineOptions {
 };
 std::string TextTimeline(const Plan& plan, const Trace& trace, const TimelineOptions& options);
 
-// Opens in Perfetto and chrome://tracing. One unit of a predicted trace is shown as a millisecond.
+// Both traces of one plan, as they were compared: two rows a rank, the prediction above, on one
+// axis. Without a title.
+std::string TextTimeline(const Plan& plan, const Trace& predicted, const Trace& measured,
+                         const TraceComparison& comparison, const TimelineOptions& options);
+
+// Opens in Perfetto and chrome://tracing. A unit of costs is shown as a millisecond.
 void WriteChromeTrace(std::ostream& out, const Plan& plan, const Trace& trace);
+// Both: two processes a rank, the prediction beside the run that it was compared with. What is kept
+// to be read back is the measured trace.
+void WriteChromeTrace(std::ostream& out, const Plan& plan, const Trace& predicted,
+                      const Trace& measured, const TraceComparison& comparison);
 
 }  // namespace pprun

@@ -211,6 +211,7 @@ Trace Simulate(const Plan& plan, ProgramKind program, const CostModel& model, in
     Simulation simulation(program, std::move(clocks));
     if (!RunToEnd(as, program, repeats, barrier, simulation)) return false;
     trace = std::move(simulation).Finish();
+    if (!std::holds_alternative<CostTable>(model)) trace.unit = Trace::Unit::kSecond;
     return true;
   };
   Trace trace;

@@ -95,8 +95,9 @@ void WritePages(const std::string& folder) {
 void WriteAll(const std::string& folder) {
   WritePages(folder);
   const auto svg = [&](const std::string& name, const Plan& plan, const Trace& trace) {
-    WriteFile(folder + "/" + name + ".svg",
-              [&](std::ostream& out) { WriteSvgTimeline(out, plan, trace, {}); });
+    WriteFile(folder + "/" + name + ".svg", [&](std::ostream& out) {
+      WriteSvgTimeline(out, {{.plan = &plan, .predicted = &trace}}, {});
+    });
   };
   const Plan one_f_one_b = PipelinePlan(OneForwardOneBackward(4, 8));
   svg("one_f_one_b", one_f_one_b, Predict(one_f_one_b, "F=1,B=2", 1));

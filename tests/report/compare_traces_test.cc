@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "compiler/report/instruction_text.h"
+#include "compiler/report/timeline.h"
 #include "compiler/simulate/simulate.h"
 #include "tests/simulate/pipeline_plan.h"
 
@@ -67,11 +68,12 @@ TEST(Compare, ShowsSlowTransfersAsTransfers) {
   EXPECT_NEAR(comparison.measured.ranks[0].idle[transfer], 1.5e-3, 1e-9);
 }
 
-TEST(Compare, TakesUnitsAsTheyAreWhenTold) {
+TEST(Compare, TakesSecondsAsTheyAre) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(2, 2));
-  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=0.001,B=0.002"));
-  const TraceComparison comparison = Compare(plan, predicted, Measured(plan, "F=2,B=4"),
-                                             {.unit = TraceCompareOptions::Unit::kSecond});
+  Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=0.001,B=0.002"));
+  predicted.unit = Trace::Unit::kSecond;
+  const TraceComparison comparison = Compare(plan, predicted, Measured(plan, "F=2,B=4"), {});
+  EXPECT_EQ(ComparisonHead(plan, comparison).find("unit"), std::string::npos);
   EXPECT_EQ(comparison.unit, 1);
   EXPECT_NEAR(comparison.measured.ranks[1].busy, 2 * comparison.predicted.ranks[1].busy, 1e-9);
 }
@@ -86,35 +88,60 @@ TEST(Compare, ComparesTheStepThatIsAskedFor) {
   EXPECT_THROW(Compare(plan, {}, measured, {}), std::runtime_error);
 }
 
-TEST(CompareTraces, SaysItAsText) {
+TEST(Compare, SaysItAsText) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(2, 1));
   const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,C=0.5"));
-  const Trace measured = Measured(plan, "F=1,B=2,C=1.5");
-  EXPECT_EQ(CompareTraces(plan, predicted, measured, {.repeat = 4}),
+  const TraceComparison comparison =
+      Compare(plan, predicted, Measured(plan, "F=1,B=2,C=1.5"), {.repeat = 4});
+  EXPECT_EQ(ComparisonHead(plan, comparison),
             R"(one_f_one_b, 2 stages, 1 microbatch, step 4
-predicted makespan 7 ms, bubble 57.1 %
+predicted makespan 7 ms, bubble 57.1 % (a unit of the costs taken as 1 ms, which makes the work as long as measured)
 measured makespan  9 ms, bubble 66.7 %
-a unit of the prediction is 1 ms, so that both do the same work
-
-where each rank's time went, in ms
-                   busy  dependency  queue  transfer  launch  other work  outside
-rank 0  predicted     3         3.5      0       0.5       0           0        0
-        measured      3         4.5      0       1.5       0           0        0
-rank 1  predicted     3           1      0       0.5       0           0      2.5
-        measured      3           1      0       1.5       0           0      3.5
-
-what instructions take, in ms, waiting for partners included
-               count  predicted  measured  shortest  longest  measured/predicted
-wait               4       2.75      3.75         1        6               1.364
-recv               2       3.25      4.75       2.5        7               1.462
-block.forward      4        1.5       1.5         1        2                   1
-send               2        0.5       1.5       1.5      1.5                   3
 )");
-  const std::string all =
-      CompareTraces(plan, predicted, measured,
-                    {.detail = TraceCompareOptions::Detail::kInstructions, .repeat = 4});
-  EXPECT_NE(all.find("\nrank 1  "), std::string::npos);
-  EXPECT_NE(all.find("run @block.forward"), std::string::npos) << all;
+  EXPECT_EQ(ComparisonTables(plan, comparison, ComparisonDetail::kKinds),
+            R"(where each rank's time went, in ms
+                     busy  dependency  queue  transfer  launch  other work  outside
+rank 0  predicted  3.0000      3.5000      0    0.5000       0           0        0
+        measured   3.0000      4.5000      0    1.5000       0           0        0
+rank 1  predicted  3.0000      1.0000      0    0.5000       0           0   2.5000
+        measured   3.0000      1.0000      0    1.5000       0           0   3.5000
+  dependency  what it needs was not computed yet
+  queue       computed, but its transfer stood behind others
+  transfer    on its way
+  launch      nothing was missing: gaps between instructions
+  other work  loads, sums and updates
+  outside     before the rank's first instruction or after its last
+
+what instructions take in the mean, waiting for partners included
+               count  predicted  measured  shortest  longest  measured/predicted
+recv               2    3.25 ms   4.75 ms    2.5 ms     7 ms               1.462
+block.forward      4     1.5 ms    1.5 ms      1 ms     2 ms                   1
+send               2     500 us    1.5 ms    1.5 ms   1.5 ms                   3
+)");
+  const std::string all = ComparisonTables(plan, comparison, ComparisonDetail::kInstructions);
+  EXPECT_NE(all.find("\nrank 1  predicted at     for  measured at     for\n"), std::string::npos)
+      << all;
+  EXPECT_NE(all.find("2 ms  run @block.forward"), std::string::npos) << all;
+}
+
+TEST(TextTimeline, PutsThePredictionAboveEachRank) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 1), {.data_parallel = 2});
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2"));
+  const Trace measured = Measured(plan, "F=2,B=1");
+  const TraceComparison comparison = Compare(plan, predicted, measured, {.repeat = 4});
+  EXPECT_EQ(TextTimeline(plan, predicted, measured, comparison, {.width = 60}),
+            R"(rank 0 predicted │ 0 │···········│░░░0░░░│
+       measured  │   0   │···········│░0░│
+rank 1 predicted │ 0 │···········│░░░0░░░│
+       measured  │   0   │···········│░0░│
+rank 2 predicted ····│ 0 │░░░0░░░│·······
+       measured  ········│   0   │░0░│···
+rank 3 predicted ····│ 0 │░░░0░░░│·······
+       measured  ········│   0   │░0░│···
+time             0       2       4       6 ms
+
+│ i │ forward   │░i░│ backward   · idle   i: microbatch
+)");
 }
 
 TEST(InstructionText, NamesEveryKind) {
@@ -126,6 +153,18 @@ TEST(InstructionText, NamesEveryKind) {
   EXPECT_EQ(KindText(plan, {{}, {}, Load{}}), "load");
   EXPECT_EQ(SourceText(plan, {{}, SourceId(0), Wait{}}), "tiny.sched:3 order");
   EXPECT_EQ(SourceText(plan, {}), "");
+}
+
+TEST(InstructionText, QuotesTheLine) {
+  Plan plan = PipelinePlan(OneForwardOneBackward(2, 1));
+  const Instruction instruction = {{}, SourceId(0), Wait{EventId(0)}};
+  plan.files[0].text = "mesh\n\n\t forward(i);  \r\n";
+  EXPECT_EQ(SourceLine(plan, instruction), "forward(i);");
+  plan.files[0].text = "one line";
+  EXPECT_EQ(SourceLine(plan, instruction), "") << "there is no line 3";
+  plan.files[0].text = "\n\n  ";
+  EXPECT_EQ(SourceLine(plan, instruction), "");
+  EXPECT_EQ(SourceLine(plan, {}), "");
 }
 
 }  // namespace

@@ -101,6 +101,21 @@ TEST(TimesOf, CountsOtherWorkOfTheComputeStreamApart) {
   EXPECT_EQ(Idle(times.ranks[0], IdleCause::kLaunch), 0.25);
 }
 
+// A thread that is held up while it records an event does no work.
+TEST(TimesOf, CountsALongRecordAsALateLaunch) {
+  Plan plan = PipelinePlan(testing::GPipe(1, 1));
+  std::vector<Instruction>& step = plan.positions[0].programs[1].instructions;
+  step.insert(step.begin() + 1, {StreamId(0), SourceId(1), Record{EventId(0)}});
+  Trace trace;
+  trace.events = {{0, ProgramKind::kStep, 0, 0, 0, 1},
+                  {0, ProgramKind::kStep, 0, 1, 1, 1.5},
+                  {0, ProgramKind::kStep, 0, 2, 1.5, 4}};
+  const RunTimes times = Times(plan, trace);
+  ExpectWhole(times);
+  EXPECT_EQ(Idle(times.ranks[0], IdleCause::kLaunch), 0.5);
+  EXPECT_EQ(Idle(times.ranks[0], IdleCause::kOther), 0);
+}
+
 // Nothing of a prediction is late without a reason, and the whole is the bubble.
 TEST(TimesOf, ExplainsEveryPredictionWithoutLaunchGaps) {
   for (uint32_t seed = 1; seed <= 30; ++seed) {

@@ -106,11 +106,27 @@ void ExpectRefused(const std::string& text, const Plan& plan, const std::string&
   }
 }
 
+TEST(ReadChromeTrace, KeepsTheUnit) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 3));
+  Trace trace = Simulate(plan, ProgramKind::kStep, CostTable{});
+  EXPECT_EQ(ReadChromeTrace(Write(plan, trace), plan).unit, Trace::Unit::kOfCosts);
+  trace.unit = Trace::Unit::kSecond;
+  EXPECT_EQ(ReadChromeTrace(Write(plan, trace), plan).unit, Trace::Unit::kSecond);
+}
+
 TEST(ReadChromeTrace, RefusesATraceOfAnotherPlan) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(2, 3));
   const std::string text = Write(plan, Simulate(plan, ProgramKind::kStep, CostTable{}));
-  ExpectRefused(text, PipelinePlan(OneForwardOneBackward(2, 4)), "of another plan than");
-  ExpectRefused(text, PipelinePlan(testing::GPipe(2, 3)), "of another plan than");
+  ExpectRefused(
+      text, PipelinePlan(OneForwardOneBackward(2, 4)),
+      "the trace is of another plan: it ran `examples/tiny.sched` as `one_f_one_b` on pp = "
+      "2 with 2 stages and 3 microbatches; here `examples/tiny.sched` is `one_f_one_b` on "
+      "pp = 2 with 2 stages and 4 microbatches");
+  // What the words do not tell apart, the instructions do.
+  ExpectRefused(text, PipelinePlan(testing::GPipe(2, 3)),
+                "position 0 of `examples/tiny.sched` had other instructions than here");
+  const Plan larger = PipelinePlan(OneForwardOneBackward(2, 3), {.layers = 2});
+  ExpectRefused(text, larger, "instructions, not the ");
   Plan renamed = plan;
   renamed.name = "elsewhere/tiny.sched";
   EXPECT_NO_THROW(ReadChromeTrace(text, renamed));
@@ -127,7 +143,9 @@ TEST(ReadChromeTrace, RefusesWhatIsNoTrace) {
   ExpectRefused("", plan, "byte 0");
   ExpectRefused(R"({"traceEvents":[]})", plan, "it has no `pprun`");
   ExpectRefused("[1, 2]", plan, "it has no `pprun`");
-  ExpectRefused(with(R"("version":1)", R"("version":2)"), plan, "another version");
+  ExpectRefused(with(R"("version":2)", R"("version":1)"), plan, "another version");
+  ExpectRefused(with(R"("positions":[{)", R"("positions":[[],{)"), plan, "its positions are not");
+  ExpectRefused(with(R"("description":)", R"("described":)"), plan, "`description` is missing");
   ExpectRefused(with(R"("kind":"predicted")", R"("kind":"x")"), plan, "its kind is `x`");
   ExpectRefused(with(R"("rank":1)", R"("rank":2)"), plan, "there is no rank 2");
   ExpectRefused(with(R"("repeat":0)", R"("repeat":-1)"), plan, "a step is negative");

@@ -18,7 +18,7 @@ using testing::PipelinePlan;
 
 std::string Draw(const Plan& plan, const Trace& trace, const SvgOptions& options = {}) {
   std::ostringstream out;
-  WriteSvgTimeline(out, plan, trace, options);
+  WriteSvgTimeline(out, {{.plan = &plan, .predicted = &trace}}, options);
   return out.str();
 }
 
@@ -119,7 +119,9 @@ TEST(WriteSvgTimeline, EscapesWhateverNamesSay) {
   const std::string svg = Draw(plan, Simulate(plan, ProgramKind::kStep, {}));
   ExpectWellFormed(svg);
   EXPECT_EQ(Count(svg, "<script"), 0);
-  EXPECT_EQ(Count(svg, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;?\xef\xbf\xbd\xc3\xa9?"), 2);
+  EXPECT_EQ(
+      Count(svg, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;?\xef\xbf\xbd\xc3\xa9?"),
+      2);
 }
 
 TEST(WriteSvgTimeline, StaysSmallHoweverLongTheTrace) {

@@ -1,23 +1,40 @@
-// The charts, and the part of the time axis that all of them show.
-// Charts. Each draws only what is in view; boxes that share a pixel with one drawn already are left out.
+// The charts, and the part of the time axis that all of them show. A chart has a schedule's bands: a row of a run each,
+// where a run was measured with its prediction above it. Each draws only what is in view; boxes that share a pixel with
+// one drawn already are left out.
+function bandsOf(schedule) {
+  const [first, second] = schedule.runs, bands = [];
+  if (!second) return first.rows.map((row, index) => ({run: first, row, index, label: row.label, tall: kRow, gap: kGap}));
+  second.rows.forEach((row, index) => {
+    const twin = twinOf(first, row);
+    if (twin) {
+      bands.push({run: first, row: twin, index: first.rows.indexOf(twin), label: row.label + ' predicted', tall: kLowRow,
+                  gap: kPairGap, above: true});
+    }
+    bands.push({run: second, row, index, label: twin ? 'measured' : row.label, tall: kRow, gap: kGap + 4});
+  });
+  return bands;
+}
+
+// The curve below a band, if it has one: [time, amount] after [time, amount].
+function pointsOf(band) {
+  if (show.memory === 'off' || band.above) return [];
+  return band.run.memory[band.index][show.memory];
+}
+const peakOf = (run, index) => run.memory[index]['peak_' + show.memory];
+
 function heightOf(chart) {
   let height = 4;
-  chart.tops = chart.run.rows.map((row, i) => {
-    const top = height;
-    height += kRow + kGap;
-    if (show.streams) height += row.lanes.length * (kLane + 2);
-    if (show.memory && points(chart, i).length) height += kMemory + kGap;
-    return top;
-  });
+  for (const band of chart.bands) {
+    band.top = height;
+    height += band.tall + band.gap;
+    if (show.streams) height += band.row.lanes.length * (kLane + 2);
+    if (pointsOf(band).length) height += kMemory + kGap;
+  }
   return height + kAxis;
-}
-function points(chart, i) {
-  const memory = chart.run.memory[i];
-  return memory.bytes.length ? memory.bytes : memory.activations;
 }
 
 function draw(chart) {
-  const root = chart.svg, run = chart.run;
+  const root = chart.svg;
   const width = Math.max(root.clientWidth || root.parentNode.clientWidth || 1000, 320);
   const height = heightOf(chart);
   root.setAttribute('height', height);
@@ -33,19 +50,21 @@ function draw(chart) {
   svg(hatch, 'rect', {width: 2, height: 6, fill: '#ffffff', 'fill-opacity': .45});
   const step = roundStep(80 / scale * data.axis.factor) / data.axis.factor;
   for (let at = Math.ceil(view.from / step - 1e-9) * step; at <= view.to + step * 1e-9; at += step) {
+    const value = Math.abs(at) < step / 2 ? 0 : Number((at * data.axis.factor).toPrecision(12));
     svg(root, 'line', {x1: x(at), x2: x(at), y1: 0, y2: height - kAxis + 4, class: 'grid'});
-    svg(root, 'text', {x: x(at), y: height - 6, class: 'tick'}, time(Math.abs(at) < step / 2 ? 0 : at));
+    svg(root, 'text', {x: x(at), y: height - 6, class: 'tick'}, value.toLocaleString('en-US', {maximumFractionDigits: 9}));
   }
-  run.rows.forEach((row, i) => drawRow(chart, row, i, x, inside, right));
-  if (show.path) drawPath(chart, x, inside, right);
+  svg(root, 'text', {x: kLabels - 8, y: height - 6, class: 'label small'}, 'time' + data.axis.suffix);
+  chart.bands.forEach((band, i) => drawBand(chart, band, i, x, inside, right));
+  if (show.path) drawPath(chart, x, inside);
 }
 
-function drawRow(chart, row, index, x, inside, right) {
-  const tick = chart.run.tick, top = chart.tops[index], boxes = row.boxes;
-  const group = svg(chart.svg, 'g', {class: 'row', 'data-row': index, 'data-rank': row.rank});
-  svg(group, 'text', {x: kLabels - 8, y: top + kRow / 2 + 4, class: 'label'}, row.label);
-  svg(group, 'rect', {x: kLabels, y: top, width: right - kLabels, height: kRow, class: 'frame'});
-  drawItems(chart, group, row.others, index, -1, top + 3, kRow - 6, x, inside);
+function drawBand(chart, band, number, x, inside, right) {
+  const {run, row, top, tall: whole} = band, tick = run.tick, boxes = row.boxes;
+  const group = svg(chart.svg, 'g', {class: 'row', 'data-row': number, 'data-rank': row.rank, 'data-kind': run.kind});
+  svg(group, 'text', {x: kLabels - 8, y: top + whole / 2 + 4, class: 'label'}, band.label);
+  svg(group, 'rect', {x: kLabels, y: top, width: right - kLabels, height: whole, class: 'frame'});
+  drawItems(band, group, row.others, -1, top + 3, whole - 6, x, inside);
   let drawn = -1, repeat = null;
   for (let i = 0; i < boxes.length; i += kBox) {
     const begin = boxes[i] * tick, end = boxes[i + 1] * tick;
@@ -53,34 +72,34 @@ function drawRow(chart, row, index, x, inside, right) {
     const first = repeat !== null && boxes[i + 9] !== repeat;
     repeat = boxes[i + 9];
     if (end < view.from || begin > view.to || stop - left <= 0) continue;
-    if (first) svg(group, 'line', {x1: left, x2: left, y1: top - 3, y2: top + kRow + 3, class: 'step'});
+    if (first) svg(group, 'line', {x1: left, x2: left, y1: top - 3, y2: top + whole + 3, class: 'step'});
     const wide = stop - left;
     if (wide < 0.7 && Math.floor(left) === drawn) continue;
     drawn = Math.floor(left);
-    const look = data.looks[boxes[i + 2]], lanes = boxes[i + 8], tall = kRow / lanes, y = top + tall * boxes[i + 7];
-    const chosen = pinned && pinned.chart === chart && pinned.row === index && pinned.at === i;
+    const look = data.looks[boxes[i + 2]], lanes = boxes[i + 8], tall = whole / lanes, y = top + tall * boxes[i + 7];
+    const chosen = pinned && pinned.chart === chart && pinned.band === band && pinned.at === i;
     svg(group, 'rect', {x: left, y, width: Math.max(wide, 0.7), height: tall, fill: look.fill,
                         class: 'box' + (wide < 3 ? ' thin' : '') + (chosen ? ' pinned' : ''), 'data-at': i});
     if (look.hatch && wide >= 3) svg(group, 'rect', {x: left, y, width: wide, height: tall, class: 'hatch'});
-    const number = String(boxes[i + 4]), size = Math.min(12, tall - 3, wide / (0.86 * number.length));
+    const words = String(boxes[i + 4]), size = Math.min(12, tall - 2, wide / (0.86 * words.length));
     if (boxes[i + 4] >= 0 && size >= 7) {
       svg(group, 'text', {x: (left + stop) / 2, y: y + tall / 2 + size * .36, class: 'number', fill: look.text,
-                          style: `font-size:${size.toFixed(1)}px;fill:${look.text}`}, number);
+                          style: `font-size:${size.toFixed(1)}px;fill:${look.text}`}, words);
     }
   }
-  let y = top + kRow + 2;
+  let y = top + whole + 2;
   if (show.streams) {
-    row.lanes.forEach((lane, number) => {
+    row.lanes.forEach((lane, list) => {
       svg(group, 'text', {x: right + 4, y: y + kLane - 1, class: 'small lane'}, lane.name);
-      drawItems(chart, group, lane.items, index, number, y, kLane, x, inside);
+      drawItems(band, group, lane.items, list, y, kLane, x, inside);
       y += kLane + 2;
     });
   }
-  if (show.memory && points(chart, index).length) drawMemory(chart, group, index, y + 1, x, inside, right);
+  if (pointsOf(band).length) drawMemory(band, group, y + 1, x, inside, right);
 }
 
-function drawItems(chart, group, items, row, list, y, tall, x, inside) {
-  const tick = chart.run.tick;
+function drawItems(band, group, items, list, y, tall, x, inside) {
+  const tick = band.run.tick;
   for (let i = 0; i < items.length; i += 4) {
     const [begin, met, end] = [1, 2, 3].map(k => items[i + k] * tick);
     if (end < view.from || begin > view.to) continue;
@@ -92,12 +111,11 @@ function drawItems(chart, group, items, row, list, y, tall, x, inside) {
   }
 }
 
-function drawMemory(chart, group, index, top, x, inside, right) {
-  const memory = chart.run.memory[index], list = points(chart, index), tick = chart.run.tick;
-  const counted = list === memory.bytes;
-  const peak = counted ? memory.peak_bytes : memory.peak_activations;
+function drawMemory(band, group, top, x, inside, right) {
+  const {run, index} = band, memory = run.memory[index], list = pointsOf(band), tick = run.tick;
+  const counted = show.memory === 'bytes', peak = peakOf(run, index);
   // All rows of a chart share a scale, so that their areas compare.
-  const most = Math.max(1, ...chart.run.memory.map(one => counted ? one.peak_bytes : one.peak_activations));
+  const most = Math.max(1, ...run.rows.map((_, i) => peakOf(run, i)));
   const y = amount => top + kMemory * (1 - amount / most);
   let last = 0, start = Math.max(view.from, list[0] * tick), line = '';
   for (let i = 0; i < list.length; i += 2) {
@@ -115,22 +133,28 @@ function drawMemory(chart, group, index, top, x, inside, right) {
   svg(group, 'path', {d: line + `V${top + kMemory}Z`, class: 'use'});
   svg(group, 'text', {x: kLabels - 8, y: top + kMemory - 4, class: 'label small', 'text-anchor': 'end'},
       counted ? 'memory' : 'activations');
-  const words = svg(group, 'text', {x: right + 5, y: top + 11, class: 'small memory'},
-                    counted ? bytes(peak) : 'peak ' + peak);
+  const words = svg(group, 'text', {x: right + 6, y: top + kMemory - 4, class: 'small memory'},
+                    'peak ' + (counted ? bytes(peak) : peak));
   svg(words, 'title', {}, counted ? `at most ${bytes(peak)} of frames and transfer slots live, ` +
       `${bytes(memory.reserved)} reserved; ${bytes(memory.fixed)} beside them` : 'activations live at once, at most');
 }
 
-function drawPath(chart, x, inside, right) {
-  const path = chart.run.path, tick = chart.run.tick, scaleGroup = svg(chart.svg, 'g', {class: 'critical'});
-  let line = '';
+// Of the run that was measured, or else predicted: what it waited for. Thick along tasks, thin from rank to rank.
+function drawPath(chart, x, inside) {
+  const run = chart.schedule.runs[chart.schedule.runs.length - 1], path = run.path, tick = run.tick;
+  const group = svg(chart.svg, 'g', {class: 'critical'});
+  let along = '', across = '', last = null;
   for (let i = 0; i < path.length; i += 4) {
-    const begin = path[i + 1] * tick, end = path[i + 2] * tick, top = chart.tops[path[i]];
-    if (end < view.from || begin > view.to || !path[i + 3]) continue;
-    const left = inside(x(begin)), stop = inside(x(end)), y = top + kRow + 1;
-    line += `${line ? 'L' : 'M'}${left.toFixed(2)} ${y}L${stop.toFixed(2)} ${y}`;
+    const begin = path[i + 1] * tick, end = path[i + 2] * tick;
+    const band = chart.bands.find(one => one.run === run && one.index === path[i]);
+    if (end < view.from || begin > view.to || !path[i + 3] || !band) continue;
+    const left = inside(x(begin)), stop = inside(x(end)), y = band.top + band.tall + 1.5;
+    if (last && last.y !== y) across += `M${last.x.toFixed(2)} ${last.y}L${left.toFixed(2)} ${y}`;
+    along += last && last.y === y ? `L${stop.toFixed(2)} ${y}` : `M${left.toFixed(2)} ${y}L${stop.toFixed(2)} ${y}`;
+    last = {x: stop, y};
   }
-  if (line) svg(scaleGroup, 'path', {d: line, class: 'path'});
+  if (across) svg(group, 'path', {d: across, class: 'across'});
+  if (along) svg(group, 'path', {d: along, class: 'path'});
 }
 
 function drawAll() {

@@ -4,12 +4,12 @@ function under(event) {
   const node = event.target, group = node.closest && node.closest('g.row');
   if (!group || node.dataset.at === undefined) return null;
   const chart = charts.find(one => one.svg === group.ownerSVGElement);
-  const found = {chart, row: Number(group.dataset.row), at: Number(node.dataset.at)};
+  const found = {chart, band: chart.bands[Number(group.dataset.row)], at: Number(node.dataset.at)};
   if (node.dataset.list !== undefined) found.list = Number(node.dataset.list);
   return found;
 }
-const text = found => found.list === undefined ? describeBox(found.chart, found.row, found.at)
-                                               : describeItem(found.chart, found.row, found.list, found.at);
+const text = found => found.list === undefined ? describeBox(found.chart, found.band, found.at)
+                                               : describeItem(found.chart, found.band, found.list, found.at);
 
 const tip = html(document.body, 'div');
 tip.id = 'tip';
@@ -22,32 +22,40 @@ function pin(found) {
   pinned = found;
   details.hidden = !found;
   details.replaceChildren();
-  if (found) details.append(text(found));
+  if (found) {
+    const close = html(details, 'button', '\u00d7', 'close');
+    close.title = 'close (Escape)';
+    close.addEventListener('click', () => pin(null));
+    details.append(text(found));
+  }
   redraw();
 }
 // `#box=CHART.ROW.BOX` names a box, so that a link can show it.
 function pinFromAddress() {
   const match = /^#box=(\d+)\.(\d+)\.(\d+)$/.exec(location.hash);
   if (!match) return;
-  const [chart, row, box] = match.slice(1).map(Number);
-  const rows = charts[chart] && charts[chart].run.rows;
-  if (rows && rows[row] && box * kBox < rows[row].boxes.length) pin({chart: charts[chart], row, at: box * kBox});
+  const [number, row, box] = match.slice(1).map(Number);
+  const chart = charts[number], band = chart && chart.bands[row];
+  if (band && box * kBox < band.row.boxes.length) pin({chart, band, at: box * kBox});
 }
 
 function listen(chart) {
   const root = chart.svg;
   const at = event => view.from + (event.clientX - root.getBoundingClientRect().left - kLabels) / chart.scale;
   root.addEventListener('wheel', event => {
-    event.preventDefault();
-    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+    // The wheel alone scrolls the page.
+    if (event.ctrlKey || event.metaKey) {
+      event.preventDefault();
+      zoom(Math.pow(1.0015, event.deltaY), at(event));
+    } else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+      event.preventDefault();
       const by = (event.deltaX || event.deltaY) / chart.scale;
       look(view.from + by, view.to + by);
-    } else {
-      zoom(Math.pow(1.0015, event.deltaY), at(event));
     }
   }, {passive: false});
   let drag = null;
   root.addEventListener('pointerdown', event => {
+    if (event.button !== 0) return;
     drag = {x: event.clientX, from: view.from, to: view.to, moved: false};
   });
   addEventListener('pointermove', event => {
@@ -63,9 +71,9 @@ function listen(chart) {
     if (drag && !drag.moved && root.contains(event.target)) {
       const found = under(event);
       pin(found);
-      if (found && found.list === undefined) {
-        history.replaceState(null, '', `#box=${charts.indexOf(chart)}.${found.row}.${found.at / kBox}`);
-      }
+      const box = found && found.list === undefined;
+      const address = `#box=${charts.indexOf(chart)}.${box ? chart.bands.indexOf(found.band) : 0}.${box ? found.at / kBox : 0}`;
+      history.replaceState(null, '', box ? address : '#');
     }
     drag = null;
     root.classList.remove('dragging');
@@ -86,108 +94,161 @@ function listen(chart) {
 
 // Tables.
 const causeColours = ['#d9a441', '#b5532d', '#7b61c9', '#c94f7c', data.other, '#d5d8de'];
+function swatch(parent, colour, words) {
+  const entry = html(parent, 'span', undefined, 'sample'), mark = html(entry, 'i');
+  mark.style.background = colour;
+  entry.append(words);
+  return mark;
+}
+// Shares of `longest`, side by side: [amount, colour, words] each.
+function bar(parent, longest, pieces) {
+  const stack = html(html(parent, 'td'), 'span', undefined, 'stack');
+  for (const [amount, colour, words] of pieces) {
+    const piece = html(stack, 'b');
+    piece.style.width = 220 * amount / longest + 'px';
+    piece.style.background = colour;
+    piece.title = words + ' ' + time(amount);
+  }
+}
+
 function timesTable(parent, schedule) {
-  const repeats = schedule.runs[schedule.runs.length - 1].repeats;
-  const step = repeats.length > 1 ? ' in step ' + repeats[repeats.length - 1] : '';
-  html(parent, 'h3', 'where the time of each rank went' + step + (data.axis.suffix ? ', in' + data.axis.suffix : ''));
-  const table = html(parent, 'table', undefined, 'times'), head = html(table, 'tr');
-  for (const words of ['', '', 'busy', ...data.causes, '']) html(head, 'th', words);
+  const last = schedule.runs[schedule.runs.length - 1];
+  const step = last.repeats.length > 1 ? ' in step ' + last.repeats[last.repeats.length - 1] : '';
+  const fold = html(parent, 'details');
+  fold.open = data.schedules.length === 1;
+  html(fold, 'summary', 'Where the time of each rank went' + step + (data.axis.suffix ? ', in' + data.axis.suffix : ''));
+  const table = html(html(fold, 'div', undefined, 'wide'), 'table', undefined, 'times'), head = html(table, 'tr');
+  for (const words of ['', '']) html(head, 'th', words);
+  swatch(html(head, 'th'), data.colours[0], 'busy');
+  data.causes.forEach((words, cause) => {
+    const cell = html(head, 'th');
+    cell.title = data.cause_words[cause];
+    swatch(cell, causeColours[cause], words);
+  });
+  html(head, 'th', '');
   const longest = Math.max(...schedule.runs.flatMap(
       run => run.times.map(times => times.idle.reduce((sum, idle) => sum + idle, times.busy))));
-  const ranks = schedule.runs[schedule.runs.length - 1].times.map(one => one.rank);
-  for (const rank of ranks) {
+  for (const {rank} of last.times) {
+    const own = last.rows.find(one => one.rank === rank);
+    if (!own) continue;
     schedule.runs.forEach((run, i) => {
-      const row = run.rows.find(one => one.rank === rank), last = schedule.runs[schedule.runs.length - 1];
-      const own = last.rows.find(one => one.rank === rank);
-      const twin = row || run.rows.find(one => own && one.position === own.position);
-      const times = twin && run.times.find(one => one.rank === twin.rank);
+      const row = twinOf(run, own), times = row && run.times.find(one => one.rank === row.rank);
       if (!times) return;
       const line = html(table, 'tr');
       html(line, 'td', i === 0 ? own.label : '');
       html(line, 'td', run.kind, 'words');
-      for (const value of [times.busy, ...times.idle]) html(line, 'td', compact(value * data.axis.factor));
-      const stack = html(html(line, 'td'), 'span', undefined, 'stack');
-      [times.busy, ...times.idle].forEach((value, cause) => {
-        const piece = html(stack, 'b');
-        piece.style.width = 220 * value / longest + 'px';
-        piece.style.background = cause ? causeColours[cause - 1] : data.colours[0];
-        piece.title = (cause ? data.causes[cause - 1] : 'busy') + ' ' + time(value);
-      });
+      for (const value of [times.busy, ...times.idle]) html(line, 'td', aligned(value));
+      bar(line, longest, [[times.busy, data.colours[0], 'busy'],
+                          ...times.idle.map((idle, cause) => [idle, causeColours[cause], data.causes[cause]])]);
     });
   }
 }
 
 function schedulesTable(parent) {
-  const table = html(parent, 'table', undefined, 'schedules'), head = html(table, 'tr');
-  for (const words of ['schedule', '', 'makespan', 'bubble', 'peak memory', 'peak activations']) html(head, 'th', words);
-  for (const schedule of data.schedules) {
+  const table = html(html(parent, 'div', undefined, 'wide'), 'table', undefined, 'schedules'), head = html(table, 'tr');
+  const memory = data.memory === 'bytes';
+  for (const words of ['schedule', '', 'makespan', 'bubble', memory ? 'peak memory' : '', 'peak activations', '']) {
+    if (words || memory || head.childElementCount !== 4) html(head, 'th', words);
+  }
+  data.schedules.forEach((schedule, number) => {
     for (const run of schedule.runs) {
       const line = html(table, 'tr'), most = name => Math.max(0, ...run.memory.map(one => one[name]));
-      html(line, 'td', schedule.name);
+      const name = html(html(line, 'td'), 'a', schedule.name);
+      name.tabIndex = 0;
+      name.addEventListener('click', () => charts[number].svg.scrollIntoView({block: 'center'}));
       html(line, 'td', run.kind, 'words');
       html(line, 'td', time(run.makespan));
       html(line, 'td', percent(run.bubble));
-      html(line, 'td', most('peak_bytes') ? bytes(most('peak_bytes')) : '-');
+      if (memory) html(line, 'td', bytes(most('peak_bytes')));
       html(line, 'td', most('peak_activations'));
+      bar(line, data.extent, [[run.makespan * (1 - run.bubble), data.colours[0], 'busy'],
+                              [run.makespan * run.bubble, causeColours[0], 'bubble']]);
     }
+  });
+}
+
+function legendOf(parent) {
+  const legend = html(parent, 'div', undefined, 'legend'), used = new Set();
+  for (const schedule of data.schedules) for (const run of schedule.runs) for (const row of run.rows) {
+    for (let i = 3; i < row.boxes.length; i += kBox) used.add(row.boxes[i]);
   }
+  data.kinds.forEach((kind, i) => { if (used.has(i)) swatch(legend, data.colours[i], kind); });
+  swatch(legend, '#ffffff', 'idle').style.borderColor = '#c9ccd2';
+  const others = data.schedules.some(one => one.runs.some(run => run.rows.some(row => row.others.length)));
+  if (others) swatch(legend, data.other, 'other work');
+  const measured = data.schedules.some(schedule => schedule.runs.length > 1) ? ' (measured)' : '';
+  swatch(legend, 'linear-gradient(transparent 70%, #c2185b 70%)', 'critical path' + measured).className = 'line';
+  for (const [colour, words] of [['#7b61c9', 'transfer'], ['#c8ccd4', 'waiting for its partner']]) {
+    swatch(legend, colour, words).parentNode.classList.add('of-streams');
+  }
+  if (data.schedules.some(schedule => schedule.chunks > 1)) html(legend, 'span', 'further chunks lighter');
+  if (data.schedules.some(schedule => schedule.pipes > 1)) html(legend, 'span', 'second pipe hatched');
 }
 
-function sample(parent, words, colour, border) {
-  const entry = html(parent, 'span'), mark = html(entry, 'i');
-  mark.style.background = colour;
-  if (border) mark.style.borderColor = border;
-  entry.append(words);
-}
-
-function build() {
-  if (!data.schedules.length) { html(page, 'p', 'nothing to draw'); return; }
-  const several = data.schedules.length > 1;
-  html(page, 'h1', several ? 'Schedules on one time axis' : data.schedules[0].subject);
-  if (several || data.schedules[0].runs.length > 1) schedulesTable(page);
-  const bar = html(page, 'div', undefined, 'bar');
-  for (const [name, words] of [['path', 'critical path'], ['memory', 'memory'], ['streams', 'transfers']]) {
+function controls(parent) {
+  const bar = html(parent, 'div', undefined, 'controls');
+  const box = (name, words) => {
     const label = html(bar, 'label'), input = html(label, 'input');
     input.type = 'checkbox';
     input.id = 'show-' + name;
     input.checked = show[name];
     label.append(words);
-    input.addEventListener('change', () => { show[name] = input.checked; redraw(); });
+    input.addEventListener('change', () => {
+      show[name] = input.checked;
+      page.classList.toggle('with-' + name, input.checked);
+      redraw();
+    });
+  };
+  box('path', 'critical path');
+  box('streams', 'transfers');
+  const label = html(bar, 'label', 'memory '), choice = html(label, 'select');
+  choice.id = 'show-memory';
+  for (const words of ['off', 'bytes', 'activations']) html(choice, 'option', words).value = words;
+  choice.value = show.memory;
+  choice.addEventListener('change', () => { show.memory = choice.value; redraw(); });
+  const middle = () => (view.from + view.to) / 2;
+  for (const [id, words, title, act] of [['zoom-in', '+', 'zoom in', () => zoom(0.5, middle())],
+                                         ['zoom-out', '\u2212', 'zoom out', () => zoom(2, middle())],
+                                         ['reset', 'whole run', 'show all of it', () => look(0, data.extent)]]) {
+    const button = html(bar, 'button', words);
+    button.id = id;
+    button.title = title;
+    button.addEventListener('click', act);
   }
-  const reset = html(bar, 'button', 'whole run');
-  reset.id = 'reset';
-  reset.addEventListener('click', () => look(0, data.extent));
-  html(bar, 'span', 'wheel: zoom · drag: move · click: keep · double click: whole run', 'hint');
-  const legend = html(page, 'div', undefined, 'legend');
-  const used = new Set();
-  for (const schedule of data.schedules) for (const run of schedule.runs) for (const row of run.rows) {
-    for (let i = 3; i < row.boxes.length; i += kBox) used.add(row.boxes[i]);
-  }
-  data.kinds.forEach((kind, i) => { if (used.has(i)) sample(legend, kind, data.colours[i]); });
-  sample(legend, 'idle', '#ffffff', '#c9ccd2');
-  sample(legend, 'other work', data.other);
-  sample(legend, 'critical path', 'linear-gradient(transparent 70%, #c2185b 70%)');
-  if (data.schedules.some(schedule => schedule.chunks > 1)) html(legend, 'span', 'further chunks lighter');
-  if (data.schedules.some(schedule => schedule.pipes > 1)) html(legend, 'span', 'second pipe hatched');
+  html(bar, 'span', 'Ctrl + wheel: zoom \u00b7 drag: move \u00b7 click: keep \u00b7 double click: whole run', 'hint');
+}
 
+function build() {
+  if (!data.schedules.some(schedule => schedule.runs.some(run => run.rows.length))) {
+    html(page, 'p', 'nothing to draw: the step takes no time');
+    return;
+  }
+  const several = data.schedules.length > 1;
+  html(page, 'h1', several ? 'Schedules on one time axis' : data.schedules[0].subject);
+  if (several) schedulesTable(page);
+  const head = html(page, 'div', undefined, 'bar');
+  controls(head);
+  legendOf(head);
   for (const schedule of data.schedules) {
     if (several) html(page, 'h2', schedule.name);
-    for (const run of schedule.runs) {
+    const findings = schedule.runs.map(run => {
       const words = [run.kind + ' makespan ' + time(run.makespan), 'bubble ' + percent(run.bubble)];
-      if (several) words.unshift(schedule.subject);
       if (run.kind === 'measured') words.push('step ' + run.repeats.join(', '));
       if (run.detail !== 'all') words.push('condensed: more tasks than a page holds');
-      html(page, 'p', words.join(', '), 'finding');
-      const chart = {schedule, run, svg: svg(page, 'svg', {class: 'chart'})};
-      charts.push(chart);
-      listen(chart);
-    }
+      return words.join(', ');
+    });
+    if (several) findings.unshift(schedule.subject);
+    html(page, 'p', findings.join(' \u00b7 '), 'finding');
+    const chart = {schedule, bands: bandsOf(schedule), svg: svg(page, 'svg', {class: 'chart'})};
+    charts.push(chart);
+    listen(chart);
     timesTable(page, schedule);
   }
   page.append(details);
   addEventListener('resize', redraw);
   addEventListener('hashchange', pinFromAddress);
   addEventListener('keydown', event => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === 'SELECT') return;
     const middle = (view.from + view.to) / 2, by = (view.to - view.from) / 10;
     if (event.key === '+' || event.key === '=') zoom(0.8, middle);
     if (event.key === '-') zoom(1.25, middle);
