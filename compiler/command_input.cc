@@ -28,6 +28,10 @@ std::optional<Plan> ReadAndProve(const CommandInput& input) {
 
 void DeclareFile(Arguments& arguments, CommandInput& input) {
   arguments.Positional("FILE", "a .sched, a .csv or a compiled .plan", &input.file);
+  DeclareSettings(arguments, input);
+}
+
+void DeclareSettings(Arguments& arguments, CommandInput& input) {
   arguments.Flag("set", "NAME=VALUE",
                  "override a mesh axis, a setting or the schedule; may be repeated",
                  &input.settings);

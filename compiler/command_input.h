@@ -20,6 +20,7 @@ struct CommandInput {
 };
 
 void DeclareFile(Arguments& arguments, CommandInput& input);
+void DeclareSettings(Arguments& arguments, CommandInput& input);
 void DeclareCosts(Arguments& arguments, CommandInput& input);
 
 // Reads a command line into the declared targets. Throws HelpWanted (commands.h), or

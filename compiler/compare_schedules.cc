@@ -1,23 +1,19 @@
 #include "compiler/compare_schedules.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
+#include "compiler/plan/file.h"
 #include "compiler/plan/text.h"
+#include "compiler/report/caption.h"
 #include "compiler/report/numbers.h"
 
 namespace pprun {
 namespace {
 
-struct Row {
-  std::string schedule;
-  double makespan = 0;
-  double bubble = 0;
-  int64_t memory = 0;  // bytes of the position that needs most
-  int64_t messages = 0;
-};
+using Purpose = ScheduleComparison::Purpose;
 
 // At top-level commas: those in brackets separate a schedule's arguments.
 std::vector<std::string> SplitNames(const std::string& text) {
@@ -35,13 +31,6 @@ std::vector<std::string> SplitNames(const std::string& text) {
   return names;
 }
 
-std::vector<std::string> Candidates(const CompareOptions& options) {
-  if (options.schedules && *options.schedules != "all") return SplitNames(*options.schedules);
-  std::vector<std::string> names;
-  for (const auto& [name, text] : BuiltInSchedules()) names.push_back(name);
-  return names;
-}
-
 // Constants are those of a rank's whole share of the model, whatever the number of chunks it is cut
 // into.
 CostModel ForChunks(CostModel model, double share) {
@@ -54,22 +43,8 @@ CostModel ForChunks(CostModel model, double share) {
   return model;
 }
 
-Row RowOf(const std::string& schedule, const Plan& plan, const PredictOptions& predict) {
-  const double share = static_cast<double>(plan.positions.size()) / plan.stages;
-  const Trace trace =
-      Simulate(plan, ProgramKind::kStep, ForChunks(ModelOf(predict), std::min(share, 1.0)));
-  const Figures figures = Summarise(plan, trace);
-  Row row{.schedule = schedule, .makespan = figures.makespan, .bubble = figures.bubble_of_makespan};
-  for (const Position& position : plan.positions) {
-    int64_t bytes = 0;
-    for (int64_t arena : position.arena_bytes) bytes += arena;
-    row.memory = std::max(row.memory, bytes);
-    for (const Instruction& instruction :
-         position.programs[static_cast<size_t>(ProgramKind::kStep)].instructions) {
-      row.messages += std::holds_alternative<Send>(instruction.operands) ? 1 : 0;
-    }
-  }
-  return row;
+bool HasSource(const std::string& path) {
+  return !path.ends_with(".plan") && !path.ends_with(".csv");
 }
 
 // The first message, without its place.
@@ -80,54 +55,175 @@ std::string Reason(const Compilation& result) {
   return result.findings.empty() ? "it has no backward" : result.findings.front().message;
 }
 
+// "v_half", or "interleaved_one_f_one_b(chunks = 4)".
+std::string ChoiceText(const CheckedSchedule& schedule) {
+  std::string text;
+  for (const auto& [name, value] : schedule.parameters) {
+    text += (text.empty() ? "(" : ", ") + name + " = ";
+    text += std::holds_alternative<int64_t>(value)  ? std::to_string(std::get<int64_t>(value))
+            : std::holds_alternative<double>(value) ? Compact(std::get<double>(value))
+            : std::get<bool>(value)                 ? "true"
+                                                    : "false";
+  }
+  return schedule.name + text + (text.empty() ? "" : ")");
+}
+
+class Comparer {
+ public:
+  explicit Comparer(const CompareOptions& options) : options_(options) {}
+
+  // `schedule`: in place of the file's own, if not empty. `suffix`: behind its name.
+  void Add(const std::string& path, const std::string& schedule, const std::string& suffix) {
+    if (path.ends_with(".plan")) {
+      AddCompiled(path, suffix);
+      return;
+    }
+    CompileOptions compile = options_.compile;
+    if (!schedule.empty()) compile.schedule = schedule;
+    Compilation result = Compile(path, compile);
+    const std::string own = result.checked ? result.checked->schedule.name : "the schedule";
+    std::string name = (schedule.empty() ? own : schedule) + suffix;
+    if (!result.Ok() || !result.plan) {
+      result_.refused.push_back({std::move(name), Reason(result)});
+      return;
+    }
+    if (result.purpose != Compilation::Purpose::kTraining) result_.purpose = Purpose::kStudy;
+    AddPlan(std::move(name), *std::move(result.plan));
+  }
+
+  // The file's own schedule, and every built-in one that is another.
+  void AddOwnAndBuiltIn(const std::string& path) {
+    const Compilation own = Compile(path, options_.compile);
+    const std::string choice = own.checked ? ChoiceText(own.checked->schedule) : "";
+    bool built_in = false;
+    for (const auto& [name, text] : BuiltInSchedules()) {
+      if (own.checked && own.checked->schedule.name == name) {
+        CompileOptions plain = options_.compile;
+        plain.schedule = name;
+        const Compilation other = Compile(path, plain);
+        built_in = other.checked && ChoiceText(other.checked->schedule) == choice;
+      }
+      Add(path, name, "");
+    }
+    // With parameters of its own, or of a name that no built-in one has.
+    if (!built_in) Add(path, "", choice.substr(std::min(choice.size(), choice.find('('))));
+  }
+
+  ScheduleComparison Finish() && {
+    if (result_.schedules.empty()) {
+      std::string reasons;
+      for (const auto& [name, reason] : result_.refused)
+        reasons += "  " + name + ": " + reason + "\n";
+      throw std::runtime_error("no schedule fits:\n" + reasons);
+    }
+    const bool study = result_.purpose == Purpose::kStudy;
+    std::ranges::stable_sort(result_.schedules, {}, [&](const ComparedSchedule& row) {
+      return std::pair(row.makespan, study ? row.activations : static_cast<double>(row.memory));
+    });
+    return std::move(result_);
+  }
+
+ private:
+  void AddCompiled(const std::string& path, const std::string& suffix) {
+    Plan plan = ReadPlanFile(path);
+    const std::vector<Finding> findings = Verify(plan);
+    std::string name = plan.schedule + suffix;
+    if (!findings.empty()) {
+      result_.refused.push_back({std::move(name), findings.front().message});
+    } else {
+      AddPlan(std::move(name), std::move(plan));
+    }
+  }
+
+  void AddPlan(std::string name, Plan plan) {
+    const double share = std::min(static_cast<double>(plan.positions.size()) / plan.stages, 1.0);
+    Trace trace = Simulate(plan, ProgramKind::kStep, ForChunks(ModelOf(options_.predict), share));
+    result_.unit = UnitOf(trace);
+    const Figures figures = Summarise(plan, trace);
+    ComparedSchedule row{.name = std::move(name),
+                         .makespan = figures.makespan,
+                         .bubble = figures.bubble_of_makespan};
+    for (const int64_t peak : figures.peak_activations) {
+      row.activations = std::max(row.activations, static_cast<double>(peak) * share);
+    }
+    for (const Position& position : plan.positions) {
+      int64_t bytes = 0;
+      for (int64_t arena : position.arena_bytes) bytes += arena;
+      row.memory = std::max(row.memory, bytes);
+      for (const Instruction& instruction :
+           position.programs[static_cast<size_t>(ProgramKind::kStep)].instructions) {
+        row.messages += std::holds_alternative<Send>(instruction.operands) ? 1 : 0;
+      }
+    }
+    if (options_.memory_limit > 0 && row.memory > options_.memory_limit) {
+      result_.refused.push_back({row.name, "it needs " + HumanBytes(row.memory) + " a rank"});
+      return;
+    }
+    if (options_.keep == CompareOptions::Keep::kTraces) {
+      row.plan = std::move(plan);
+      row.trace = std::move(trace);
+    }
+    result_.schedules.push_back(std::move(row));
+  }
+
+  const CompareOptions& options_;
+  ScheduleComparison result_;
+};
+
 std::string Padded(std::string text, size_t width, bool right) {
   const std::string space(width > text.size() ? width - text.size() : 0, ' ');
   return right ? space + text : text + space;
 }
 
-std::string Table(const std::vector<Row>& rows) {
-  size_t width = 10;
-  for (const Row& row : rows) width = std::max(width, row.schedule.size() + 2);
-  std::string text =
-      Padded("schedule", width, false) + "  makespan    bubble      memory  messages\n";
-  for (const Row& row : rows) {
-    text += Padded(row.schedule, width, false) + Padded(Compact(row.makespan), 10, true) +
-            Padded(Percent(row.bubble), 10, true) + Padded(HumanBytes(row.memory), 12, true) +
-            Padded(WithThousands(row.messages), 10, true) + "\n";
-  }
-  return text;
-}
-
 }  // namespace
 
-std::string CompareSchedules(const std::string& path, const CompareOptions& options) {
-  const double limit = options.memory_gib * 1024 * 1024 * 1024;
-  std::vector<Row> rows;
-  std::string refused;
-  for (const std::string& schedule : Candidates(options)) {
-    CompileOptions compile = options.compile;
-    compile.schedule = schedule;
-    const Compilation result = Compile(path, compile);
-    if (!result.Ok() || !result.plan) {
-      refused += "  " + schedule + ": " + Reason(result) + "\n";
-      continue;
+ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
+                                    const CompareOptions& options) {
+  Comparer comparer(options);
+  const bool several = paths.size() > 1;
+  for (const std::string& path : paths) {
+    const std::string file = std::filesystem::path(path).filename().string();
+    const std::string suffix = several ? " (" + file + ")" : "";
+    if (options.schedules && !HasSource(path)) {
+      throw std::invalid_argument("`--schedules` needs a `.sched`: `" + path +
+                                  "` has a schedule already");
     }
-    Row row = RowOf(schedule, *result.plan, options.predict);
-    if (limit > 0 && static_cast<double>(row.memory) > limit) {
-      refused += "  " + schedule + ": it needs " + HumanBytes(row.memory) + " a rank\n";
-      continue;
+    if (options.schedules && *options.schedules != "all") {
+      for (const std::string& name : SplitNames(*options.schedules)) {
+        comparer.Add(path, name, suffix);
+      }
+    } else if (several || !HasSource(path)) {
+      comparer.Add(path, "", suffix);
+    } else {
+      comparer.AddOwnAndBuiltIn(path);
     }
-    rows.push_back(std::move(row));
   }
-  if (rows.empty()) throw std::runtime_error("no schedule fits:\n" + refused);
-  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-    return std::pair(a.makespan, a.memory) < std::pair(b.makespan, b.memory);
-  });
-  std::string text = Table(rows) + "\nbest: " + rows.front().schedule;
+  return std::move(comparer).Finish();
+}
+
+std::string ToText(const ScheduleComparison& comparison) {
+  const std::vector<ComparedSchedule>& rows = comparison.schedules;
+  const bool study = comparison.purpose == Purpose::kStudy;
+  const TimeUnit unit = UnitFor(comparison.unit, rows.back().makespan);
+  size_t width = 10;
+  for (const ComparedSchedule& row : rows) width = std::max(width, row.name.size() + 2);
+  std::string text = Padded("schedule", width, false) + "  makespan    bubble" +
+                     (study ? "" : "      memory") + "  activations  messages\n";
+  for (const ComparedSchedule& row : rows) {
+    text += Padded(row.name, width, false) +
+            Padded(Compact(row.makespan * unit.factor) + unit.suffix, 10, true) +
+            Padded(Percent(row.bubble), 10, true) +
+            (study ? "" : Padded(HumanBytes(row.memory), 12, true)) +
+            Padded(Compact(row.activations), 13, true) +
+            Padded(WithThousands(row.messages), 10, true) + "\n";
+  }
+  text += "\nbest: " + rows.front().name;
   text += rows.size() > 1 && rows[1].makespan == rows.front().makespan
-              ? ", the least memory of those as fast\n"
+              ? std::string(", the ") + (study ? "fewest activations" : "least memory") +
+                    " of those as fast\n"
               : ", the shortest predicted step\n";
-  if (!refused.empty()) text += "\nnot possible here:\n" + refused;
+  if (!comparison.refused.empty()) text += "\nnot possible here:\n";
+  for (const auto& [name, reason] : comparison.refused) text += "  " + name + ": " + reason + "\n";
   return text;
 }
 

@@ -1,10 +1,12 @@
-// One plan under several schedules: each compiled, proven and predicted, as a table, best first.
-// Constant costs are of a rank's whole share of the model, so that schedules with more chunks
-// compare fairly. Tests: compare_schedules_test.cc.
+// Plans under several schedules: each compiled, proven and predicted, as a table and for pictures,
+// best first. Constant costs are of a rank's whole share of the model, so that schedules with more
+// chunks compare fairly. Tests: compare_schedules_test.cc.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "compiler/compile.h"
 #include "compiler/predict.h"
@@ -14,14 +16,42 @@ namespace pprun {
 struct CompareOptions {
   CompileOptions compile;
   PredictOptions predict;
-  std::optional<std::string>
-      schedules;          // "gpipe,breadth_first(chunks = 4)"; none: all built-in ones
-  double memory_gib = 0;  // limit a rank; 0: none
+  // "gpipe,breadth_first(chunks = 4)", or "all". None: of one `.sched` its own and all built-in
+  // ones, of several files each its own.
+  std::optional<std::string> schedules;
+  int64_t memory_limit = 0;  // bytes a rank; 0: none
+  // Plans and traces are large, and only pictures need them.
+  enum class Keep : uint8_t { kFigures, kTraces } keep = Keep::kFigures;
 };
 
-// A row a schedule: predicted makespan, bubble, memory of the rank that needs most, messages a
-// step; then the schedules that do not fit, with the reason. Throws std::runtime_error if none
-// fits.
-std::string CompareSchedules(const std::string& path, const CompareOptions& options);
+struct ComparedSchedule {
+  std::string name;
+  double makespan = 0;
+  double bubble = 0;
+  int64_t memory = 0;      // bytes of the position that needs most
+  double activations = 0;  // at most live on a rank, of its whole share of the model
+  int64_t messages = 0;    // of a step
+  std::optional<Plan> plan;
+  std::optional<Trace> trace;
+};
+
+struct ScheduleComparison {
+  std::vector<ComparedSchedule> schedules;  // best first
+  struct Refused {
+    std::string name;
+    std::string reason;
+  };
+  std::vector<Refused> refused;
+  // Nothing is trained, so that bytes mean nothing.
+  enum class Purpose : uint8_t { kTraining, kStudy } purpose = Purpose::kTraining;
+  Trace::Unit unit = Trace::Unit::kOfCosts;
+};
+
+// `paths`: one file or more. Throws std::runtime_error if no schedule fits.
+ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
+                                    const CompareOptions& options);
+
+// A row a schedule; then those that do not fit, with the reason.
+std::string ToText(const ScheduleComparison& comparison);
 
 }  // namespace pprun

@@ -152,6 +152,8 @@ void HtmlData::AddSchedule(const std::string& name, const Plan& plan) {
   looks_ = LooksOf(plan);
   if (plan.train.vocabulary > 1) memory_ = Memory::kBytes;
   schedules_ += R"({"name":)" + Quoted(name) + R"(,"subject":)" + Quoted(SubjectOf(plan)) +
+                R"(,"share":)" +
+                Number(static_cast<double>(plan.positions.size()) / std::max(plan.stages, 1)) +
                 R"(,"chunks":)" + std::to_string(looks_.chunk_count) + R"(,"pipes":)" +
                 std::to_string(looks_.pipe_count) + R"(,"runs":[)";
 }

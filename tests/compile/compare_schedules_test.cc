@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -24,7 +25,7 @@ class CompareTest : public testing::Test {
 
 TEST_F(CompareTest, BestFirstAndChunksAtTheirShare) {
   options_.schedules = "gpipe,interleaved_one_f_one_b(chunks = 2),zero_bubble_h1,zero_bubble_v";
-  const std::string table = CompareSchedules(path_, options_);
+  const std::string table = ToText(CompareSchedules({path_}, options_));
   // Ideal is 8 * 3 = 24; V runs at 25.5, H1 at 27, interleaved at 28.5, GPipe at 33.
   const size_t v = table.find("zero_bubble_v"), h1 = table.find("zero_bubble_h1"),
                interleaved = table.find("interleaved_one_f_one_b(chunks = 2)"),
@@ -38,11 +39,61 @@ TEST_F(CompareTest, BestFirstAndChunksAtTheirShare) {
 
 TEST_F(CompareTest, WhatCannotBeIsSaidWithItsReason) {
   options_.schedules = "gpipe,forward_only,nothing";
-  const std::string table = CompareSchedules(path_, options_);
+  const std::string table = ToText(CompareSchedules({path_}, options_));
   EXPECT_NE(table.find("forward_only: "), std::string::npos) << table;
   EXPECT_NE(table.find("nothing: "), std::string::npos) << table;
-  options_.memory_gib = 1e-9;
-  EXPECT_THROW(CompareSchedules(path_, options_), std::runtime_error);
+  options_.memory_limit = 1;
+  EXPECT_THROW(CompareSchedules({path_}, options_), std::runtime_error);
+}
+
+int Count(const ScheduleComparison& comparison, const std::string& name) {
+  return static_cast<int>(std::ranges::count(comparison.schedules, name, &ComparedSchedule::name));
+}
+
+TEST_F(CompareTest, TheFilesOwnScheduleStandsAmongTheBuiltInOnesOnce) {
+  const ScheduleComparison built_in = CompareSchedules({path_}, options_);
+  EXPECT_EQ(Count(built_in, "gpipe"), 1);
+  EXPECT_EQ(Count(built_in, "one_f_one_b"), 1);
+  EXPECT_EQ(built_in.purpose, ScheduleComparison::Purpose::kStudy);
+  EXPECT_EQ(ToText(built_in).find("memory"), std::string::npos) << "bytes of a study mean nothing";
+
+  std::ofstream(path_) << "mesh { pp = 4; }\nschedule mine { order on rank r { for i in 0 .. "
+                          "microbatches { forward(i); } for i in 0 .. microbatches { "
+                          "backward(i); } } }\n";
+  const ScheduleComparison own = CompareSchedules({path_}, options_);
+  EXPECT_EQ(Count(own, "mine"), 1);
+  EXPECT_EQ(Count(own, "gpipe"), 1);
+
+  std::ofstream(path_) << "mesh { pp = 4; }\nschedule interleaved_one_f_one_b(chunks = 4);\n";
+  const ScheduleComparison chosen = CompareSchedules({path_}, options_);
+  EXPECT_EQ(Count(chosen, "interleaved_one_f_one_b"), 1);
+  EXPECT_EQ(Count(chosen, "interleaved_one_f_one_b(chunks = 4, group = 4)"), 1);
+}
+
+TEST_F(CompareTest, SeveralFilesEachAsItIs) {
+  const std::string other = testing::TempDir() + "compare_schedules_test_other.sched";
+  std::ofstream(other) << "mesh { pp = 2; }\nschedule one_f_one_b;\n";
+  const ScheduleComparison both = CompareSchedules({path_, other}, options_);
+  ASSERT_EQ(both.schedules.size(), 2u);
+  // A rank of two does no more than a rank of four: the costs are of its share.
+  EXPECT_EQ(both.schedules[0].name, "one_f_one_b (compare_schedules_test_other.sched)");
+  EXPECT_EQ(both.schedules[0].makespan, 27);
+  EXPECT_EQ(both.schedules[1].name, "gpipe (compare_schedules_test.sched)");
+  EXPECT_EQ(both.schedules[1].makespan, 33);
+  EXPECT_FALSE(both.schedules[0].plan.has_value());
+  std::remove(other.c_str());
+}
+
+TEST_F(CompareTest, KeepsWhatPicturesNeed) {
+  options_.schedules = "zero_bubble_v";
+  options_.keep = CompareOptions::Keep::kTraces;
+  const ScheduleComparison comparison = CompareSchedules({path_}, options_);
+  ASSERT_EQ(comparison.schedules.size(), 1u);
+  const ComparedSchedule& row = comparison.schedules.front();
+  ASSERT_TRUE(row.plan && row.trace);
+  EXPECT_EQ(row.plan->stages, 8);
+  EXPECT_EQ(Summarise(*row.plan, *row.trace).makespan, row.makespan);
+  EXPECT_EQ(row.activations, 4) << "eight chunks of half a share";
 }
 
 TEST(PredictTest, OneModelAtATime) {

@@ -63,6 +63,9 @@ void WritePages(const std::string& folder) {
   page("two_steps", {{.plan = &plan, .predicted = &two}});
   const Trace measured = Measure(plan, "F=1.1,B=2.1,C=0.3");
   page("measured", {{.plan = &plan, .predicted = &predicted, .measured = &measured}});
+  WriteFile(folder + "/measured.svg", [&](std::ostream& out) {
+    WriteSvgTimeline(out, {{.plan = &plan, .predicted = &predicted, .measured = &measured}}, {});
+  });
 
   Plan gpipe = PipelinePlan(testing::GPipe(4, 8));
   gpipe.schedule = "gpipe";
@@ -70,9 +73,14 @@ void WritePages(const std::string& folder) {
   zero_bubble.schedule = "zero_bubble_h1";
   const Trace gpipe_trace = Predict(gpipe, "F=1,B=2,C=0.1", 1);
   const Trace zero_bubble_trace = Predict(zero_bubble, "F=1,I=1,W=1,C=0.1", 1);
-  page("several", {{.plan = &gpipe, .predicted = &gpipe_trace},
-                   {.plan = &plan, .predicted = &predicted},
-                   {.plan = &zero_bubble, .predicted = &zero_bubble_trace}});
+  const std::vector<NamedTrace> several = {{.plan = &gpipe, .predicted = &gpipe_trace},
+                                           {.plan = &plan, .predicted = &predicted},
+                                           {.plan = &zero_bubble, .predicted = &zero_bubble_trace}};
+  page("several", several);
+  WriteFile(folder + "/several.svg",
+            [&](std::ostream& out) { WriteSvgTimeline(out, several, {}); });
+  const Trace nothing = Predict(plan, "F=0,B=0", 1);
+  page("nothing", {{.plan = &plan, .predicted = &nothing}});
 
   // Whatever a file may call its things.
   Plan hostile = PipelinePlan(OneForwardOneBackward(2, 2));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compiler/plan/base/json.h"
+#include "compiler/report/read_trace.h"
 #include "compiler/report/timeline.h"
 #include "compiler/simulate/simulate.h"
 #include "tests/simulate/pipeline_plan.h"
@@ -227,6 +228,41 @@ TEST(WriteChromeTrace, EscapesWhateverNamesSay) {
 TEST(WriteChromeTrace, WritesAnEmptyTrace) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(2, 1));
   EXPECT_TRUE(EventsOf(Parsed(plan, {})).empty());
+}
+
+TEST(WriteChromeTrace, PutsThePredictionBesideTheRun) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 3));
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,C=0.5"));
+  Trace measured = predicted;
+  measured.kind = Trace::Kind::kMeasured;
+  for (TraceEvent& event : measured.events) {
+    event.repeat = 4;
+    event.begin = 10 + event.begin * 1e-3;
+    event.end = 10 + event.end * 1e-3;
+  }
+  const TraceComparison comparison = Compare(plan, predicted, measured, {});
+  std::ostringstream out;
+  WriteChromeTrace(out, plan, predicted, measured, comparison);
+  const JsonValue document = ParseJson(out.str());
+  ExpectNested(document);
+  EXPECT_EQ(ExpectArrows(document), 2u * 2 * 3);
+  std::map<std::string, int64_t> processes;
+  for (const JsonValue& event : EventsOf(document)) {
+    if (Text(event, "name") != "process_name") continue;
+    processes[Text(*event.Find("args"), "name")] = event.Find("pid")->Integer().value();
+  }
+  EXPECT_EQ(processes, (std::map<std::string, int64_t>{{"rank 0 predicted (pp 0)", 0},
+                                                       {"rank 0 measured (pp 0)", 1},
+                                                       {"rank 1 predicted (pp 1)", 2},
+                                                       {"rank 1 measured (pp 1)", 3}}));
+  // Both as the costs say, from the same moment on.
+  const auto slices = SlicesOf(document);
+  const Interval &above = slices.at({0, 0}).front(), &below = slices.at({1, 0}).front();
+  EXPECT_NEAR(above.begin, 10e6, 1e-3);
+  EXPECT_NEAR(below.begin, 10e6, 1e-3);
+  EXPECT_NEAR(above.end, below.end, 1e-3);
+  // What can be read back is what was measured.
+  EXPECT_EQ(ReadChromeTrace(out.str(), plan).events.size(), measured.events.size());
 }
 
 }  // namespace

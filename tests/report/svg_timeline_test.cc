@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -111,6 +112,49 @@ TEST(WriteSvgTimeline, SaysStepsAndUnitsOfAMeasuredTrace) {
   EXPECT_EQ(Count(svg, "4 microbatches, steps 5 to 6<"), 1);
   EXPECT_EQ(Count(svg, ">time ms<"), 1);
   EXPECT_EQ(Count(svg, ">measured makespan 30 ms, "), 1);
+}
+
+TEST(WriteSvgTimeline, StacksSchedulesOnOneAxis) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(4, 8));
+  const Plan other = PipelinePlan(testing::GPipe(4, 4));
+  const Trace first = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2"));
+  const Trace second = Simulate(other, ProgramKind::kStep, ParseCosts("F=1,B=2"));
+  std::ostringstream out;
+  WriteSvgTimeline(out,
+                   {{.plan = &plan, .predicted = &first},
+                    {.name = "half <as> many", .plan = &other, .predicted = &second}},
+                   {});
+  const std::string svg = out.str();
+  ExpectWellFormed(svg);
+  EXPECT_EQ(Count(svg, Boxes(TaskKind::kForward)), 32 + 16);
+  EXPECT_EQ(Count(svg, ">rank 0</text>"), 2);
+  EXPECT_EQ(Count(svg, ">half &lt;as&gt; many</tspan>"), 1);
+  EXPECT_EQ(Count(svg, ">predicted makespan 21, bubble 42.9 %</tspan>"), 1);
+  EXPECT_EQ(Count(svg, ">forward</text>"), 1) << "one legend";
+  EXPECT_EQ(Count(svg, "class=\"axis\""), 1);
+  // A unit is as wide in both.
+  const std::regex box("<rect x=\"([0-9.]+)\" y=\"[0-9.]+\" width=\"([0-9.]+)\"[^>]*" +
+                       Boxes(TaskKind::kForward));
+  std::set<std::string> widths;
+  for (std::sregex_iterator i(svg.begin(), svg.end(), box), end; i != end; ++i) {
+    widths.insert((*i)[2]);
+  }
+  EXPECT_EQ(widths.size(), 1u);
+}
+
+TEST(WriteSvgTimeline, DrawsAMeasuredRunBelowItsPrediction) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 4));
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2"));
+  Trace measured = predicted;
+  measured.kind = Trace::Kind::kMeasured;
+  std::ostringstream out;
+  WriteSvgTimeline(out, {{.plan = &plan, .predicted = &predicted, .measured = &measured}}, {});
+  const std::string svg = out.str();
+  ExpectWellFormed(svg);
+  EXPECT_EQ(Count(svg, Boxes(TaskKind::kForward)), 2 * 8);
+  EXPECT_EQ(Count(svg, ">rank 1 predicted</text>"), 1);
+  EXPECT_EQ(Count(svg, ">measured</text>"), 2);
+  EXPECT_EQ(Count(svg, ">measured makespan 15 s, bubble 20.0 %</text>"), 1);
 }
 
 TEST(WriteSvgTimeline, EscapesWhateverNamesSay) {

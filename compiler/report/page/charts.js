@@ -21,6 +21,17 @@ function pointsOf(band) {
   return band.run.memory[band.index][show.memory];
 }
 const peakOf = (run, index) => run.memory[index]['peak_' + show.memory];
+// Activations are of chunks, of which a rank may have several: as parts of its whole share of the model.
+const partOf = schedule => show.memory === 'activations' ? Math.min(schedule.share, 1) : 1;
+function highest() {
+  let most = 0;
+  for (const {schedule, bands} of charts) {
+    for (const band of bands) {
+      if (!band.above) most = Math.max(most, peakOf(band.run, band.index) * partOf(schedule));
+    }
+  }
+  return Math.max(most, 1e-9);
+}
 
 function heightOf(chart) {
   let height = 4;
@@ -95,7 +106,7 @@ function drawBand(chart, band, number, x, inside, right) {
       y += kLane + 2;
     });
   }
-  if (pointsOf(band).length) drawMemory(band, group, y + 1, x, inside, right);
+  if (pointsOf(band).length) drawMemory(chart, band, group, y + 1, x, inside, right);
 }
 
 function drawItems(band, group, items, list, y, tall, x, inside) {
@@ -111,11 +122,11 @@ function drawItems(band, group, items, list, y, tall, x, inside) {
   }
 }
 
-function drawMemory(band, group, top, x, inside, right) {
+function drawMemory(chart, band, group, top, x, inside, right) {
   const {run, index} = band, memory = run.memory[index], list = pointsOf(band), tick = run.tick;
   const counted = show.memory === 'bytes', peak = peakOf(run, index);
-  // All rows of a chart share a scale, so that their areas compare.
-  const most = Math.max(1, ...run.rows.map((_, i) => peakOf(run, i)));
+  // All rows of the page share a scale, so that their areas compare.
+  const most = show.most / partOf(chart.schedule);
   const y = amount => top + kMemory * (1 - amount / most);
   let last = 0, start = Math.max(view.from, list[0] * tick), line = '';
   for (let i = 0; i < list.length; i += 2) {
@@ -134,7 +145,7 @@ function drawMemory(band, group, top, x, inside, right) {
   svg(group, 'text', {x: kLabels - 8, y: top + kMemory - 4, class: 'label small', 'text-anchor': 'end'},
       counted ? 'memory' : 'activations');
   const words = svg(group, 'text', {x: right + 6, y: top + kMemory - 4, class: 'small memory'},
-                    'peak ' + (counted ? bytes(peak) : peak));
+                    'peak ' + (counted ? bytes(peak) : peak + (chart.schedule.share < 1 ? ' chunks' : '')));
   svg(words, 'title', {}, counted ? `at most ${bytes(peak)} of frames and transfer slots live, ` +
       `${bytes(memory.reserved)} reserved; ${bytes(memory.fixed)} beside them` : 'activations live at once, at most');
 }
@@ -158,6 +169,7 @@ function drawPath(chart, x, inside) {
 }
 
 function drawAll() {
+  if (show.memory !== 'off') show.most = highest();
   for (const chart of charts) draw(chart);
 }
 let scheduled = false;

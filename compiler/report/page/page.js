@@ -146,21 +146,20 @@ function timesTable(parent, schedule) {
 
 function schedulesTable(parent) {
   const table = html(html(parent, 'div', undefined, 'wide'), 'table', undefined, 'schedules'), head = html(table, 'tr');
-  const memory = data.memory === 'bytes';
-  for (const words of ['schedule', '', 'makespan', 'bubble', memory ? 'peak memory' : '', 'peak activations', '']) {
-    if (words || memory || head.childElementCount !== 4) html(head, 'th', words);
-  }
+  const memory = data.memory === 'bytes', measured = data.schedules.some(schedule => schedule.runs.length > 1);
+  const cells = [['schedule'], measured && [''], ['makespan'], ['bubble'], memory && ['peak memory'],
+                 ['peak activations', 'live at once on a rank, in parts of its whole share of the model'], ['']];
+  for (const cell of cells) if (cell) html(head, 'th', cell[0]).title = cell[1] || '';
   data.schedules.forEach((schedule, number) => {
     for (const run of schedule.runs) {
       const line = html(table, 'tr'), most = name => Math.max(0, ...run.memory.map(one => one[name]));
       const name = html(html(line, 'td'), 'a', schedule.name);
-      name.tabIndex = 0;
       name.addEventListener('click', () => charts[number].svg.scrollIntoView({block: 'center'}));
-      html(line, 'td', run.kind, 'words');
+      if (measured) html(line, 'td', run.kind, 'words');
       html(line, 'td', time(run.makespan));
       html(line, 'td', percent(run.bubble));
       if (memory) html(line, 'td', bytes(most('peak_bytes')));
-      html(line, 'td', most('peak_activations'));
+      html(line, 'td', compact(most('peak_activations') * Math.min(schedule.share, 1)));
       bar(line, data.extent, [[run.makespan * (1 - run.bubble), data.colours[0], 'busy'],
                               [run.makespan * run.bubble, causeColours[0], 'bubble']]);
     }
