@@ -150,10 +150,12 @@ class Page:
         self.settle()
 
     def press(self, x, y, clicks=1):
+        """As a hand does, a fifth of a second apart: what a click changes is drawn before the next one."""
+        start = time.time()
         for count in range(1, clicks + 1):
             for kind in ("mousePressed", "mouseReleased"):
-                self.mouse(kind, x, y, button="left", clickCount=count)
-        self.settle()
+                self.mouse(kind, x, y, button="left", clickCount=count, timestamp=start + 0.2 * count)
+            self.settle()
 
     def click(self, node, clicks=1):
         self.hover(node)

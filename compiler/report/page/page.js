@@ -53,7 +53,7 @@ function listen(chart) {
       look(view.from + by, view.to + by);
     }
   }, {passive: false});
-  let drag = null;
+  let drag = null, clicked = {time: -1e9, x: 0, y: 0};
   root.addEventListener('pointerdown', event => {
     if (event.button !== 0) return;
     drag = {x: event.clientX, from: view.from, to: view.to, moved: false};
@@ -68,7 +68,13 @@ function listen(chart) {
     look(drag.from + by, drag.to + by);
   });
   addEventListener('pointerup', event => {
-    if (drag && !drag.moved && root.contains(event.target)) {
+    // A click draws anew, so that no element is clicked twice, and the browser sees no double click.
+    const twice = drag && !drag.moved && event.timeStamp - clicked.time < 400 &&
+                  Math.abs(event.clientX - clicked.x) + Math.abs(event.clientY - clicked.y) < 8;
+    clicked = {time: twice ? -1e9 : event.timeStamp, x: event.clientX, y: event.clientY};
+    if (twice) {
+      look(0, data.extent);
+    } else if (drag && !drag.moved && root.contains(event.target)) {
       const found = under(event);
       pin(found);
       const box = found && found.list === undefined;
@@ -78,7 +84,6 @@ function listen(chart) {
     drag = null;
     root.classList.remove('dragging');
   });
-  root.addEventListener('dblclick', () => look(0, data.extent));
   root.addEventListener('mousemove', event => {
     const found = drag && drag.moved ? null : under(event);
     tip.hidden = !found;
