@@ -56,6 +56,9 @@ int CompareCommand(const std::vector<const char*>& words) {
   arguments.Flag("svg", "FILE", "write a figure too", &svg);
   ReadArguments(arguments, words);
   if (files.empty()) throw std::invalid_argument("FILE is missing: which plan?");
+  std::vector<NamedFile> read;
+  for (const std::string& file : files) read.push_back({"`" + file + "`", file});
+  CheckOutputs(read, {{"`--html`", html}, {"`--svg`", svg}});
   options.compile = ToCompileOptions(input);
   options.predict = input.predict;
   if (memory) options.memory_limit = BytesOf(*memory);

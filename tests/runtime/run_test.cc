@@ -4,11 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "compiler/plan/base/json.h"
+#include "compiler/report/read_trace.h"
+#include "compiler/report/rows.h"
+#include "compiler/simulate/simulate.h"
 #include "runtime/run_figures.h"
 #include "runtime/train_rank.h"
 #include "tests/runtime/small_plan.h"
@@ -102,6 +107,61 @@ TEST_F(RunPlanTest, TrainsAndWritesEverything) {
   EXPECT_NE(text.find("bubble: predicted"), std::string::npos) << text;
   EXPECT_NE(text.find("memory: arenas"), std::string::npos) << text;
   EXPECT_EQ(text.find("measured not"), std::string::npos) << text;
+}
+
+// What a run took is a cost model: every instruction of the step has its measured cost, and the
+// prediction is of them alone.
+TEST_F(RunPlanTest, WritesAProfileThatPredictsTheStep) {
+  const Plan plan = Trainable({.positions = 2, .replicas = 2, .clip = 1, .steps = 20});
+  RunPlan(plan, {.trace = Path("t.json"), .profile = Path("p.json")}, out_, err_);
+  EXPECT_NE(out_.str().find("profile written to " + Path("p.json") + "\n"), std::string::npos);
+  const Profile profile = ReadProfile(Path("p.json"));
+  EXPECT_EQ(ToJson(profile), Text(Path("p.json")));
+  // Eight steps are traced, the first of them is left out.
+  int64_t runs = 0;
+  for (const Position& position : plan.positions) {
+    for (const Instruction& instruction : position.programs[1].instructions) {
+      runs += std::holds_alternative<pprun::Run>(instruction.operands) ? 1 : 0;
+    }
+  }
+  int64_t counted = 0;
+  for (const auto& [key, entry] : profile.entries) {
+    EXPECT_TRUE(std::isfinite(entry.seconds));
+    if (key.kind == "run") counted += entry.count;
+  }
+  EXPECT_EQ(counted, 7 * 2 * runs);
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, profile);
+  EXPECT_EQ(predicted.unit, Trace::Unit::kSecond);
+  double busy = 0;
+  for (size_t p = 0; p < plan.positions.size(); ++p) {
+    const std::vector<Instruction>& step = plan.positions[p].programs[1].instructions;
+    for (const TraceEvent& event : predicted.events) {
+      if (CoordinatesOf(plan, event.rank).position.index() != p) continue;
+      const Instruction& instruction = step[static_cast<size_t>(event.instruction)];
+      if (!std::holds_alternative<pprun::Run>(instruction.operands)) continue;
+      const ProfileKey key = ProfileKeyOf(plan, plan.positions[p], instruction);
+      const auto entry = profile.entries.find(key);
+      ASSERT_NE(entry, profile.entries.end()) << key.name;
+      EXPECT_NEAR(event.end - event.begin, entry->second.seconds, 1e-12);
+      busy += entry->second.seconds;
+    }
+  }
+  const double makespan = Summarise(plan, predicted).makespan;
+  EXPECT_TRUE(std::isfinite(makespan));
+  EXPECT_GE(makespan, busy / 2) << "two positions";
+  // The trace keeps the last three.
+  EXPECT_EQ(RepeatsOf(ReadChromeTrace(Text(Path("t.json")), plan)),
+            (std::vector<int64_t>{8, 9, 10}));
+}
+
+TEST_F(RunPlanTest, SaysThatARunWasTooShortForAProfile) {
+  const Plan plan = Trainable({.steps = 20});
+  const std::atomic<int> interrupts = 1;
+  RunPlan(plan, {.profile = Path("p.json"), .interrupts = &interrupts}, out_, err_);
+  EXPECT_NE(err_.str().find("no step was traced, so `" + Path("p.json") + "` is not written"),
+            std::string::npos)
+      << err_.str();
+  EXPECT_FALSE(std::filesystem::exists(Path("p.json")));
 }
 
 TEST_F(RunPlanTest, StartsFromSavedWeightsOnAnotherMesh) {
