@@ -52,6 +52,16 @@ std::string Pixels(double value) {
   return text;
 }
 
+// About what a sans-serif of the labels' size takes.
+double WidthOf(std::string_view text) {
+  constexpr double kNarrow = 4.2;
+  double width = 0;
+  for (const char letter : text) {
+    width += std::string_view("fijlrt ").find(letter) != std::string_view::npos ? kNarrow : 7.4;
+  }
+  return width;
+}
+
 class Figure {
  public:
   Figure(std::ostream& out, const std::vector<NamedTrace>& traces, const SvgOptions& options)
@@ -277,7 +287,7 @@ class Figure {
     const auto entry = [&](std::string_view text, const auto& draw_sample) {
       draw_sample(x);
       Text(x + 24, y + 11, "fill=\"#222222\"", text);
-      x += 24 + kLabelCharacter * static_cast<double>(text.size()) + 16;
+      x += 24 + WidthOf(text) + 18;
     };
     for (int kind = 0; kind < kTaskKindCount; ++kind) {
       if (!seen[static_cast<size_t>(kind)]) continue;
