@@ -7,33 +7,12 @@
 #include "kernels/elementwise.h"
 #include "kernels/initialise.h"
 #include "kernels/optimizer.h"
+#include "runtime/call_settings.h"
 
 namespace pprun {
 namespace {
 
 using kernels::Tensor;
-
-kernels::Distribution DistributionOf(const Initialisation& initialisation) {
-  switch (initialisation.kind) {
-    case Initialisation::Kind::kZeros:
-      return {kernels::Distribution::Kind::kZeros};
-    case Initialisation::Kind::kOnes:
-      return {kernels::Distribution::Kind::kOnes};
-    case Initialisation::Kind::kNormal:
-      return {kernels::Distribution::Kind::kNormal, static_cast<float>(initialisation.deviation)};
-  }
-  CHECK(false);
-}
-
-kernels::AdamSettings AdamOf(const OptimizerSpec& optimizer, float weight_decay) {
-  return {.decay = optimizer.kind == OptimizerSpec::Kind::kAdamW
-                       ? kernels::AdamSettings::Decay::kDecoupled
-                       : kernels::AdamSettings::Decay::kL2,
-          .beta1 = static_cast<float>(optimizer.beta1),
-          .beta2 = static_cast<float>(optimizer.beta2),
-          .epsilon = static_cast<float>(optimizer.epsilon),
-          .weight_decay = weight_decay};
-}
 
 struct Runner {
   const kernels::CpuQueue& queue;
@@ -63,17 +42,13 @@ struct Runner {
     kernels::LaunchSquareSum(queue, call.gradient, call.partials);
   }
   void operator()(const ClipFactorCall& call) const {
-    const Tensor order = {const_cast<int32_t*>(call.order.data()), DType::kI32,
-                          Shape{static_cast<int64_t>(call.order.size())}};
-    const Tensor factor = {call.target.f32(), DType::kF32, Shape{}};
-    const Tensor norm = {call.target.f32() + 1, DType::kF32, Shape{}};
-    kernels::LaunchClipFactor(queue, call.partials, order, static_cast<float>(call.max_norm),
-                              factor, norm);
+    const ClipTensors clip = ClipTensorsOf(call);
+    kernels::LaunchClipFactor(queue, call.partials, clip.order, static_cast<float>(call.max_norm),
+                              clip.factor, clip.norm);
   }
   void operator()(const UpdateCall& call) const {
     const OptimizerSpec& optimizer = *call.optimizer;
-    const float weight_decay =
-        call.decay == Parameter::Decay::kYes ? static_cast<float>(optimizer.weight_decay) : 0.0F;
+    const float weight_decay = WeightDecayOf(call);
     switch (optimizer.kind) {
       case OptimizerSpec::Kind::kSgd:
         kernels::LaunchSgdUpdate(queue, call.value, call.gradient, call.first_moment,

@@ -31,4 +31,7 @@ std::vector<CheckRow> CheckElementwise(const CheckContext& context);
 // Norm, clipping and updates.
 std::vector<CheckRow> CheckOptimizer(const CheckContext& context);
 
+// What the runtime launches between them: sums over ranks, marks.
+std::vector<CheckRow> CheckRuntime(const CheckContext& context);
+
 }  // namespace pprun::gpu

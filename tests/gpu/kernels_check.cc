@@ -62,6 +62,7 @@ int Run(const Options& options) {
     std::vector<CheckRow> rows = CheckOperations(context);
     Append(rows, CheckElementwise(context));
     Append(rows, CheckOptimizer(context));
+    Append(rows, CheckRuntime(context));
     failures = PrintTable(rows);
     count = rows.size();
     std::printf("scratch memory: %.1f MiB\n",
