@@ -56,6 +56,12 @@ StepVerdict Judge(std::span<const StepReport> reports) {
   return verdict;
 }
 
+void ThrowLateReports(int64_t rank, std::chrono::milliseconds deadline, int64_t step) {
+  throw std::runtime_error("rank " + std::to_string(rank) + " waited " +
+                           std::to_string(deadline.count() / 1000) +
+                           " s for the other ranks' reports of step " + std::to_string(step + 1));
+}
+
 class LocalControl::RankControl : public Control {
  public:
   RankControl(LocalControl& hub, int64_t rank) : hub_(hub), rank_(rank) {}
@@ -106,9 +112,7 @@ StepVerdict LocalControl::Await(int64_t rank, int64_t step) {
   if (judged()) return *slot.verdict;
   if (aborted_) throw AbortedError(*aborted_);
   CHECK(!in_time);
-  throw std::runtime_error("rank " + std::to_string(rank) + " waited " +
-                           std::to_string(deadline_.count() / 1000) +
-                           " s for the other ranks' reports of step " + std::to_string(step + 1));
+  ThrowLateReports(rank, deadline_, step);
 }
 
 }  // namespace pprun

@@ -3,7 +3,8 @@
 // After each step a rank posts one small record; what follows from all of them is the same for all
 // and is acted on one step later, so nobody waits for the slowest rank's last step. The losses
 // reach whoever prints them the same way. `Control` is what a rank has of it; LocalControl joins
-// ranks of one process. Every wait has a deadline and ends with an abort. Tests: control_test.cc.
+// ranks of one process, processes/job_control.h those of several. Every wait has a deadline and
+// ends with an abort. Tests: control_test.cc with conformance/control_conformance.h.
 #pragma once
 
 #include <array>
@@ -50,15 +51,26 @@ class Control {
   virtual StepVerdict Await(int64_t step) = 0;
 };
 
-// Joins the ranks of one process. Outlives their controls.
-class LocalControl {
+// What Await throws at the deadline.
+[[noreturn]] void ThrowLateReports(int64_t rank, std::chrono::milliseconds deadline, int64_t step);
+
+// Joins ranks. Outlives their controls.
+class Controls {
+ public:
+  virtual ~Controls() = default;
+  virtual std::unique_ptr<Control> ControlOf(int64_t rank) = 0;
+  // Ends every wait, present or to come. The first reason stays. From any thread.
+  virtual void Abort(const std::string& why) = 0;
+};
+
+// Joins the ranks of one process.
+class LocalControl : public Controls {
  public:
   // No wait lasts longer than the deadline.
   LocalControl(int64_t ranks, std::chrono::milliseconds deadline);
 
-  std::unique_ptr<Control> ControlOf(int64_t rank);
-  // Ends every wait, present or to come. The first reason stays. From any thread.
-  void Abort(const std::string& why);
+  std::unique_ptr<Control> ControlOf(int64_t rank) override;
+  void Abort(const std::string& why) override;
 
  private:
   class RankControl;

@@ -1,18 +1,14 @@
-// The control channel: verdicts, who hears them, deadlines, aborts.
+// The control channel: verdicts; and, by the conformance suite, who hears them in one process.
 #include "runtime/control.h"
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <limits>
-#include <thread>
 
-#include "runtime/communicator.h"
+#include "tests/conformance/control_conformance.h"
 
 namespace pprun {
 namespace {
-
-using std::chrono::milliseconds;
 
 TEST(Judge, SumsSharesInRankOrder) {
   const std::vector<StepReport> reports = {{.step = 4},
@@ -48,66 +44,22 @@ TEST(Judge, OneInterruptStopsAllAndAFailureOutweighsIt) {
   EXPECT_EQ(Judge(reports).action, StepVerdict::Action::kFail);
 }
 
-// Ranks that post one step ahead of what they hear, as training does, at speeds of their own.
-TEST(LocalControl, EveryRankHearsTheSameOneStepLater) {
-  constexpr int64_t kRanks = 4;
-  constexpr int64_t kSteps = 500;
-  LocalControl hub(kRanks, milliseconds(10000));
-  std::vector<std::vector<double>> heard(kRanks);
-  std::vector<std::thread> threads;
-  for (int64_t rank = 0; rank < kRanks; ++rank) {
-    threads.emplace_back([&, rank] {
-      const auto control = hub.ControlOf(rank);
-      for (int64_t step = 0; step < kSteps; ++step) {
-        if ((step + rank) % 50 == 0) std::this_thread::sleep_for(milliseconds(1));
-        control->Post({.step = step, .loss = static_cast<double>(step * (rank + 1))});
-        if (step > 0) {
-          heard[static_cast<size_t>(rank)].push_back(control->Await(step - 1).loss);
-        }
-      }
-      heard[static_cast<size_t>(rank)].push_back(control->Await(kSteps - 1).loss);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  for (int64_t step = 0; step < kSteps; ++step) {
-    for (const auto& one : heard) {
-      EXPECT_EQ(one[static_cast<size_t>(step)], static_cast<double>(step * 10));
-    }
-  }
-}
+class LocalRoom : public ControlRoom {
+ public:
+  LocalRoom(int64_t ranks, std::chrono::milliseconds deadline) : controls_(ranks, deadline) {}
+  Controls& controls(int64_t) override { return controls_; }
 
-TEST(LocalControl, AWaitEndsAtItsDeadline) {
-  LocalControl hub(2, milliseconds(30));
-  const auto control = hub.ControlOf(1);
-  control->Post({.step = 7});
-  try {
-    control->Await(7);
-    FAIL() << "rank 0 never posted";
-  } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string(error.what()).find("rank 1 waited"), std::string::npos);
-    EXPECT_NE(std::string(error.what()).find("step 8"), std::string::npos);
-  }
-}
+ private:
+  LocalControl controls_;
+};
 
-TEST(LocalControl, AnAbortEndsAWaitAndLaterOnes) {
-  LocalControl hub(2, milliseconds(10000));
-  const auto control = hub.ControlOf(0);
-  control->Post({.step = 0});
-  std::thread aborts([&] {
-    std::this_thread::sleep_for(milliseconds(20));
-    hub.Abort("rank 1 is gone");
-    hub.Abort("so what");
-  });
-  for (int i = 0; i < 2; ++i) {
-    try {
-      control->Await(0);
-      ADD_FAILURE() << "rank 1 never posted";
-    } catch (const AbortedError& error) {
-      EXPECT_STREQ(error.what(), "rank 1 is gone");
-    }
-  }
-  aborts.join();
-}
+INSTANTIATE_TEST_SUITE_P(Local, ControlConformance,
+                         testing::Values(ControlCase{
+                             "local",
+                             [](int64_t ranks, std::chrono::milliseconds deadline) {
+                               return std::make_unique<LocalRoom>(ranks, deadline);
+                             }}),
+                         [](const auto& one) { return one.param.name; });
 
 }  // namespace
 }  // namespace pprun
