@@ -5,8 +5,8 @@
 #
 #   examples/quickstart.sh
 #
-# Leaves in out/quickstart/: train.txt and held_out.txt, timeline.txt (predicted), trace.json (measured; opens in
-# Perfetto), metrics.jsonl (a line a step) and model.safetensors.
+# Leaves in out/quickstart/: train.txt and held_out.txt, timeline.txt (predicted), measured.txt (beside it), trace.json (measured; opens in
+# Perfetto), timeline.html (both; opens in a browser), metrics.jsonl (a line a step) and model.safetensors.
 #
 # Fails unless the held-out loss ends at least 0.25 nats a byte below the bigram model's, which a model whose attention
 # is broken cannot reach.
@@ -48,6 +48,8 @@ show ppc timeline examples/quickstart.sched
 say "training"
 show pprun examples/quickstart.sched --metrics "$out/metrics.jsonl" --trace "$out/trace.json" \
   --save "$out/model.safetensors"
+
+ppc timeline examples/quickstart.sched --measured "$out/trace.json" --html "$out/timeline.html" >"$out/measured.txt"
 
 say "result, nats a byte of the held-out text"
 bigram=$(bigram "$out/train.txt" "$out/held_out.txt")
