@@ -46,7 +46,8 @@ void DeclareCosts(Arguments& arguments, CommandInput& input) {
   arguments.Flag("machine", "NAME",
                  "a built-in machine (h100, h200, a100, tpu_v5p) or a .machine file",
                  &input.predict.machine);
-  arguments.Flag("profile", "FILE", "costs as they were measured", &input.predict.profile);
+  arguments.Flag("profile", "FILE", "costs as `pprun --profile` measured them",
+                 &input.predict.profile);
 }
 
 CompileOptions ToCompileOptions(const CommandInput& input) {

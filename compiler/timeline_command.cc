@@ -35,6 +35,9 @@ TimelineInput ReadTimelineInput(const std::vector<const char*>& words) {
                  "a trace that `pprun --trace` wrote: draw it below the prediction, and say where "
                  "each rank's time went",
                  &input.measured);
+  arguments.Flag("steps", "N", "steps in a row (default 1)", &input.plan.predict.steps);
+  arguments.Flag("barrier", "WHEN", "between steps: on, off or as_planned (default)",
+                 &input.plan.predict.barrier);
   arguments.Flag("step", "N", "which step of the trace (default: its last)", &input.step);
   arguments.Flag("instructions", "", "with a trace, a line for every instruction too",
                  &input.instructions);
@@ -54,6 +57,9 @@ TimelineInput ReadTimelineInput(const std::vector<const char*>& words) {
   }
   if (!input.measured && (input.step || input.instructions == Switch::kOn)) {
     throw std::invalid_argument("`--step` and `--instructions` need `--measured`");
+  }
+  if (input.measured && input.plan.predict.steps != 1) {
+    throw std::invalid_argument("`--measured` is compared with one step: leave `--steps` out");
   }
   CheckOutputs({{"the plan", input.plan.file}, {"`--measured`", input.measured}},
                {{"`--chrome`", input.chrome}, {"`--html`", input.html}, {"`--svg`", input.svg}});
@@ -90,7 +96,7 @@ int TimelineCommand(const std::vector<const char*>& words) {
   const std::optional<Plan> plan = input.measured ? PlanAsItRuns(input.plan) : PlanOf(input.plan);
   if (!plan) return 1;
   const Trace predicted = Predict(*plan, input.plan.predict);
-  TimelineOptions options{.width = static_cast<int>(input.width)};
+  TimelineOptions options{.width = static_cast<int>(input.width), .repeat = kAllRepeats};
   if (input.colour == "always") options.colour = TimelineOptions::Colour::kAnsi;
 
   std::optional<Trace> measured;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 #include <string>
@@ -221,7 +222,12 @@ Cells DrawLetters(const Row& row, const Layout& layout) {
 std::string Title(const Plan& plan, const Trace& trace, const TimelineOptions& options,
                   const Figures& figures) {
   std::string text = SubjectOf(plan);
-  if (trace.kind == Trace::Kind::kMeasured) text += ", step " + std::to_string(options.repeat);
+  const size_t repeats = RepeatsOf(trace).size();
+  if (options.repeat == kAllRepeats) {
+    if (repeats > 1) text += ", " + Counted(static_cast<int64_t>(repeats), "step");
+  } else if (trace.kind == Trace::Kind::kMeasured) {
+    text += ", step " + std::to_string(options.repeat);
+  }
   return text + ": " + FindingOf(trace, figures.makespan, figures.bubble_of_makespan) + "\n";
 }
 
@@ -290,6 +296,24 @@ std::string Drawn(const std::vector<Row>& rows, const std::vector<std::string>& 
   return text + Legend(rows, layout.detail, options.colour) + "\n";
 }
 
+// Of all runs of the step.
+std::vector<Row> AllRows(const Plan& plan, const Trace& trace) {
+  std::vector<Row> all;
+  for (const int64_t repeat : RepeatsOf(trace)) {
+    for (Row& row : RowsOf(plan, trace, repeat)) {
+      const auto known = std::ranges::find_if(all, [&](const Row& other) {
+        return other.rank == row.rank && other.stream == row.stream;
+      });
+      if (known == all.end()) {
+        all.push_back(std::move(row));
+      } else {
+        std::ranges::move(row.boxes, std::back_inserter(known->boxes));
+      }
+    }
+  }
+  return all;
+}
+
 // Times from the first task on, in seconds.
 void Place(std::vector<Row>& rows, double unit) {
   double origin = std::numeric_limits<double>::infinity();
@@ -306,9 +330,12 @@ void Place(std::vector<Row>& rows, double unit) {
 
 std::string TextTimeline(const Plan& plan, const Trace& trace, const TimelineOptions& options) {
   const Figures figures = Summarise(plan, trace, options.repeat);
-  const std::vector<Row> rows = RowsOf(plan, trace, options.repeat);
+  const std::vector<Row> rows =
+      options.repeat == kAllRepeats ? AllRows(plan, trace) : RowsOf(plan, trace, options.repeat);
   if (figures.makespan <= 0) {
-    return "nothing to draw: step " + std::to_string(options.repeat) + " takes no time\n";
+    const std::string which =
+        options.repeat == kAllRepeats ? "the step" : "step " + std::to_string(options.repeat);
+    return "nothing to draw: " + which + " takes no time\n";
   }
   double origin = std::numeric_limits<double>::infinity();
   for (const Row& row : rows) origin = std::min(origin, row.boxes.front().begin);

@@ -15,7 +15,7 @@ namespace pprun {
 struct TimelineOptions {
   int width = 100;  // columns for the whole picture
   enum class Colour : uint8_t { kNever, kAnsi } colour = Colour::kNever;
-  int64_t repeat = 0;  // which run of the step
+  int64_t repeat = 0;  // which run of the step, or kAllRepeats
 };
 std::string TextTimeline(const Plan& plan, const Trace& trace, const TimelineOptions& options);
 

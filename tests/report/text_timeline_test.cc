@@ -139,6 +139,20 @@ TEST(TextTimeline, ShowsTwoDigitNumbersWhole) {
 }
 
 // Two replicas, one slower; the trace begins long before the step that is drawn.
+TEST(TextTimeline, DrawsStepsInARow) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(2, 1));
+  const Trace trace = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2"), 2);
+  EXPECT_EQ(TextTimeline(plan, trace, {.width = 60, .repeat = kAllRepeats}),
+            R"(one_f_one_b, 2 stages, 1 microbatch, 2 steps: predicted makespan 12, bubble 50.0 %
+
+rank 0 │ 0 │···········│░░░0░░░│ 0 │···········│░░░0░░░│
+rank 1 ····│ 0 │░░░0░░░│···········│ 0 │░░░0░░░│·······
+time   0       2       4       6       8       10      12
+
+│ i │ forward   │░i░│ backward   · idle   i: microbatch
+)");
+}
+
 TEST(TextTimeline, DrawsMeasuredReplicas) {
   const Plan plan = PipelinePlan(GPipe(1, 1), {.data_parallel = 2});
   Trace trace;
