@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Who may include whom (CONTRIBUTING.md): fails with every include that crosses a wall, with every type that is defined
-# twice, and with every source file over 400 lines. Run from anywhere: tests/structure_test.sh
+# twice, with every source file over 400 lines, and with every one that nothing says what it is. Run from anywhere: tests/structure_test.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -67,9 +67,24 @@ while read -r name files; do
   report "two types are named $name: $files"
 done < <(types $everything | sort -u | awk '{ files[$1] = files[$1] " " $2; n[$1]++ } END { for (t in n) if (n[t] > 1) print t files[t] }')
 
+# A first comment says what a file is. One speaks for all files named after it: that of `add.h` for `add.cc`, `add_cpu.cc`
+# and `add_test.cc`.
+declare -A speaks=()
+silent=()
+while read -r file; do
+  stem=$(basename "$file") stem=${stem%.*}
+  read -r -n2 start <"$file" || true
+  if [ "$start" = // ]; then speaks[$stem]=1; else silent+=("$file"); fi
+done < <(find dsl compiler runtime kernels tests -name '*.h' -o -name '*.cc' -o -name '*.cu')
+for file in "${silent[@]}"; do
+  stem=$(basename "$file") stem=${stem%.*}
+  until [ -n "${speaks[$stem]:-}" ] || [ "$stem" = "${stem%_*}" ]; do stem=${stem%_*}; done
+  [ -n "${speaks[$stem]:-}" ] || report "$file has no first comment, nor has one that it is named after"
+done
+
 while read -r lines file; do
   [ "$file" = total ] || [ "$lines" -le 400 ] || report "$file has $lines lines; one idea a file, at most 400"
 done < <(find dsl compiler runtime kernels tests -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.g4' | xargs wc -l)
 
-[ "$failures" -eq 0 ] && echo "every include is allowed, every type has a name of its own, every file has one idea"
+[ "$failures" -eq 0 ] && echo "every include is allowed, every type has a name of its own, every file has one idea and says which"
 exit $((failures > 0))
