@@ -3,7 +3,8 @@
 // Two dynamic programmes over suffixes: the first finds the least possible weight of the heaviest
 // stage, the second, among the splits that reach it, the one with the least sum of squares, so that
 // the other stages are even too; ties go to the split whose earlier stages are larger. O(stages *
-// instances * log instances) and O(stages * instances * stage length).
+// instances * log instances) and, where stages can be even, little more; at worst O(stages *
+// instances * stage length).
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +44,15 @@ struct Weights {
 
   size_t size() const { return before.size() - 1; }
   double Of(size_t begin, size_t end) const { return before[end] - before[begin]; }
+  // The last instance with at most so much before it.
+  size_t LastBefore(double weight) const {
+    return static_cast<size_t>(std::ranges::upper_bound(before, weight) - before.begin()) - 1;
+  }
+  // The first one from which on there is at most so much.
+  size_t FirstAfter(double weight) const {
+    const auto more = [&](double here) { return before.back() - here > weight; };
+    return static_cast<size_t>(std::ranges::partition_point(before, more) - before.begin());
+  }
 };
 
 // least[i]: of the heaviest of `stages` stages made from instances [i, n). Extended from one stage
@@ -88,8 +98,14 @@ std::vector<size_t> EvenEnds(const Weights& weights, size_t stages, double heavi
   std::vector<std::vector<size_t>> end(stages + 1, std::vector<size_t>(n + 1));
   for (size_t made = 1; made <= stages; ++made) {
     std::vector<double> next(n + 1, kImpossible);
-    for (size_t begin = 0; begin + made <= n; ++begin) {
-      for (size_t stop = begin + 1; stop <= n - made + 1; ++stop) {
+    // What goes before must fit in the other stages, what comes after in those made: where stages
+    // are even, few places are left.
+    const size_t latest =
+        weights.LastBefore(static_cast<double>(stages - made) * limit * kRounding);
+    const size_t fitting = weights.FirstAfter(static_cast<double>(made - 1) * limit * kRounding);
+    for (size_t begin = 0; begin + made <= n && begin <= latest; ++begin) {
+      if (weights.Of(begin, n) > static_cast<double>(made) * limit * kRounding) continue;
+      for (size_t stop = std::max(begin + 1, fitting); stop <= n - made + 1; ++stop) {
         const double own = weights.Of(begin, stop);
         if (own > limit) break;
         const double sum = own * own + squares[stop];

@@ -89,6 +89,49 @@ TEST(SplitStages, IsOptimalAndContiguous) {
   }
 }
 
+// The least sum of squares among the splits whose heaviest stage is the lightest, tried.
+int64_t LeastSquares(const std::vector<int64_t>& weights, size_t begin, int stages, int64_t most) {
+  constexpr int64_t kImpossible = std::numeric_limits<int64_t>::max();
+  if (stages == 0) return begin == weights.size() ? 0 : kImpossible;
+  int64_t sum = 0, least = kImpossible;
+  for (size_t end = begin + 1; end <= weights.size(); ++end) {
+    sum += weights[end - 1];
+    if (sum > most) break;
+    const int64_t rest = LeastSquares(weights, end, stages - 1, most);
+    if (rest != kImpossible) least = std::min(least, sum * sum + rest);
+  }
+  return least;
+}
+
+TEST(SplitStages, TheOtherStagesAreEvenToo) {
+  constexpr uint32_t kSeed = 20240517;
+  std::mt19937 random(kSeed);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<int64_t> weights(4 + random() % 9);
+    // One heavy layer at times, which leaves the others a choice.
+    for (int64_t& weight : weights) weight = 1 + random() % 9 + (random() % 8 == 0 ? 30 : 0);
+    const int stages = 1 + static_cast<int>(random() % std::min<size_t>(4, weights.size()));
+    const Stages split = Split(weights, stages);
+    const int64_t heaviest = LeastByTrying(weights, 0, stages);
+    EXPECT_EQ(Heaviest(weights, split), heaviest);
+    int64_t squares = 0;
+    for (const auto& stage : split) {
+      const int64_t sum = Heaviest(weights, {stage});
+      squares += sum * sum;
+    }
+    EXPECT_EQ(squares, LeastSquares(weights, 0, stages, heaviest))
+        << "seed " << kSeed << " " << round;
+  }
+}
+
+// Not the square of the layers: seconds, were it so.
+TEST(SplitStages, SplitsSixtyThousandLayers) {
+  const Stages split = Split(std::vector<int64_t>(60'000, 7), 64);
+  const std::vector<size_t> sizes = Sizes(split);
+  EXPECT_EQ(sizes.front(), 938u);
+  EXPECT_EQ(sizes.back(), 937u);
+}
+
 TEST(SplitStages, BalancesByFlopsAndByLayers) {
   CheckedProgram program = TinyGpt({.vocabulary = 400, .depth = 4});
   const CompiledModel model = CompileModel(program, 2);
