@@ -37,6 +37,9 @@ check "$(sources compiler/model compiler/schedule compiler/passes)" 'dsl/|compil
 check "$(sources kernels)" 'kernels/|compiler/plan/(types|operation)\.h|compiler/plan/base/'
 check "$(sources runtime | tr ' ' '\n' | grep -v '^runtime/main.cc$' | tr '\n' ' ')" \
   'runtime/|kernels/|compiler/(plan|verify|simulate|report)/'
+# Independent of what they judge.
+check "$(sources tests/verify/oracle* tests/verify/interleavings.h tests/verify/interleavings.cc)" \
+  'compiler/plan/|tests/verify/(oracle|interleavings)'
 check runtime/main.cc 'runtime/|kernels/|compiler/(plan|verify|simulate|report)/|compiler/compile\.h|dsl/'
 
 everything=$(sources dsl compiler runtime kernels)

@@ -69,6 +69,59 @@ struct Damager {
     std::swap(body()[a], body()[b]);
     return "swaps transfers " + std::to_string(a) + " and " + std::to_string(b);
   }
+  std::string DropRecord() {
+    return Drop(Pick([](const Operands& o) { return std::holds_alternative<Record>(o); }));
+  }
+  std::string DropCollective() {
+    return Drop(Pick([](const Operands& o) { return std::holds_alternative<Collective>(o); }));
+  }
+  // Two instructions that follow each other on one stream.
+  std::string SwapOnStream() {
+    const size_t first = Below(body().size());
+    for (size_t second = first + 1; second < body().size(); ++second) {
+      if (body()[second].stream != body()[first].stream) continue;
+      const std::string text = "swaps " + TextOf(first) + " and " + TextOf(second);
+      std::swap(body()[first], body()[second]);
+      return text;
+    }
+    return "";
+  }
+  std::string SwapCollectives() {
+    const auto is = [](const Operands& o) { return std::holds_alternative<Collective>(o); };
+    const size_t a = Pick(is), b = Pick(is);
+    if (a == b || a == body().size()) return "";
+    std::swap(body()[a], body()[b]);
+    return "swaps collectives " + std::to_string(a) + " and " + std::to_string(b);
+  }
+  std::string AnotherStream() {
+    const size_t i = Below(body().size());
+    const StreamId now(static_cast<int64_t>(Below(position().streams.size())));
+    if (body()[i].stream == now) return "";
+    const std::string text = TextOf(i) + " now on `" + position().streams[now.index()].name + "`";
+    body()[i].stream = now;
+    return text;
+  }
+  // To or from another peer, on a channel that begins or ends here.
+  std::string AnotherChannel() {
+    const size_t i = Pick([](const Operands& o) {
+      return std::holds_alternative<Send>(o) || std::holds_alternative<Recv>(o);
+    });
+    if (i == body().size()) return "";
+    const ChannelId now(static_cast<int64_t>(Below(plan.channels.size())));
+    const Channel& channel = plan.channels[now.index()];
+    const std::string text = TextOf(i) + " now on `" + channel.name + "`";
+    const PositionId here(static_cast<int64_t>(p));
+    Operands& operands = body()[i].operands;
+    if (auto* send = std::get_if<Send>(&operands)) {
+      if (channel.from != here || send->channel == now) return "";
+      send->channel = now;
+    }
+    if (auto* recv = std::get_if<Recv>(&operands)) {
+      if (channel.to != here || recv->channel == now) return "";
+      recv->channel = now;
+    }
+    return text;
+  }
   std::string Duplicate() {
     const size_t i = Pick([](const Operands& o) { return !std::holds_alternative<Record>(o); });
     if (i == body().size()) return "";
@@ -186,12 +239,14 @@ struct Damager {
     kind = static_cast<size_t>(kPrograms[Below(kPrograms.size())]);
     if (body().size() < 2) return "";
     using Way = std::string (Damager::*)();
-    constexpr std::array<Way, 14> kWays = {
+    constexpr std::array<Way, 20> kWays = {
         &Damager::DropWait,       &Damager::DropWait,       &Damager::DropWork,
         &Damager::MoveFar,        &Damager::MoveNear,       &Damager::SwapTransfers,
         &Damager::Duplicate,      &Damager::AnotherEvent,   &Damager::MergeBuffers,
         &Damager::ShiftBuffer,    &Damager::AnotherBinding, &Damager::AnotherMicrobatch,
-        &Damager::RelabelMessage, &Damager::AnotherBuffer};
+        &Damager::RelabelMessage, &Damager::AnotherBuffer,  &Damager::DropRecord,
+        &Damager::DropCollective, &Damager::SwapOnStream,   &Damager::SwapCollectives,
+        &Damager::AnotherStream,  &Damager::AnotherChannel};
     return (this->*kWays[Below(kWays.size())])();
   }
 };

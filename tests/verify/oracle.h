@@ -31,7 +31,9 @@ struct OracleRun {
   enum class State : uint8_t { kCompleted, kHangs, kMismatch } state = State::kCompleted;
   std::vector<std::vector<Site>> order;  // sites that run together, by position
 };
-OracleRun RunSlowly(const Plan& plan, ProgramKind program, StreamView view, int32_t repeats);
+enum class KeepOrder : uint8_t { kNo, kYes };
+OracleRun RunSlowly(const Plan& plan, ProgramKind program, StreamView view, int32_t repeats,
+                    KeepOrder keep);
 Verdict JudgeOrder(const Plan& plan);
 
 // Four bytes of memory.

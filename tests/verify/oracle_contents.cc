@@ -29,7 +29,8 @@ class Machine {
   void Run(ProgramKind program) {
     Spoil(Spoiled::kWhatDoesNotSurvive);
     program_ = program;
-    for (const std::vector<Site>& sites : RunSlowly(plan_, program, StreamView::kMerged, 1).order) {
+    for (const std::vector<Site>& sites :
+         RunSlowly(plan_, program, StreamView::kMerged, 1, KeepOrder::kYes).order) {
       Do(sites);
     }
   }

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <set>
+#include <cstdint>
 #include <variant>
 
 #include "compiler/plan/effects.h"
@@ -21,7 +21,7 @@ bool Survives(ArenaKind arena) {
 struct Rank {
   std::vector<std::vector<int32_t>> queues;
   std::vector<size_t> heads;
-  std::set<int32_t> recorded;
+  std::vector<char> recorded;  // by event
   int32_t repeat = 0;
 
   bool Idle() const {
@@ -83,13 +83,16 @@ int32_t GroupOf(const Operands& operands) {
 
 }  // namespace
 
-OracleRun RunSlowly(const Plan& plan, ProgramKind program, StreamView view, int32_t repeats) {
+OracleRun RunSlowly(const Plan& plan, ProgramKind program, StreamView view, int32_t repeats,
+                    KeepOrder keep) {
   Scan scan{plan, program, {}};
   for (size_t p = 0; p < plan.positions.size(); ++p) {
     Rank rank;
     rank.queues.resize(view == StreamView::kMerged ? 1 : plan.positions[p].streams.size());
     rank.heads.resize(rank.queues.size(), 0);
     const auto& body = Body(plan, p, program);
+    const int32_t events = plan.positions[p].programs[static_cast<size_t>(program)].events;
+    rank.recorded.resize(static_cast<size_t>(events));
     for (size_t i = 0; i < body.size(); ++i) {
       const size_t queue = view == StreamView::kMerged ? 0 : body[i].stream.index();
       rank.queues[queue].push_back(static_cast<int32_t>(i));
@@ -103,25 +106,29 @@ OracleRun RunSlowly(const Plan& plan, ProgramKind program, StreamView view, int3
     std::vector<Site> sites;
     for (const auto& [rank, queue] : heads) sites.push_back(scan.SiteOf(rank, queue));
     for (const auto& [rank, queue] : heads) ++scan.ranks[rank].heads[queue];
-    result.order.push_back(std::move(sites));
+    if (keep == KeepOrder::kYes) result.order.push_back(std::move(sites));
+  };
+  const auto run_alone = [&](size_t rank, size_t queue) {
+    if (keep == KeepOrder::kYes) result.order.push_back({scan.SiteOf(rank, queue)});
+    ++scan.ranks[rank].heads[queue];
   };
   for (bool progress = true; progress;) {
     progress = false;
     for (size_t r = 0; r < scan.ranks.size(); ++r) {
       if (scan.ranks[r].Idle() && scan.ranks[r].repeat + 1 < repeats) {
         ++scan.ranks[r].repeat;
-        scan.ranks[r].recorded.clear();
+        std::ranges::fill(scan.ranks[r].recorded, 0);
         std::ranges::fill(scan.ranks[r].heads, 0);
       }
       for (size_t q = 0; q < scan.ranks[r].queues.size(); ++q) {
         const Operands* head = scan.Head(r, q);
         if (head == nullptr) continue;
         if (const auto* wait = std::get_if<Wait>(head)) {
-          if (!scan.ranks[r].recorded.contains(wait->event.value)) continue;
-          run({{r, q}});
+          if (scan.ranks[r].recorded[wait->event.index()] == 0) continue;
+          run_alone(r, q);
         } else if (const auto* record = std::get_if<Record>(head)) {
-          scan.ranks[r].recorded.insert(record->event.value);
-          run({{r, q}});
+          scan.ranks[r].recorded[record->event.index()] = 1;
+          run_alone(r, q);
         } else if (const auto* send = std::get_if<Send>(head)) {
           const size_t peer = plan.channels[send->channel.index()].to.index();
           const int other = scan.FindHead(peer, [&](const Operands& operands) {
@@ -154,7 +161,7 @@ OracleRun RunSlowly(const Plan& plan, ProgramKind program, StreamView view, int3
           }
           run(heads);
         } else {
-          run({{r, q}});
+          run_alone(r, q);
         }
         progress = true;
       }
@@ -170,7 +177,9 @@ namespace {
 
 struct Node {
   std::vector<Effect> effects;
-  std::vector<bool> before;  // instructions that happened before this one
+  std::vector<uint64_t> before;  // instructions that happened before this one, a bit each
+
+  bool After(size_t i) const { return (before[i / 64] >> (i % 64) & 1) != 0; }
 };
 
 bool Overlap(const Effect& a, const Effect& b) {
@@ -196,12 +205,10 @@ std::vector<Node> Graph(const Plan& plan, size_t p, ProgramKind program, Verdict
   std::map<int32_t, size_t> last_of_stream, record_of_event;
   for (size_t i = 0; i < body.size(); ++i) {
     AppendEffects(plan, plan.positions[p], body[i], nodes[i].effects);
-    nodes[i].before.resize(body.size());
+    nodes[i].before.resize(body.size() / 64 + 1);
     const auto follows = [&](size_t earlier) {
-      for (size_t k = 0; k < earlier; ++k) {
-        if (nodes[earlier].before[k]) nodes[i].before[k] = true;
-      }
-      nodes[i].before[earlier] = true;
+      for (size_t k = 0; k <= earlier / 64; ++k) nodes[i].before[k] |= nodes[earlier].before[k];
+      nodes[i].before[earlier / 64] |= uint64_t{1} << (earlier % 64);
     };
     const auto previous = last_of_stream.find(body[i].stream.value);
     if (previous != last_of_stream.end()) follows(previous->second);
@@ -239,7 +246,7 @@ Verdict JudgeMemory(const Plan& plan, size_t p, ProgramKind program,
       for (size_t i = 0; i < j; ++i) {
         for (const Effect& earlier : nodes[i].effects) {
           if (!Overlap(earlier, effect)) continue;
-          if (Conflict(earlier, effect) && !nodes[j].before[i]) {
+          if (Conflict(earlier, effect) && !nodes[j].After(i)) {
             return place(j) + " races with " + std::to_string(i);
           }
           if (earlier.access != Access::kRead) written.emplace_back(earlier.begin, earlier.end);
@@ -262,7 +269,8 @@ Verdict JudgeOrder(const Plan& plan) {
   for (const ProgramKind program :
        {ProgramKind::kInitialise, ProgramKind::kStep, ProgramKind::kValidate}) {
     for (const StreamView view : {StreamView::kSeparate, StreamView::kMerged}) {
-      const OracleRun run = RunSlowly(plan, program, view, program == ProgramKind::kStep ? 2 : 1);
+      const OracleRun run =
+          RunSlowly(plan, program, view, program == ProgramKind::kStep ? 2 : 1, KeepOrder::kNo);
       if (run.state == OracleRun::State::kHangs) return "hangs";
       if (run.state == OracleRun::State::kMismatch) return "mismatched messages";
     }
