@@ -203,6 +203,8 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
     RunFigures& figures = log.figures();
     figures.predicted_bubble = predicted.bubble_of_makespan;
     figures.measured_bubble = MeasuredBubble(plan, trace, traced.end() - 1);
+    figures.predicted_activations = std::ranges::max(predicted.peak_activations);
+    figures.measured_activations = MeasuredActivations(plan, trace, traced.end() - 1);
     for (int64_t rank = 0; rank < ranks.size(); ++rank) {
       figures.arena_bytes += ranks.executor(rank).ArenaBytes();
       figures.touched_bytes += ranks.executor(rank).TouchedBytes();

@@ -2,11 +2,15 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <map>
+#include <ranges>
 #include <variant>
 
 #include "compiler/plan/base/amount.h"
 #include "compiler/plan/text.h"
+#include "compiler/simulate/live_activations.h"
 #include "compiler/simulate/simulate.h"
 #include "runtime/progress.h"
 
@@ -62,6 +66,10 @@ std::string ToText(const RunFigures& figures) {
   if (figures.loss) text += "\n";
   text += "bubble: predicted " + Percent(figures.predicted_bubble) + ", measured " +
           (figures.measured_bubble ? Percent(*figures.measured_bubble) : "not") + "\n";
+  text += "activations at once: predicted " + std::to_string(figures.predicted_activations) +
+          ", measured " +
+          (figures.measured_activations ? std::to_string(*figures.measured_activations) : "not") +
+          "\n";
   text += "memory: arenas " + HumanBytes(figures.arena_bytes) + " predicted, " +
           HumanBytes(figures.touched_bytes) + " touched; resident " +
           HumanBytes(figures.resident_bytes) + " at most\n";
@@ -72,6 +80,12 @@ std::optional<double> MeasuredBubble(const Plan& plan, const Trace& trace, int64
   const Figures figures = Summarise(plan, trace, step);
   if (figures.makespan <= 0) return std::nullopt;
   return figures.bubble_of_makespan;
+}
+
+std::optional<int64_t> MeasuredActivations(const Plan& plan, const Trace& trace, int64_t step) {
+  const std::map<int64_t, int64_t> peaks = LiveActivations(plan, trace, step);
+  if (peaks.empty()) return std::nullopt;
+  return std::ranges::max(peaks | std::views::values);
 }
 
 int64_t PeakResidentBytes() {

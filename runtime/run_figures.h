@@ -22,16 +22,22 @@ struct RunFigures {
   std::optional<double> validation_loss;  // the last ones
   double predicted_bubble = 0;
   std::optional<double> measured_bubble;
+  // The most activations at once, of the rank that has most.
+  int64_t predicted_activations = 0;
+  std::optional<int64_t> measured_activations;
   int64_t arena_bytes = 0;
   int64_t touched_bytes = 0;
   int64_t resident_bytes = 0;  // of the process, at its peak
 };
 
-// Four lines, each with its end of line.
+// Five lines, each with its end of line.
 std::string ToText(const RunFigures& figures);
 
 // The bubble of one traced step; none if it was not traced whole.
 std::optional<double> MeasuredBubble(const Plan& plan, const Trace& trace, int64_t step);
+
+// The most activations live at once on a rank in one traced step; none as above.
+std::optional<int64_t> MeasuredActivations(const Plan& plan, const Trace& trace, int64_t step);
 
 // The most that this process ever had in physical memory.
 int64_t PeakResidentBytes();

@@ -70,4 +70,22 @@ Trained Train(const Plan& plan, std::unique_ptr<Backend> backend) {
   return trained;
 }
 
+Trace TraceSteps(const Plan& plan) {
+  const TrainSpec& train = plan.train;
+  const auto data = OpenData(train.data, train.sequence, train.vocabulary, train.seed);
+  LocalRanks ranks(plan, std::make_unique<CpuBackend>(plan.Ranks(), 1), {}, data.get(), nullptr);
+  std::vector<std::vector<TraceEvent>> events(static_cast<size_t>(ranks.size()));
+  ranks.Run([&](Rank rank) {
+    rank.executor.Initialise();
+    rank.executor.StartTrace(0, train.steps);
+    for (int64_t step = 0; step < train.steps; ++step) rank.executor.RunStep(step, 1e-3F);
+    events[static_cast<size_t>(rank.executor.rank())] = rank.executor.StopTrace();
+  });
+  Trace trace = {.kind = Trace::Kind::kMeasured, .events = {}};
+  for (const auto& of_rank : events) {
+    trace.events.insert(trace.events.end(), of_rank.begin(), of_rank.end());
+  }
+  return trace;
+}
+
 }  // namespace pprun

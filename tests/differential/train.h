@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compiler/plan/plan.h"
+#include "compiler/plan/trace.h"
 #include "runtime/backend.h"
 
 namespace pprun {
@@ -27,5 +28,8 @@ struct Trained {
 Trained Train(const Plan& plan);
 // The same on another backend. Validation runs after every step, so that programs alternate.
 Trained Train(const Plan& plan, std::unique_ptr<Backend> backend);
+
+// What ran when, in all steps of the plan, on the CPU with one thread a rank.
+Trace TraceSteps(const Plan& plan);
 
 }  // namespace pprun

@@ -105,6 +105,7 @@ TEST_F(RunPlanTest, TrainsAndWritesEverything) {
   const std::string text = out_.str();
   EXPECT_NE(text.find("12 steps in"), std::string::npos) << text;
   EXPECT_NE(text.find("bubble: predicted"), std::string::npos) << text;
+  EXPECT_NE(text.find("activations at once: predicted 2, measured 2\n"), std::string::npos) << text;
   EXPECT_NE(text.find("memory: arenas"), std::string::npos) << text;
   EXPECT_EQ(text.find("measured not"), std::string::npos) << text;
 }
@@ -254,6 +255,8 @@ TEST(RunFigures, SaysWhatARunCameTo) {
                               .validation_loss = 2.5,
                               .predicted_bubble = 0.2,
                               .measured_bubble = 0.25,
+                              .predicted_activations = 4,
+                              .measured_activations = 3,
                               .arena_bytes = 3 << 20,
                               .touched_bytes = 2 << 20,
                               .resident_bytes = 40 << 20};
@@ -261,6 +264,7 @@ TEST(RunFigures, SaysWhatARunCameTo) {
             "500 steps in 1 min 40 s: 20.5k tokens/s, 20.00 GFLOP/s\n"
             "loss 1.2346, held-out loss 2.5000\n"
             "bubble: predicted 20.0 %, measured 25.0 %\n"
+            "activations at once: predicted 4, measured 3\n"
             "memory: arenas 3.0 MiB predicted, 2.0 MiB touched; resident 40.0 MiB at most\n");
   EXPECT_TRUE(ToText(RunFigures{.steps = 1, .seconds = 0.0301}).starts_with("1 step in 30 ms: "));
   EXPECT_TRUE(ToText(RunFigures{.steps = 20, .seconds = 2.34}).starts_with("20 steps in 2.3 s: "));
