@@ -81,7 +81,8 @@ Trace TraceSteps(const Plan& plan) {
     for (int64_t step = 0; step < train.steps; ++step) rank.executor.RunStep(step, 1e-3F);
     events[static_cast<size_t>(rank.executor.rank())] = rank.executor.StopTrace();
   });
-  Trace trace = {.kind = Trace::Kind::kMeasured, .events = {}};
+  Trace trace;
+  trace.kind = Trace::Kind::kMeasured;
   for (const auto& of_rank : events) {
     trace.events.insert(trace.events.end(), of_rank.begin(), of_rank.end());
   }

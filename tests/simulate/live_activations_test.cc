@@ -30,7 +30,10 @@ TEST(LiveActivations, FollowTheClock) {
   const Plan plan = PipelinePlan(GPipe(1, 2));
   ASSERT_EQ(plan.positions[0].programs[1].instructions.size(), 4u);
   const auto live = [&](std::vector<TraceEvent> events) {
-    const auto peaks = LiveActivations(plan, {Trace::Kind::kMeasured, std::move(events)}, 7);
+    Trace trace;
+    trace.kind = Trace::Kind::kMeasured;
+    trace.events = std::move(events);
+    const auto peaks = LiveActivations(plan, trace, 7);
     return peaks.empty() ? 0 : peaks.at(0);
   };
   const ProgramKind step = ProgramKind::kStep;
