@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/processes/job_control.h"
 #include "runtime/start_thread.h"
 #include "runtime/watchdog.h"
 
@@ -18,6 +19,12 @@ constexpr int64_t kCrowdedRanksPerCore = 2;
 // A rank may wait for the slowest one's whole step. The watchdog, which sees whether anything
 // moves, comes before.
 constexpr int kControlPatience = 10;
+
+std::unique_ptr<Controls> MakeControls(const Plan& plan, const LaunchOptions& options) {
+  const std::chrono::milliseconds deadline = options.patience * kControlPatience;
+  if (options.job != nullptr) return std::make_unique<JobControls>(*options.job, deadline);
+  return std::make_unique<LocalControl>(plan.Ranks(), deadline);
+}
 
 }  // namespace
 
@@ -43,34 +50,35 @@ LocalRanks::LocalRanks(const Plan& plan, std::unique_ptr<Backend> backend,
                        const DataSet* validation)
     : options_(options),
       backend_(std::move(backend)),
-      control_(plan.Ranks(), options.patience * kControlPatience),
-      ranks_(static_cast<size_t>(plan.Ranks())) {
+      controls_(MakeControls(plan, options)),
+      ranks_(options.job != nullptr ? 1 : static_cast<size_t>(plan.Ranks())) {
   // Each rank's memory is first touched by its own thread.
-  OnThreads([&](size_t rank) {
-    Member& member = ranks_[rank];
-    const auto number = static_cast<int64_t>(rank);
+  OnThreads([&](size_t index) {
+    Member& member = ranks_[index];
+    const int64_t number =
+        options.job != nullptr ? options.job->rank() : static_cast<int64_t>(index);
+    member.rank = number;
     member.device = backend_->DeviceOf(number);
     member.communicator = backend_->CommunicatorOf(number);
-    member.control = control_.ControlOf(number);
+    member.control = controls_->ControlOf(number);
     member.executor = std::make_unique<Executor>(plan, number, *member.device, *member.communicator,
                                                  backend_->issuer(), training, validation);
   });
 }
 
 void LocalRanks::Run(const std::function<void(Rank)>& body) {
+  // Every process of a job reports where it is.
+  std::optional<Job::Watch> job_watch;
+  if (options_.job != nullptr) {
+    job_watch.emplace(*options_.job, [this](const JobFailure& failure) {
+      const bool hangs = failure.kind == JobFailure::Kind::kHang;
+      if (hangs && options_.on_hang) options_.on_hang(HangReport());
+    });
+  }
   const Watchdog watchdog(
-      options_.patience,
-      [this] {
-        int64_t progress = 0;
-        for (const Member& member : ranks_) progress += member.executor->Progress();
-        return progress;
-      },
-      [this] {
-        if (options_.on_hang) options_.on_hang(HangReport());
-        Abort("nothing has moved for " + std::to_string(options_.patience.count() / 1000) + " s");
-      });
-  OnThreads([&](size_t rank) {
-    Member& member = ranks_[rank];
+      options_.patience, [this] { return Progress(); }, [this] { OnHang(); });
+  OnThreads([&](size_t index) {
+    Member& member = ranks_[index];
     body({*member.executor, *member.control});
   });
 }
@@ -81,10 +89,10 @@ void LocalRanks::OnThreads(const std::function<void(size_t)>& body) {
   std::vector<std::thread> threads;
   threads.reserve(ranks_.size());
   try {
-    for (size_t rank = 0; rank < ranks_.size(); ++rank) {
-      threads.push_back(StartThread([&, rank] {
+    for (size_t index = 0; index < ranks_.size(); ++index) {
+      threads.push_back(StartThread([&, index] {
         try {
-          body(rank);
+          body(index);
         } catch (const std::exception& error) {
           Abort(error.what());
         }
@@ -100,15 +108,35 @@ void LocalRanks::OnThreads(const std::function<void(size_t)>& body) {
 
 void LocalRanks::Abort(const std::string& why) {
   backend_->Abort(why);
-  control_.Abort(why);
+  controls_->Abort(why);
+}
+
+// Of all ranks, wherever they are.
+int64_t LocalRanks::Progress() const {
+  int64_t progress = 0;
+  for (const Member& member : ranks_) progress += member.executor->Progress();
+  if (options_.job == nullptr) return progress;
+  options_.job->ShowProgress(progress);
+  return options_.job->TotalProgress();
+}
+
+void LocalRanks::OnHang() {
+  const std::string why =
+      "nothing has moved for " + std::to_string(options_.patience.count() / 1000) + " s";
+  if (options_.job != nullptr) {
+    options_.job->Fail({.kind = JobFailure::Kind::kHang, .why = why});
+    return;
+  }
+  if (options_.on_hang) options_.on_hang(HangReport());
+  Abort(why);
 }
 
 std::string LocalRanks::HangReport() const {
   std::string report = backend_->issuer().Status();
-  for (size_t rank = 0; rank < ranks_.size(); ++rank) {
-    report += "rank " + std::to_string(rank) + "\n";
+  for (const Member& member : ranks_) {
+    report += "rank " + std::to_string(member.rank) + "\n";
     bool idle = true;
-    for (const StreamHead& head : ranks_[rank].executor->Heads()) {
+    for (const StreamHead& head : member.executor->Heads()) {
       if (head.instruction.empty()) continue;
       idle = false;
       report += "  " + head.stream + "  " + head.instruction + "\n";

@@ -9,11 +9,13 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/arguments.h"
 #include "compiler/plan/base/file_uses.h"
 #include "compiler/plan/file.h"
@@ -21,6 +23,10 @@
 #include "compiler/verify/verify.h"
 #include "runtime/interrupt.h"
 #include "runtime/launch.h"
+#include "runtime/processes/job.h"
+#include "runtime/processes/rank_identity.h"
+#include "runtime/processes/rendezvous.h"
+#include "runtime/processes/spawn.h"
 #include "runtime/run.h"
 #ifdef PPRUN_COMPILER
 #include "compiler/compile.h"
@@ -43,6 +49,8 @@ struct Flags {
   std::optional<int64_t> steps;
   int64_t threads = 0;
   int64_t timeout = 300;
+  Switch processes = Switch::kOff;
+  std::optional<std::string> rendezvous;
   std::optional<std::string> init;
   std::optional<std::string> save;
   std::optional<std::string> metrics;
@@ -127,16 +135,97 @@ void LetProductsSleep(char** argv) {
 #endif
 }
 
-int Run(const Flags& flags) {
+// Where this process is one rank of several: what the launcher said, and the job.
+struct Seat {
+  RankIdentity identity;
+  std::unique_ptr<Job> job;
+};
+
+// The number in a variable that pprun has set for its own ranks.
+int OwnVariable(const Environment& environment, std::string_view name) {
+  const auto found = environment.find(name);
+  return found == environment.end() ? -1 : std::atoi(found->second.c_str());
+}
+
+// Returns when all ranks of the job are here with the same plan.
+std::unique_ptr<Job> JoinJob(const Flags& flags, const Plan& plan, const RankIdentity& identity,
+                             const Environment& environment) {
+  if (plan.Ranks() != identity.ranks) {
+    throw std::runtime_error("the plan has " + Amount(plan.Ranks(), "rank") + ", but " +
+                             std::string(Name(identity.launcher)) + " started " +
+                             std::to_string(identity.ranks) + " processes");
+  }
+  return std::make_unique<Job>(
+      Job::Options{.job = identity.job,
+                   .rank = identity.rank,
+                   .ranks = identity.ranks,
+                   .rendezvous = RendezvousOf(identity, environment, flags.rendezvous),
+                   .listener = Descriptor(OwnVariable(environment, "PPRUN_LISTENER")),
+                   .plan_digest = Digest(plan),
+                   .patience = std::chrono::seconds(flags.timeout)});
+}
+
+// A rank of pprun's own has the plan from the process that started it.
+Plan LoadFor(const Flags& flags, const std::optional<RankIdentity>& identity,
+             const Environment& environment) {
+  if (!identity || identity->launcher != Launcher::kPprun) return Load(flags);
+  Flags compiled = flags;
+  compiled.settings.clear();
+  compiled.plan = "/proc/self/fd/" + std::to_string(OwnVariable(environment, "PPRUN_PLAN"));
+  return LoadCompiled(compiled);
+}
+
+// Starts a process a rank and waits for them.
+int Spawn(const Plan& plan, char** argv) {
+  const std::vector<std::byte> bytes = Serialise(plan);
+  const Descriptor file(MakeMemoryFile("plan", bytes.data(), static_cast<int64_t>(bytes.size())));
+  return RunProcesses({.ranks = plan.Ranks(), .arguments = argv, .plan = file.number()});
+}
+
+// Ends the job with what went wrong here, and says so where it is to be said: on rank 0, and where
+// it happened unless both share a console.
+int EndWith(Seat& seat, JobFailure::Kind kind, const std::string& why) {
+  seat.job->Fail({.kind = kind, .why = why});
+  const JobFailure failure = *seat.job->failure();
+  const bool here =
+      failure.rank == seat.identity.rank && seat.identity.launcher != Launcher::kPprun;
+  if (seat.identity.rank == 0 || here) {
+    if (failure.kind != JobFailure::Kind::kPlaced) std::cerr << "pprun: error: ";
+    std::cerr << failure.why << (failure.why.ends_with('\n') ? "" : "\n") << std::flush;
+  }
+  return 1;
+}
+
+int RunSeated(const Plan& plan, const RunOptions& options, Seat& seat) {
+  try {
+    const RunEnd end = RunPlan(plan, options, std::cout, std::cerr);
+    seat.job->Leave();
+    return end == RunEnd::kInterrupted ? 128 : 0;
+  } catch (const PlacedError& error) {
+    return EndWith(seat, JobFailure::Kind::kPlaced, error.what());
+  } catch (const std::exception& error) {
+    return EndWith(seat, JobFailure::Kind::kError, error.what());
+  }
+}
+
+int Run(const Flags& flags, char** argv) {
   if (flags.threads < 0 || flags.threads > kMostThreads) {
     throw UsageError("`--threads` is from 1 to " + std::to_string(kMostThreads));
   }
   if (flags.timeout < 1) throw UsageError("`--timeout` is at least 1 second");
-  const Plan plan = Load(flags);
+  const Environment environment = ReadEnvironment();
+  Seat seat;
+  const std::optional<RankIdentity> identity = IdentifyRank(environment);
+  const Plan plan = LoadFor(flags, identity, environment);
   CheckFiles(flags, plan);
+  if (identity && identity->launcher != Launcher::kPprun && flags.processes == Switch::kOn) {
+    throw UsageError("`--processes` starts the ranks, but " +
+                     std::string(Name(identity->launcher)) + " has started this one");
+  }
+  if (!identity && flags.processes == Switch::kOn && plan.Ranks() > 1) return Spawn(plan, argv);
   // Before the threads of the ranks, which leave the signals to it.
   const InterruptWatch interrupts;
-  const RunOptions options = {
+  RunOptions options = {
       .threads = static_cast<int>(flags.threads),
       .patience = std::chrono::seconds(flags.timeout),
       .init = flags.init,
@@ -146,9 +235,17 @@ int Run(const Flags& flags) {
       .profile = flags.profile,
       .voice = flags.quiet == Switch::kOn ? RunOptions::Voice::kQuiet : RunOptions::Voice::kNormal,
       .console = ConsoleOf(1),
-      .interrupts = &interrupts.count()};
-  const RunEnd end = RunPlan(plan, options, std::cout, std::cerr);
-  return end == RunEnd::kInterrupted ? StatusOfSignal(interrupts.signal()) : 0;
+      .interrupts = &interrupts.count(),
+      .job = nullptr};
+  if (!identity) {
+    const RunEnd end = RunPlan(plan, options, std::cout, std::cerr);
+    return end == RunEnd::kInterrupted ? StatusOfSignal(interrupts.signal()) : 0;
+  }
+  seat = {*identity, JoinJob(flags, plan, *identity, environment)};
+  options.job = seat.job.get();
+  options.local_ranks = identity->local_ranks.value_or(identity->ranks);
+  const int status = RunSeated(plan, options, seat);
+  return status == 128 ? StatusOfSignal(interrupts.signal()) : status;
 }
 
 int Main(int argc, char** argv) {
@@ -164,6 +261,10 @@ int Main(int argc, char** argv) {
                  &flags.threads);
   arguments.Flag("timeout", "SECONDS", "end the run when nothing moves for so long (default 300)",
                  &flags.timeout);
+  arguments.Flag("processes", "", "start a process a rank, not a thread", &flags.processes);
+  arguments.Flag("rendezvous", "HOST:PORT",
+                 "where ranks that mpirun, srun or torchrun started meet: rank 0's machine",
+                 &flags.rendezvous);
   arguments.Flag("init", "FILE", "start from these weights (safetensors)", &flags.init);
   arguments.Flag("save", "FILE",
                  "save the weights at the end, or after Ctrl-C or SIGTERM (safetensors)",
@@ -190,7 +291,7 @@ int Main(int argc, char** argv) {
     if (!plan) throw UsageError("no plan was given");
     flags.plan = *plan;
     LetProductsSleep(argv);
-    return Run(flags);
+    return Run(flags, argv);
   } catch (const Reported&) {
     return 1;
   } catch (const std::invalid_argument& error) {

@@ -17,6 +17,8 @@
 #include "runtime/data.h"
 #include "runtime/learning_rate.h"
 #include "runtime/metrics.h"
+#include "runtime/processes/collect.h"
+#include "runtime/processes/job_backend.h"
 #include "runtime/run_figures.h"
 #include "runtime/train_rank.h"
 
@@ -82,11 +84,8 @@ class StepLog {
 };
 
 // All ranks' events on a clock that begins with the first.
-Trace Joined(std::span<const TrainRankResult> results) {
-  Trace trace = {.kind = Trace::Kind::kMeasured, .events = {}};
-  for (const TrainRankResult& result : results) {
-    trace.events.insert(trace.events.end(), result.trace.begin(), result.trace.end());
-  }
+Trace Joined(std::vector<TraceEvent> events) {
+  Trace trace = {.kind = Trace::Kind::kMeasured, .events = std::move(events)};
   if (trace.events.empty()) return trace;
   const double first = std::ranges::min_element(trace.events, {}, &TraceEvent::begin)->begin;
   for (TraceEvent& event : trace.events) {
@@ -118,22 +117,93 @@ void WriteTrace(const std::string& path, const Plan& plan, Trace trace) {
   WriteText(path, text.view());
 }
 
-void Save(const std::string& path, const Plan& plan, LocalRanks& ranks) {
+// Null if none of the ranks that are here holds it.
+Executor* HolderOf(LocalRanks& ranks, ParameterId parameter) {
+  for (int64_t index = 0; index < ranks.size(); ++index) {
+    // Replicas hold the same values.
+    if (ranks.executor(index).Holds(parameter)) return &ranks.executor(index);
+  }
+  return nullptr;
+}
+
+// The first of all ranks that holds it.
+int64_t FirstHolder(const Plan& plan, ParameterId parameter) {
+  const std::vector<PositionId>& holders = plan.parameters[parameter.index()].holders;
+  for (int64_t rank = 0; rank < plan.Ranks(); ++rank) {
+    if (std::ranges::find(holders, CoordinatesOf(plan, rank).position) != holders.end()) {
+      return rank;
+    }
+  }
+  CHECK(false);
+  return 0;
+}
+
+// `collector` is null where all ranks are here.
+void Save(const std::string& path, const Plan& plan, LocalRanks& ranks, Collector* collector) {
   SaveWeights(path, plan, [&](ParameterId parameter, std::span<float> values) {
     CHECK(plan.parameters[parameter.index()].type.dtype == DType::kF32);
-    for (int64_t rank = 0; rank < ranks.size(); ++rank) {
-      // Replicas hold the same values.
-      if (!ranks.executor(rank).Holds(parameter)) continue;
-      ranks.executor(rank).GetParameter(parameter, std::as_writable_bytes(values));
+    if (Executor* const holder = HolderOf(ranks, parameter)) {
+      holder->GetParameter(parameter, std::as_writable_bytes(values));
       return;
     }
-    CHECK(false);
+    CHECK(collector != nullptr);
+    collector->Fetch(FirstHolder(plan, parameter), parameter, std::as_writable_bytes(values));
   });
+}
+
+// What the ranks that are here saw.
+ProcessSummary SummaryOf(LocalRanks& ranks, std::span<const TrainRankResult> results) {
+  ProcessSummary summary = {.resident_bytes = PeakResidentBytes(), .trace = {}};
+  for (int64_t index = 0; index < ranks.size(); ++index) {
+    summary.arena_bytes += ranks.executor(index).ArenaBytes();
+    summary.touched_bytes += ranks.executor(index).TouchedBytes();
+  }
+  for (const TrainRankResult& result : results) {
+    summary.trace.insert(summary.trace.end(), result.trace.begin(), result.trace.end());
+  }
+  return summary;
+}
+
+void AddTo(ProcessSummary& sum, const ProcessSummary& more) {
+  sum.arena_bytes += more.arena_bytes;
+  sum.touched_bytes += more.touched_bytes;
+  sum.resident_bytes += more.resident_bytes;
+  sum.trace.insert(sum.trace.end(), more.trace.begin(), more.trace.end());
+}
+
+void GiveAll(const Plan& plan, LocalRanks& ranks, const ProcessSummary& summary, Job& job) {
+  GiveToRankZero(job, summary, [&](ParameterId parameter) {
+    CHECK(parameter.index() < plan.parameters.size());
+    std::vector<std::byte> value(
+        static_cast<size_t>(plan.parameters[parameter.index()].type.Bytes()));
+    Executor* const holder = HolderOf(ranks, parameter);
+    CHECK(holder != nullptr);
+    holder->GetParameter(parameter, value);
+    return value;
+  });
+}
+
+std::unique_ptr<Backend> MakeBackend(const Plan& plan, const RunOptions& options, int cores) {
+  const int64_t here = options.job != nullptr ? options.local_ranks : plan.Ranks();
+  const int threads = options.threads > 0 ? options.threads : ThreadsPerRank(here, cores);
+  if (options.job != nullptr) return std::make_unique<JobCpuBackend>(*options.job, threads);
+  return std::make_unique<CpuBackend>(plan.Ranks(), threads);
 }
 
 }  // namespace
 
-RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, std::ostream& err) {
+RunEnd RunPlan(const Plan& plan, const RunOptions& all_options, std::ostream& out,
+               std::ostream& err) {
+  RunOptions options = all_options;
+  Job* const job = options.job;
+  const bool first = job == nullptr || job->rank() == 0;
+  const TracedSteps traced = StepsToTrace(plan.train.steps, StepsWanted(options));
+  if (!first) {
+    options.voice = RunOptions::Voice::kQuiet;
+    for (auto* const output : {&options.save, &options.metrics, &options.trace, &options.profile}) {
+      output->reset();
+    }
+  }
   const bool speaks = options.voice == RunOptions::Voice::kNormal;
   if (plan.train.steps < 1) throw std::runtime_error("the plan has no steps to train");
   if (plan.train.data.kind == DataSpec::Kind::kNone) {
@@ -142,7 +212,8 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
   const Figures predicted = Summarise(plan, Simulate(plan, ProgramKind::kStep, CostTable{}));
   if (speaks) out << Summary(plan, predicted) << std::flush;
   const int cores = AvailableCores();
-  if (const auto warning = CrowdingWarning(plan.Ranks(), cores)) {
+  const auto warning = CrowdingWarning(job != nullptr ? options.local_ranks : plan.Ranks(), cores);
+  if (warning && first) {
     err << "pprun: warning: " << *warning << std::endl;
   }
 
@@ -153,6 +224,7 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
   if (options.init) {
     initial.emplace(*options.init, plan);
     for (const std::string& notice : initial->notices()) {
+      if (!first) break;
       err << "pprun: warning: " << notice << std::endl;
     }
   }
@@ -161,14 +233,18 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
   if (options.profile) CheckWritable(*options.profile);
   StepLog log(plan, options, out);
 
-  const int threads = options.threads > 0 ? options.threads : ThreadsPerRank(plan.Ranks(), cores);
   const LaunchOptions launch = {
-      .patience = options.patience, .on_hang = [&err](const std::string& report) {
-        err << "pprun: nothing moves; every rank's streams are at\n" << report << std::flush;
-      }};
-  LocalRanks ranks(plan, std::make_unique<CpuBackend>(plan.Ranks(), threads), launch,
-                   training.get(), validation.get());
-  const TracedSteps traced = StepsToTrace(plan.train.steps, StepsWanted(options));
+      .patience = options.patience,
+      .on_hang =
+          [&err, job](const std::string& report) {
+            const std::string whose =
+                job == nullptr ? "every rank's" : "rank " + std::to_string(job->rank()) + "'s";
+            // In one piece, as other processes write too.
+            err << "pprun: nothing moves; " + whose + " streams are at\n" + report << std::flush;
+          },
+      .job = job};
+  LocalRanks ranks(plan, MakeBackend(plan, options, cores), launch, training.get(),
+                   validation.get());
   std::vector<TrainRankResult> results(static_cast<size_t>(ranks.size()));
   try {
     ranks.Run([&](Rank rank) {
@@ -181,7 +257,8 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
           log.Add(verdict, time);
         };
       }
-      results[static_cast<size_t>(rank.executor.rank())] = TrainRank(plan, rank, train);
+      const int64_t index = job == nullptr ? rank.executor.rank() : 0;
+      results[static_cast<size_t>(index)] = TrainRank(plan, rank, train);
     });
   } catch (...) {
     log.Finish();
@@ -189,8 +266,21 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
   }
   log.Finish();
 
-  const Trace trace = Joined(results);
-  if (options.save) Save(*options.save, plan, ranks);
+  const RunEnd end = results[0].end == TrainRankResult::End::kInterrupted ? RunEnd::kInterrupted
+                                                                          : RunEnd::kFinished;
+  ProcessSummary seen = SummaryOf(ranks, results);
+  if (!first) {
+    GiveAll(plan, ranks, seen, *job);
+    return end;
+  }
+  std::optional<Collector> collector;
+  if (job != nullptr) {
+    collector.emplace(*job);
+    for (const ProcessSummary& summary : collector->summaries()) AddTo(seen, summary);
+  }
+  if (options.save) Save(*options.save, plan, ranks, collector ? &*collector : nullptr);
+  if (collector) collector->Finish();
+  const Trace trace = Joined(std::move(seen.trace));
   if (options.trace) WriteTrace(*options.trace, plan, trace);
   const Profile profile = options.profile ? ProfileOf(plan, trace) : Profile();
   if (profile.entries.empty() && options.profile) {
@@ -205,12 +295,10 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
     figures.measured_bubble = MeasuredBubble(plan, trace, traced.end() - 1);
     figures.predicted_activations = std::ranges::max(predicted.peak_activations);
     figures.measured_activations = MeasuredActivations(plan, trace, traced.end() - 1);
-    for (int64_t rank = 0; rank < ranks.size(); ++rank) {
-      figures.arena_bytes += ranks.executor(rank).ArenaBytes();
-      figures.touched_bytes += ranks.executor(rank).TouchedBytes();
-    }
-    figures.resident_bytes = PeakResidentBytes();
-    if (results[0].end == TrainRankResult::End::kInterrupted) {
+    figures.arena_bytes = seen.arena_bytes;
+    figures.touched_bytes = seen.touched_bytes;
+    figures.resident_bytes = seen.resident_bytes;
+    if (end == RunEnd::kInterrupted) {
       out << "interrupted after step " << results[0].steps << " of " << plan.train.steps << "\n";
     }
     if (options.trace) out << TextTimeline(plan, trace, {.repeat = traced.end() - 1});
@@ -221,8 +309,7 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, s
     if (!profile.entries.empty()) out << "profile written to " << *options.profile << "\n";
     out << std::flush;
   }
-  return results[0].end == TrainRankResult::End::kInterrupted ? RunEnd::kInterrupted
-                                                              : RunEnd::kFinished;
+  return end;
 }
 
 }  // namespace pprun

@@ -1,4 +1,5 @@
-// A whole run of a proven plan on this machine's CPU: data opened, ranks launched, steps reported,
+// A whole run of a proven plan, or one rank's part of it: data opened, ranks launched, steps
+// reported,
 // weights, metrics, trace and profile written. Tests: run_test.cc.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "compiler/plan/plan.h"
+#include "runtime/processes/job.h"
 #include "runtime/progress.h"
 
 namespace pprun {
@@ -27,6 +29,10 @@ struct RunOptions {
   enum class Voice : uint8_t { kNormal, kQuiet } voice = Voice::kNormal;
   Console console = Console::kPlain;
   const std::atomic<int>* interrupts = nullptr;  // more than 0: stop, save, return
+  // Of which this process is one rank; null: all ranks are here. Rank 0's process alone speaks and
+  // writes; `local_ranks` of the job are on this machine.
+  Job* job = nullptr;
+  int64_t local_ranks = 1;
 };
 
 enum class RunEnd : uint8_t { kFinished, kInterrupted };

@@ -27,7 +27,7 @@ struct RunFigures {
   std::optional<int64_t> measured_activations;
   int64_t arena_bytes = 0;
   int64_t touched_bytes = 0;
-  int64_t resident_bytes = 0;  // of the process, at its peak
+  int64_t resident_bytes = 0;  // of the run's processes, each at its peak
 };
 
 // Five lines, each with its end of line.

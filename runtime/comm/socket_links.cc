@@ -108,7 +108,7 @@ int SocketLinks::DescriptorOf(const LinkName& link) {
 void SocketLinks::Meet(std::span<SocketPiece> pieces) {
   try {
     // Whoever watches for progress ends a wait that is too long.
-    Exchange(pieces, kNever, job_.stop());
+    Exchange(pieces, kNoDeadline, job_.stop());
   } catch (const std::runtime_error& error) {
     Throw(error.what());
   }

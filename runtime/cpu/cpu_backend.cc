@@ -6,12 +6,15 @@
 
 namespace pprun {
 
+void CheckThreads(int threads) {
+  if (threads <= kMostThreads) return;
+  throw std::runtime_error("a rank has at most " + std::to_string(kMostThreads) + " threads, not " +
+                           std::to_string(threads));
+}
+
 CpuBackend::CpuBackend(int64_t ranks, int threads)
     : threads_(threads), hub_(ranks), issuer_(ranks) {
-  if (threads > kMostThreads) {
-    throw std::runtime_error("a rank has at most " + std::to_string(kMostThreads) +
-                             " threads, not " + std::to_string(threads));
-  }
+  CheckThreads(threads);
 }
 
 std::unique_ptr<Device> CpuBackend::DeviceOf(int64_t) {

@@ -14,6 +14,9 @@ namespace pprun {
 // Of each rank's products.
 inline constexpr int kMostThreads = 1024;
 
+// Throws std::runtime_error if a rank cannot have so many.
+void CheckThreads(int threads);
+
 class CpuBackend : public Backend {
  public:
   // Each rank's products use `threads` threads, at most kMostThreads. Throws std::runtime_error.

@@ -35,7 +35,7 @@ constexpr std::chrono::milliseconds kLastRetry{200};
 
 // For poll: at least 1 while time is left, so that a wait does not turn into spinning.
 int MillisecondsUntil(Deadline deadline) {
-  if (deadline == kNever) return -1;
+  if (deadline == kNoDeadline) return -1;
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 3'600'000));
@@ -230,6 +230,16 @@ Descriptor AcceptOne(const Descriptor& listener) {
   Descriptor connection(accept4(listener.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (connection.open()) SetUp(connection);
   return connection;
+}
+
+Descriptor AcceptWithin(const Descriptor& listener, Deadline deadline, const StopSignal& stop) {
+  while (true) {
+    Descriptor connection = AcceptOne(listener);
+    if (connection.open()) return connection;
+    std::array<pollfd, 2> waits = {
+        {{listener.number(), POLLIN, 0}, {stop.descriptor(), POLLIN, 0}}};
+    WaitFor(waits, deadline, stop);
+  }
 }
 
 void SendAll(const Descriptor& socket, std::span<const std::byte> bytes, Deadline deadline,

@@ -18,7 +18,7 @@ using Deadline = std::chrono::steady_clock::time_point;
 inline Deadline After(std::chrono::milliseconds time) {
   return std::chrono::steady_clock::now() + time;
 }
-inline constexpr Deadline kNever = Deadline::max();
+inline constexpr Deadline kNoDeadline = Deadline::max();
 
 // A descriptor that this process owns.
 class Descriptor {
@@ -83,6 +83,9 @@ Endpoint EndpointOf(const Descriptor& socket);
 Descriptor ConnectTo(const Endpoint& endpoint, Deadline deadline, const StopSignal& stop);
 // A connection that waits at the listener; not open if there is none.
 Descriptor AcceptOne(const Descriptor& listener);
+
+// One that comes before the deadline.
+Descriptor AcceptWithin(const Descriptor& listener, Deadline deadline, const StopSignal& stop);
 
 void SendAll(const Descriptor& socket, std::span<const std::byte> bytes, Deadline deadline,
              const StopSignal& stop);

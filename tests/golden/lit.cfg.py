@@ -6,6 +6,7 @@
 #   python3 /usr/lib/llvm-14/build/utils/lit/lit.py -v tests/golden/layers \
 #     --param tools=build/cpu/compiler:build/cpu/runtime:/usr/lib/llvm-14/bin:build/cpu/tests/golden
 import os
+import shutil
 import subprocess
 
 import lit.formats
@@ -24,3 +25,7 @@ config.substitutions += [("%" + tool, tool) for tool in ("pprun", "ppc", "FileCh
 # A case that needs a disk of its own: root, or user namespaces.
 if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
     config.available_features.add("mounts")
+
+# A case that is started by Open MPI.
+if shutil.which("mpirun"):
+    config.available_features.add("mpirun")

@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <iostream>
 
+#include "runtime/processes/job_backend.h"
+#include "tests/processes/job_world.h"
 #include "tests/runtime/small_plan.h"
 
 namespace pprun {
@@ -164,6 +167,41 @@ TEST(Launch, AHangIsReportedWithEveryRanksHeadsAndEnds) {
   ASSERT_NE(first, std::string::npos) << report;
   EXPECT_NE(report.find("recv  recv", first + 1), std::string::npos) << report;
   EXPECT_NE(report.find("small.sched:1"), std::string::npos) << report;
+}
+
+// The same with a rank a process: all report where they are, and end with one reason.
+TEST(Launch, AHangOfSeveralProcessesIsReportedByEach) {
+  const SmallPlan small = {.positions = 2, .replicas = 1};
+  Plan plan = Build(small);
+  auto& instructions =
+      plan.positions[0].programs[static_cast<size_t>(ProgramKind::kStep)].instructions;
+  std::erase_if(instructions,
+                [](const Instruction& one) { return std::holds_alternative<Send>(one.operands); });
+  const SmallData data(small.vocabulary);
+  JobWorld world(2);
+  std::array<std::string, 2> reports;
+  std::array<std::string, 2> reasons;
+  std::vector<std::thread> processes;
+  for (size_t rank = 0; rank < 2; ++rank) {
+    processes.emplace_back([&, rank] {
+      Job& job = world.job(static_cast<int64_t>(rank));
+      LocalRanks ranks(plan, std::make_unique<JobCpuBackend>(job, 1),
+                       {.patience = milliseconds(500),
+                        .on_hang = [&, rank](const std::string& text) { reports[rank] = text; },
+                        .job = &job},
+                       &data, nullptr);
+      reasons[rank] = FailureOf(ranks, [](Rank one) {
+        one.executor.Initialise();
+        one.executor.RunStep(0, 0.1F);
+      });
+    });
+  }
+  for (std::thread& process : processes) process.join();
+  for (size_t rank = 0; rank < 2; ++rank) {
+    EXPECT_EQ(reasons[rank], "nothing has moved for 0 s");
+    EXPECT_EQ(reports[rank].find("rank " + std::to_string(rank) + "\n"), 0) << reports[rank];
+    EXPECT_NE(reports[rank].find("recv  recv"), std::string::npos) << reports[rank];
+  }
 }
 
 }  // namespace
