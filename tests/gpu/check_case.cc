@@ -4,7 +4,7 @@
 #include <exception>
 #include <memory>
 
-#include "kernels/cuda_check.h"
+#include "tests/gpu/graph_run.h"
 
 namespace pprun::gpu {
 namespace {
@@ -14,14 +14,14 @@ using kernels::Tensor;
 std::vector<HostArray> RunOnCuda(const CheckContext& context,
                                  const std::vector<CaseTensor>& tensors,
                                  const std::vector<std::unique_ptr<DeviceArray>>& device,
-                                 const Launch& launch) {
+                                 const Launch& launch, Issue issue) {
   std::vector<Tensor> views;
   for (size_t i = 0; i < tensors.size(); ++i) {
     device[i]->Upload(tensors[i].host);
     views.push_back(device[i]->View());
   }
-  launch(views);
-  kernels::CheckCuda(cudaStreamSynchronize(context.cuda.stream), "cudaStreamSynchronize");
+  RunWork(
+      context.cuda.stream, issue, [&] { launch(views); }, [] {});
   std::vector<HostArray> results;
   for (const auto& array : device) results.push_back(array->Download());
   return results;
@@ -41,13 +41,16 @@ void RunCase(const CheckContext& context, const std::string& name,
   }
   for (HostArray& array : expected) views.push_back(array.View());
   on_cpu(views);
-  const std::vector<HostArray> first = RunOnCuda(context, tensors, device, on_cuda);
-  const std::vector<HostArray> second = RunOnCuda(context, tensors, device, on_cuda);
+  const auto first = RunOnCuda(context, tensors, device, on_cuda, Issue::kEager);
+  const auto second = RunOnCuda(context, tensors, device, on_cuda, Issue::kEager);
+  const auto graph = RunOnCuda(context, tensors, device, on_cuda, Issue::kGraph);
   bool is_repeated = true;
+  bool is_in_graph = true;
   bool is_within = true;
   for (size_t i = 0; i < tensors.size(); ++i) {
     is_within = is_within && device[i]->GuardsHold();
     is_repeated = is_repeated && std::ranges::equal(first[i].Data(), second[i].Data());
+    is_in_graph = is_in_graph && std::ranges::equal(first[i].Data(), graph[i].Data());
     if (tensors[i].use == CaseTensor::Use::kRead) {
       is_within = is_within && std::ranges::equal(first[i].Data(), tensors[i].host.Data());
       continue;
@@ -61,6 +64,7 @@ void RunCase(const CheckContext& context, const std::string& name,
     }
   }
   row.not_repeated += is_repeated ? 0 : 1;
+  row.not_in_graph += is_in_graph ? 0 : 1;
   row.out_of_bounds += is_within ? 0 : 1;
   ++row.cases;
 }

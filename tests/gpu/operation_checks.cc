@@ -6,10 +6,10 @@
 #include <string>
 #include <string_view>
 
-#include "kernels/cuda_check.h"
 #include "kernels/dispatch.h"
 #include "tests/gpu/checks.h"
 #include "tests/gpu/device_array.h"
+#include "tests/gpu/graph_run.h"
 #include "tests/kernels/op_types.h"
 
 namespace pprun::gpu {
@@ -17,6 +17,8 @@ namespace {
 
 using kernels::OpSizes;
 using kernels::Tensor;
+
+constexpr int64_t kStep = 5;
 
 // How a case departs from the plain one.
 enum class Variant : uint8_t { kPlain, kUnaligned, kInPlace, kWithoutOptional, kFloatWeights };
@@ -257,15 +259,20 @@ class Case {
           std::make_unique<DeviceArray>(operand.host, variant_ == Variant::kUnaligned ? 1 : 0));
     }
     RunOnCpu();
-    const std::vector<HostArray> first = RunOnCuda(device);
-    const std::vector<HostArray> second = RunOnCuda(device);
+    const std::vector<HostArray> first = RunOnCuda(device, Issue::kEager, kStep);
+    const std::vector<HostArray> second = RunOnCuda(device, Issue::kEager, kStep);
+    // A graph that was captured in one step computes the next one.
+    const std::vector<HostArray> next = RunOnCuda(device, Issue::kEager, kStep + 1);
+    const std::vector<HostArray> graph = RunOnCuda(device, Issue::kGraph, kStep + 1);
     bool is_repeated = true;
+    bool is_in_graph = true;
     bool is_within = true;
     for (size_t i = 0; i < operands_.size(); ++i) {
       const Operand& operand = operands_[i];
       is_within = is_within && device[i]->GuardsHold();
       if (operand.is_absent) continue;
       is_repeated = is_repeated && std::ranges::equal(first[i].Data(), second[i].Data());
+      is_in_graph = is_in_graph && std::ranges::equal(next[i].Data(), graph[i].Data());
       if (operand.signature.access == Access::kRead) {
         const bool is_shared = std::ranges::any_of(operands_, [&](const Operand& other) {
           return &other != &operand && other.memory == i;
@@ -281,13 +288,14 @@ class Case {
       }
     }
     row.not_repeated += is_repeated ? 0 : 1;
+    row.not_in_graph += is_in_graph ? 0 : 1;
     row.out_of_bounds += is_within ? 0 : 1;
     ++row.cases;
   }
 
  private:
   void RunOnCpu() {
-    const kernels::StepState state = {.step = 5, .learning_rate = 0};
+    const kernels::StepState state = {.step = kStep};
     kernels::RandomKey key = key_;
     key.state = &state;
     std::vector<Tensor> tensors;
@@ -296,12 +304,17 @@ class Case {
     kernels::LaunchOnCpu(context_.cpu, kind_, kernels::AttributesOf(sizes_), tensors, key);
   }
 
-  std::vector<HostArray> RunOnCuda(const std::vector<std::unique_ptr<DeviceArray>>& device) {
+  static HostArray StateAt(int64_t step) {
     HostArray state(DType::kF64, {2});
-    const kernels::StepState values = {.step = 5, .learning_rate = 0};
+    const kernels::StepState values = {.step = step};
     static_assert(sizeof(values) == 16);
     std::memcpy(state.Data().data(), &values, sizeof(values));
-    const DeviceArray device_state(state, 0);
+    return state;
+  }
+
+  std::vector<HostArray> RunOnCuda(const std::vector<std::unique_ptr<DeviceArray>>& device,
+                                   Issue issue, int64_t step) {
+    const DeviceArray device_state(StateAt(kStep), 0);
     kernels::RandomKey key = key_;
     key.state = static_cast<const kernels::StepState*>(device_state.View().data);
     std::vector<Tensor> tensors;
@@ -309,8 +322,12 @@ class Case {
       device[i]->Upload(operands_[i].host);
       tensors.push_back(operands_[i].is_absent ? Tensor{} : device[operands_[i].memory]->View());
     }
-    kernels::LaunchOnCuda(context_.cuda, kind_, kernels::AttributesOf(sizes_), tensors, key);
-    kernels::CheckCuda(cudaStreamSynchronize(context_.cuda.stream), "cudaStreamSynchronize");
+    RunWork(
+        context_.cuda.stream, issue,
+        [&] {
+          kernels::LaunchOnCuda(context_.cuda, kind_, kernels::AttributesOf(sizes_), tensors, key);
+        },
+        [&] { device_state.Upload(StateAt(step)); });
     std::vector<HostArray> results;
     for (const Operand& operand : operands_) results.push_back(device[operand.memory]->Download());
     return results;

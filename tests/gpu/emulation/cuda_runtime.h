@@ -85,6 +85,8 @@ Value __shfl_xor_sync(unsigned /*mask*/, Value value, int distance) {
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
-  const auto body = [&] { kernel(static_cast<Parameters>(arguments)...); };
-  return pprun::emulation::RunGrid(*config, reinterpret_cast<const void*>(kernel), body);
+  const auto body = [kernel, ... own = static_cast<Parameters>(arguments)] { kernel(own...); };
+  return config->stream->Do([config = *config, kernel, body] {
+    return pprun::emulation::RunGrid(config, reinterpret_cast<const void*>(kernel), body);
+  });
 }

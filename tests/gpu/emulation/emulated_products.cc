@@ -20,11 +20,20 @@ int64_t IndexOf(MatrixForm form, int64_t stride, int64_t row, int64_t column) {
 
 class EmulatedProducts : public CudaProducts {
  public:
-  void Multiply(const CudaQueue& /*queue*/, const CudaProduct& product, const void* a,
-                const void* b, const void* bias, void* c) override {
+  void Multiply(const CudaQueue& queue, const CudaProduct& product, const void* a, const void* b,
+                const void* bias, void* c) override {
+    CHECK(bias == nullptr || product.product.result == Result::kOverwrite);
+    queue.stream->Do([=] {
+      Compute(product, a, b, bias, c);
+      return cudaSuccess;
+    });
+  }
+
+ private:
+  static void Compute(const CudaProduct& product, const void* a, const void* b, const void* bias,
+                      void* c) {
     const ColumnMajorProduct shape = ColumnMajorOf(product.product);
     const bool accumulates = product.product.result == Result::kAccumulate;
-    CHECK(bias == nullptr || !accumulates);
     for (int64_t column = 0; column < shape.n; ++column) {
       for (int64_t row = 0; row < shape.m; ++row) {
         const int64_t to = row + column * shape.result_stride;

@@ -1,5 +1,6 @@
 #include "emulation.h"
 
+#include <setjmp.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -36,18 +37,22 @@ constexpr size_t kUnaskedSharedBytes = 48 << 10;
 enum class State : uint8_t { kRunnable, kAtBlock, kAtWarp, kEnded };
 
 struct Fiber {
-  ucontext_t context;
+  ucontext_t start;  // on a stack of its own; entered once
+  jmp_buf at;        // from then on
+  enum class Stack : uint8_t { kUnused, kEntered } stack = Stack::kUnused;
   State state = State::kEnded;
   WarpOperation operation = nullptr;
   void* own = nullptr;
 };
+
+void Enter();
 
 // The emulated GPU has state, as a GPU has: the one thing in this folder that is not a function.
 struct Gpu {
   Order order = Order::kAscending;
   std::vector<Fiber> fibers;
   unsigned char* stacks = nullptr;
-  ucontext_t scheduler;
+  jmp_buf scheduler;
   size_t current = 0;
   const std::function<void()>* body = nullptr;
   std::vector<unsigned char> shared;
@@ -60,6 +65,14 @@ struct Gpu {
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) throw std::runtime_error("no memory for the stacks of fibers");
     stacks = static_cast<unsigned char*>(memory);
+    for (size_t thread = 0; thread < kMostThreads; ++thread) {
+      ucontext_t& start = fibers[thread].start;
+      getcontext(&start);
+      start.uc_stack.ss_sp = stacks + thread * kStackBytes;
+      start.uc_stack.ss_size = kStackBytes;
+      start.uc_link = nullptr;
+      makecontext(&start, Enter, 0);
+    }
   }
   ~Gpu() { munmap(stacks, kMostThreads * kStackBytes); }
   Gpu(const Gpu&) = delete;
@@ -71,18 +84,20 @@ Gpu& TheGpu() {
   return gpu;
 }
 
-void Enter() {
-  Gpu& gpu = TheGpu();
-  (*gpu.body)();
-  gpu.fibers[gpu.current].state = State::kEnded;
-  swapcontext(&gpu.fibers[gpu.current].context, &gpu.scheduler);
-}
-
+// Switches by _setjmp and _longjmp, since swapcontext would ask the system for the signal mask.
 void Yield(State state) {
   Gpu& gpu = TheGpu();
   Fiber& fiber = gpu.fibers[gpu.current];
   fiber.state = state;
-  swapcontext(&fiber.context, &gpu.scheduler);
+  if (_setjmp(fiber.at) == 0) _longjmp(gpu.scheduler, 1);
+}
+
+// A fiber runs one thread of a block after the other.
+void Enter() {
+  for (;;) {
+    (*TheGpu().body)();
+    Yield(State::kEnded);
+  }
 }
 
 void Resume(size_t thread) {
@@ -90,7 +105,11 @@ void Resume(size_t thread) {
   gpu.current = thread;
   threadIdx = dim3(static_cast<unsigned>(thread));
   threadIdx.y = threadIdx.z = 0;
-  swapcontext(&gpu.scheduler, &gpu.fibers[thread].context);
+  if (_setjmp(gpu.scheduler) != 0) return;
+  Fiber& fiber = TheGpu().fibers[TheGpu().current];
+  if (fiber.stack == Fiber::Stack::kEntered) _longjmp(fiber.at, 1);
+  fiber.stack = Fiber::Stack::kEntered;
+  setcontext(&fiber.start);
 }
 
 // Does what the lanes of a warp came for, if all are there.
@@ -142,18 +161,10 @@ void RunWarp(size_t first, size_t end) {
   } while (ReleaseWarp(first, end));
 }
 
-void RunBlock(size_t threads) {
+void RunBlock(size_t threads, size_t shared_bytes) {
   Gpu& gpu = TheGpu();
-  std::fill(gpu.shared.begin(), gpu.shared.end(), 0xFF);
-  for (size_t thread = 0; thread < threads; ++thread) {
-    Fiber& fiber = gpu.fibers[thread];
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = gpu.stacks + thread * kStackBytes;
-    fiber.context.uc_stack.ss_size = kStackBytes;
-    fiber.context.uc_link = nullptr;
-    makecontext(&fiber.context, Enter, 0);
-    fiber.state = State::kRunnable;
-  }
+  std::memset(DynamicShared(), 0xFF, shared_bytes);
+  for (size_t thread = 0; thread < threads; ++thread) gpu.fibers[thread].state = State::kRunnable;
   const size_t warps = (threads + kLanes - 1) / kLanes;
   do {
     for (size_t i = 0; i < warps; ++i) {
@@ -182,7 +193,7 @@ cudaError_t RunGrid(const cudaLaunchConfig_t& config, const void* kernel,
   for (unsigned block = 0; block < config.gridDim.x; ++block) {
     blockIdx = dim3(block);
     blockIdx.y = blockIdx.z = 0;
-    RunBlock(config.blockDim.x);
+    RunBlock(config.blockDim.x, config.dynamicSmemBytes);
   }
   return cudaSuccess;
 }
