@@ -15,7 +15,8 @@ namespace {
 using kernels::CheckCuda;
 
 constexpr int64_t kGuardBytes = 256;
-constexpr std::byte kGuard{0xA5};
+// Not a number in every type, so that what is read there shows too.
+constexpr std::byte kGuard{0xFF};
 
 double Rounded(double value) {
   return static_cast<double>(
