@@ -44,7 +44,7 @@ command -v ninja >/dev/null && generator=(-G Ninja)
 started=$SECONDS
 cmake -S . -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DPPRUN_CUDA=ON -DPPRUN_COMPILER=OFF -DPPRUN_ONEDNN=OFF \
   -DPPRUN_TESTS=OFF -DCMAKE_CUDA_ARCHITECTURES="$architecture-real" >/dev/null
-cmake --build "$build" --parallel "$jobs" --target kernels_check kernels_bench
+cmake --build "$build" --parallel "$jobs" --target kernels_check gpu_kernels_bench
 echo "built in $((SECONDS - started)) s"
 
 status=0
@@ -52,7 +52,7 @@ started=$SECONDS
 "$build/tests/gpu/kernels_check" --seed "$seed" || status=1
 echo "kernels_check took $((SECONDS - started)) s"
 
-"$build/tests/gpu/kernels_bench" || status=1
+"$build/tests/gpu/gpu_kernels_bench" || status=1
 
 sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
 if [ -x "$sanitizer" ]; then
