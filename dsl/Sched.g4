@@ -63,22 +63,28 @@ scheduleItem
   | function
   | placement
   | order
-  | unsupported
+  | greedy
   ;
 
 function : FN name '(' ( name ( ',' name )* )? ')' ( '=' expression ';' | block ) ;
 
-// A name places every chunk, a number that one.
+// A name places every chunk, a number that one. Among several places a search chooses.
 placement
-  : PLACE CHUNK ( name | INTEGER ) ON RANK name AS STAGE expression ( OF PIPE expression )? ';'
+  : PLACE CHUNK ( name | INTEGER ) ON RANK name AS STAGE place ( '|' STAGE place )* ';'
   ;
+
+place : expression ( OF PIPE expression )? ;
 
 order : ORDER ON RANK name block ;
 
-// Known by name only, and skipped whole.
-unsupported : GREEDY ~( ';' | '{' | '}' )* balanced ;
+// A name stands for every rank, a number for that one.
+greedy : GREEDY ON RANK ( name | INTEGER ) '{' greedyItem* '}' ;
 
-balanced : '{' ( ~( '{' | '}' ) | balanced )* '}' ;
+greedyItem
+  : LIMIT name '<=' expression ';'
+  | PREFER name ( ',' name )* ';'
+  | SEARCH name '<=' expression ';'
+  ;
 
 block : '{' statement* '}' ;
 
@@ -102,7 +108,8 @@ overlap : OVERLAP block ;
 
 require : REQUIRE expression ( ',' STRING )? ';' ;
 
-callStatement : ( NAME | RECOMPUTE | CHUNK | STAGE | OF | PIPE ) arguments ';' ;
+callStatement
+  : ( NAME | RECOMPUTE | CHUNK | STAGE | OF | PIPE | LIMIT | PREFER | SEARCH ) arguments ';' ;
 
 arguments : '(' ( argument ( ',' argument )* )? ')' ;
 
@@ -129,7 +136,7 @@ expression
 // Words that begin a construct in one place and are plain names elsewhere.
 name
   : NAME | OVERLAP | RECOMPUTE | ORDER | ON | RANK | LAYER | MODEL | SPLIT | CHUNK | STAGE | OF
-  | PIPE | TRANSFERS
+  | PIPE | TRANSFERS | LIMIT | PREFER | SEARCH
   ;
 
 IMPORT : 'import' ;
@@ -156,6 +163,9 @@ STAGE : 'stage' ;
 OF : 'of' ;
 PIPE : 'pipe' ;
 GREEDY : 'greedy' ;
+LIMIT : 'limit' ;
+PREFER : 'prefer' ;
+SEARCH : 'search' ;
 FOR : 'for' ;
 IN : 'in' ;
 IF : 'if' ;

@@ -191,28 +191,35 @@ struct Function {
   Location location;
 };
 
-// `place chunk c on rank r as stage STAGE of pipe PIPE;`. The chunk is a name, then the clause
-// places all chunks, or a literal, then that one.
+// `place chunk c on rank r as stage STAGE of pipe PIPE | stage STAGE;`. The chunk is a name, then
+// the clause places all chunks, or a literal, then that one.
+struct Place {
+  ExpressionId stage;
+  ExpressionId pipe;  // not valid(): 0
+};
 struct Placement {
   Name chunk;            // empty text: a literal
   ExpressionId literal;  // not valid(): a name
   Name rank;
-  ExpressionId stage;
-  ExpressionId pipe;  // not valid(): 0
+  std::vector<Place> places;  // one, or those that a search may choose among
   Location location;
 };
 
-// `greedy on rank r { limit in_flight <= memory; prefer input_grad, forward, weight_grad; }`
-struct GreedyLimit {
-  Name what;  // in_flight
+// `greedy on rank r { limit in_flight <= memory; prefer input_grad, forward, weight_grad;
+// search nodes <= 100; }`. The rank is a name, then the block stands for every rank, or a literal.
+struct GreedyBound {
+  Name what;  // in_flight, nodes
   ExpressionId most;
   Location location;
 };
 struct Greedy {
-  Name rank;
-  std::vector<GreedyLimit> limits;
+  Name rank;             // empty text: a literal
+  ExpressionId literal;  // not valid(): a name
+  std::vector<GreedyBound> limits;
   std::vector<Name> preferences;  // task kinds, most preferred first
-  Location location;
+  Location preferences_location;
+  std::optional<GreedyBound> search;
+  Location location;  // of its head
 };
 
 struct ScheduleDefinition {
@@ -223,7 +230,7 @@ struct ScheduleDefinition {
   std::vector<Function> functions;
   Name rank;  // r of `order on rank r`
   Block order;
-  std::vector<Name> unsupported;  // `greedy`, which is skipped
+  std::vector<Greedy> greedy;
   Location location;
 };
 

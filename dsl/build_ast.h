@@ -58,6 +58,8 @@ class AstBuilder {
   void BuildSchedule(Parser::ScheduleContext& schedule);
   void BuildScheduleItem(Parser::ScheduleItemContext& item, ast::ScheduleDefinition& definition);
   ast::Placement BuildPlacement(Parser::PlacementContext& placement);
+  ast::Greedy BuildGreedy(Parser::GreedyContext& greedy);
+  void BuildGreedyItem(Parser::GreedyItemContext& item, ast::Greedy& greedy);
   ast::Function BuildFunction(Parser::FunctionContext& function);
   ast::Block BuildBlock(Parser::BlockContext& block);
   ast::StatementId BuildStatement(Parser::StatementContext& statement);

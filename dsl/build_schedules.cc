@@ -37,8 +37,7 @@ void AstBuilder::BuildScheduleItem(Parser::ScheduleItemContext& item,
     definition.rank = BuildName(*order->name());
     definition.order = BuildBlock(*order->block());
   } else {
-    const antlr4::Token& keyword = *item.unsupported()->start;
-    definition.unsupported.push_back({keyword.getText(), places_.Of(keyword)});
+    definition.greedy.push_back(BuildGreedy(*item.greedy()));
   }
 }
 
@@ -53,10 +52,57 @@ ast::Placement AstBuilder::BuildPlacement(Parser::PlacementContext& placement) {
   } else {
     built.chunk = BuildName(*names.front());
   }
-  const auto values = placement.expression();
-  built.stage = Build(*values[0]);
-  if (values.size() > 1) built.pipe = Build(*values[1]);
+  for (auto* place : placement.place()) {
+    const auto values = place->expression();
+    ast::Place added{.stage = Build(*values[0]), .pipe = {}};
+    if (values.size() > 1) added.pipe = Build(*values[1]);
+    built.places.push_back(added);
+  }
   return built;
+}
+
+ast::Greedy AstBuilder::BuildGreedy(Parser::GreedyContext& greedy) {
+  ast::Greedy built;
+  const antlr4::Token& keyword = *greedy.start;
+  built.location = places_.Of(keyword);
+  if (auto* number = greedy.INTEGER()) {
+    const antlr4::Token& token = *number->getSymbol();
+    built.literal = AddToken(token, BuildInteger(token));
+    built.location.end = places_.Of(token).end;
+  } else {
+    built.rank = BuildName(*greedy.name());
+    built.location.end = built.rank.location.end;
+  }
+  for (auto* item : greedy.greedyItem()) BuildGreedyItem(*item, built);
+  return built;
+}
+
+void AstBuilder::BuildGreedyItem(Parser::GreedyItemContext& item, ast::Greedy& greedy) {
+  const ast::Location place = Place(item);
+  const auto names = item.name();
+  const auto again = [&](std::string_view what, ast::Location first) {
+    diagnostics_.Error(place, "a second `" + std::string(what) + "`: `greedy` has one")
+        .Note(first, "the first is here");
+  };
+  if (item.PREFER() != nullptr) {
+    if (!greedy.preferences.empty()) return again("prefer", greedy.preferences_location);
+    greedy.preferences_location = place;
+    for (auto* name : names) greedy.preferences.push_back(BuildName(*name));
+    return;
+  }
+  ast::GreedyBound bound{.what = BuildName(*names[0]), .most = {}, .location = place};
+  bound.most = Build(*item.expression());
+  if (item.SEARCH() != nullptr) {
+    if (greedy.search.has_value()) return again("search", greedy.search->location);
+    greedy.search = std::move(bound);
+    return;
+  }
+  for (const ast::GreedyBound& limit : greedy.limits) {
+    if (limit.what.text == bound.what.text) {
+      return again("limit " + bound.what.text, limit.location);
+    }
+  }
+  greedy.limits.push_back(std::move(bound));
 }
 
 ast::Function AstBuilder::BuildFunction(Parser::FunctionContext& function) {

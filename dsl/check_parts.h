@@ -18,6 +18,9 @@ inline constexpr int64_t kLargestExtent = (int64_t{1} << 31) - 1;
 // No tensor has more elements (compiler/plan/types.h).
 inline constexpr int64_t kMostElements = int64_t{1} << 48;
 
+// Of a search to choose among.
+inline constexpr int kMostPlacements = 16;
+
 struct CheckContext {
   const ast::Program& program;
   const Limits& limits;
@@ -60,6 +63,8 @@ CheckedOptimizer CheckOptimizer(const CheckContext& context, ast::ExpressionId v
 
 // check_schedule.cc
 CheckedSchedule CheckSchedule(const CheckContext& context, size_t definition, Scope& scope);
+// check_greedy.cc: what can be said of it before values are known.
+void CheckGreedy(const CheckContext& context, const ast::ScheduleDefinition& definition);
 CheckedGradients CheckGradients(const CheckContext& context, Scope& scope);
 void CheckRecompute(const CheckContext& context);
 

@@ -8,12 +8,6 @@
 namespace pprun {
 namespace {
 
-void ReportUnsupported(const CheckContext& context, const ast::ScheduleDefinition& definition) {
-  const ast::Name& keyword = definition.unsupported.front();
-  context.diagnostics.Error(keyword.location, Code(keyword.text) + " is not supported yet")
-      .Note(definition.name.location, "a schedule says `order on rank r`");
-}
-
 void BindParameters(const CheckContext& context, const ast::ScheduleDefinition& definition,
                     Scope& scope, CheckedSchedule& checked) {
   std::vector<CallParameter> parameters;
@@ -59,15 +53,12 @@ CheckedSchedule CheckSchedule(const CheckContext& context, size_t definition, Sc
   checked.name = written.name.text;
   checked.definition = static_cast<int32_t>(definition);
   checked.location = choice.has_value() ? choice->location : written.name.location;
-  if (!written.unsupported.empty()) {
-    ReportUnsupported(context, written);
-    return checked;
-  }
-  if (written.rank.text.empty()) {
+  if (written.rank.text.empty() && written.greedy.empty()) {
     context.diagnostics.Error(written.name.location,
                               "the schedule " + Code(checked.name) + " has no `order on rank r`");
     return checked;
   }
+  CheckGreedy(context, written);
   BindParameters(context, written, scope, checked);
   return checked;
 }

@@ -57,9 +57,31 @@ struct PrintStatement {
 std::string PlacementText(const ast::Program& program, const ast::Placement& placement) {
   std::string text = "  place chunk ";
   text += placement.literal.valid() ? ToText(program, placement.literal) : placement.chunk.text;
-  text += " on rank " + placement.rank.text + " as stage " + ToText(program, placement.stage);
-  if (placement.pipe.valid()) text += " of pipe " + ToText(program, placement.pipe);
+  text += " on rank " + placement.rank.text + " as ";
+  for (size_t i = 0; i < placement.places.size(); ++i) {
+    const ast::Place& place = placement.places[i];
+    text += (i > 0 ? " | stage " : "stage ") + ToText(program, place.stage);
+    if (place.pipe.valid()) text += " of pipe " + ToText(program, place.pipe);
+  }
   return text + ";\n";
+}
+
+std::string GreedyText(const ast::Program& program, const ast::Greedy& greedy) {
+  std::string text = "  greedy on rank ";
+  text += greedy.literal.valid() ? ToText(program, greedy.literal) : greedy.rank.text;
+  text += " {\n";
+  for (const ast::GreedyBound& limit : greedy.limits) {
+    text += "    limit " + limit.what.text + " <= " + ToText(program, limit.most) + ";\n";
+  }
+  for (size_t i = 0; i < greedy.preferences.size(); ++i) {
+    text += (i > 0 ? ", " : "    prefer ") + greedy.preferences[i].text;
+  }
+  if (!greedy.preferences.empty()) text += ";\n";
+  if (greedy.search.has_value()) {
+    text += "    search " + greedy.search->what.text +
+            " <= " + ToText(program, greedy.search->most) + ";\n";
+  }
+  return text + "  }\n";
 }
 
 std::string FunctionText(const ast::Program& program, const ast::Function& function) {
@@ -87,6 +109,7 @@ std::string ScheduleText(const ast::Program& program, const ast::ScheduleDefinit
   if (!schedule.rank.text.empty()) {
     text += "  order on rank " + schedule.rank.text + " " + print.Block(schedule.order) + "\n";
   }
+  for (const ast::Greedy& greedy : schedule.greedy) text += GreedyText(program, greedy);
   return text + "}\n";
 }
 

@@ -43,6 +43,9 @@ bool IsSoftKeyword(size_t type) {
     case SchedParser::OF:
     case SchedParser::PIPE:
     case SchedParser::TRANSFERS:
+    case SchedParser::LIMIT:
+    case SchedParser::PREFER:
+    case SchedParser::SEARCH:
       return true;
     default:
       return false;

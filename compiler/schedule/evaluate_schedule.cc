@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "compiler/plan/base/amount.h"
+#include "compiler/plan/base/check.h"
+#include "compiler/schedule/evaluate_greedy.h"
 #include "compiler/schedule/rank_ledger.h"
 #include "compiler/schedule/resolved_schedule.h"
 #include "compiler/schedule/schedule_findings.h"
@@ -41,14 +43,6 @@ bool CheckSize(const CheckedProgram& program, int64_t stages, int64_t microbatch
   return false;
 }
 
-RankLedger MakeLedger(int32_t rank, const TaskOrder& order) {
-  std::vector<HeldChunk> chunks;
-  for (const ChunkPlace& place : order.placement[static_cast<size_t>(rank)]) {
-    chunks.push_back({place, order.MicrobatchesOf(place.pipe)});
-  }
-  return RankLedger(rank, std::move(chunks), order.microbatches);
-}
-
 // An order that runs every forward and no backward is one of inference, and complete.
 RankLedger::Extent ExtentOf(const std::vector<RankLedger>& ledgers) {
   for (const RankLedger& ledger : ledgers) {
@@ -57,66 +51,86 @@ RankLedger::Extent ExtentOf(const std::vector<RankLedger>& ledgers) {
   return RankLedger::Extent::kForwardOnly;
 }
 
-}  // namespace
-
-std::optional<TaskOrder> EvaluateSchedule(const CheckedProgram& program, int64_t microbatches,
-                                          const TaskCosts& costs, const Limits& limits,
-                                          Diagnostics& diagnostics) {
-  static_cast<void>(costs);  // no order without greedy depends on them
-  const int64_t ranks = program.AxisSize("pp");
-  if (!CheckMicrobatches(program, microbatches, diagnostics)) return std::nullopt;
-  std::optional<ResolvedSchedule> schedule = ResolveSchedule(program, microbatches, diagnostics);
-  if (!schedule) return std::nullopt;
-  ScheduleRunner runner(program.program, *schedule, limits);
-  if (!runner.RunPreamble(diagnostics)) return std::nullopt;
-  std::optional<Placement> placement =
-      runner.RunPlacement(static_cast<int32_t>(ranks), diagnostics);
-  if (!placement || !CheckSize(program, placement->stages, microbatches, limits, diagnostics)) {
-    return std::nullopt;
-  }
-
-  TaskOrder order{.chunks = placement->chunks,
-                  .pipes = placement->pipes,
-                  .stages = placement->stages,
-                  .microbatches = static_cast<int32_t>(microbatches),
-                  .placement = std::move(placement->ranks),
-                  .positions = {}};
-  const ast::Location order_location = (*schedule)[schedule->order()].location;
+// Runs the order on every rank that has no `greedy`; false after errors.
+bool RunOrders(const CheckedProgram& program, const ResolvedSchedule& schedule,
+               ScheduleRunner& runner, TaskOrder& order, Diagnostics& diagnostics) {
+  const auto ranks = static_cast<int32_t>(order.placement.size());
+  const ast::Location order_location = schedule[schedule.order()].location;
   ScheduleFindings findings(order_location, ranks);
   // A rank that could not be evaluated to its end is not asked what it misses.
   std::vector<RankLedger> ledgers;
   std::vector<bool> finished;
   bool sound = true;
   for (int32_t rank = 0; rank < ranks && !runner.PassedLimit(); ++rank) {
+    if (schedule.GreedyOf(rank) != nullptr) continue;
     Diagnostics errors;
     ledgers.push_back(MakeLedger(rank, order));
     finished.push_back(runner.RunOrder(ledgers.back(), errors));
     findings.AddErrors(rank, errors);
     sound = sound && finished.back();
   }
-  const RankLedger::Extent extent = ExtentOf(ledgers);
-  for (size_t rank = 0; rank < ledgers.size(); ++rank) {
-    RankLedger& ledger = ledgers[rank];
-    if (finished[rank]) ledger.Finish(extent);
+  // What `greedy` orders trains.
+  const RankLedger::Extent extent =
+      schedule.greedy.empty() ? ExtentOf(ledgers) : RankLedger::Extent::kTraining;
+  order.positions.resize(order.placement.size());
+  for (size_t i = 0; i < ledgers.size(); ++i) {
+    RankLedger& ledger = ledgers[i];
+    if (finished[i]) ledger.Finish(extent);
     // Past a limit everything else is a consequence.
     if (!runner.PassedLimit()) findings.AddProblem(ledger);
     sound = sound && !ledger.first_problem();
-    if (sound) order.positions.push_back(ledger.TakeTasks());
+    if (sound) order.positions[static_cast<size_t>(ledger.rank())] = ledger.TakeTasks();
   }
   if (!sound) {
     findings.Report(diagnostics);
-    return std::nullopt;
+    return false;
   }
   if (program.train && extent == RankLedger::Extent::kForwardOnly) {
     diagnostics
         .Error(program.schedule.location,
                "`" + program.schedule.name + "` has no backward, so it cannot train")
         .Note(order_location, "no rank runs `backward`, `input_grad` or `weight_grad`");
-    return std::nullopt;
+    return false;
   }
-  return order;
+  return true;
 }
 
+}  // namespace
+
+std::optional<TaskOrder> EvaluateSchedule(const CheckedProgram& program, int64_t microbatches,
+                                          const TaskCosts& costs, const Limits& limits,
+                                          Diagnostics& diagnostics) {
+  const int64_t ranks = program.AxisSize("pp");
+  if (!CheckMicrobatches(program, microbatches, diagnostics)) return std::nullopt;
+  std::optional<ResolvedSchedule> schedule = ResolveSchedule(program, microbatches, diagnostics);
+  if (!schedule) return std::nullopt;
+  ScheduleRunner runner(program.program, *schedule, limits);
+  if (!runner.RunPreamble(diagnostics)) return std::nullopt;
+  std::vector<TaskOrder> alternatives;
+  for (size_t i = 0; i < schedule->Alternatives(); ++i) {
+    std::optional<Placement> placement =
+        runner.RunPlacement(static_cast<int32_t>(ranks), i, diagnostics);
+    if (!placement || !CheckSize(program, placement->stages, microbatches, limits, diagnostics)) {
+      return std::nullopt;
+    }
+    alternatives.push_back({.chunks = placement->chunks,
+                            .pipes = placement->pipes,
+                            .stages = placement->stages,
+                            .microbatches = static_cast<int32_t>(microbatches),
+                            .placement = std::move(placement->ranks),
+                            .positions = {}});
+  }
+  if (schedule->has_order) {
+    // The checker allows several placements only where `greedy` orders every rank.
+    CHECK(alternatives.size() == 1);
+    if (!RunOrders(program, *schedule, runner, alternatives.front(), diagnostics)) {
+      return std::nullopt;
+    }
+  }
+  if (schedule->greedy.empty()) return std::move(alternatives.front());
+  return OrderGreedily({*schedule, runner, costs, limits, program.schedule.location},
+                       std::move(alternatives), diagnostics);
+}
 std::string ToText(const TaskOrder& order) {
   std::string text;
   for (const std::vector<OrderedTask>& tasks : order.positions) {

@@ -189,4 +189,12 @@ const OrderedTask* RankLedger::Find(TaskKind kind, int64_t chunk, int64_t microb
   return task < 0 ? nullptr : &tasks_[static_cast<size_t>(task)];
 }
 
+RankLedger MakeLedger(int32_t rank, const TaskOrder& order) {
+  std::vector<HeldChunk> chunks;
+  for (const ChunkPlace& place : order.placement[static_cast<size_t>(rank)]) {
+    chunks.push_back({place, order.MicrobatchesOf(place.pipe)});
+  }
+  return RankLedger(rank, std::move(chunks), order.microbatches);
+}
+
 }  // namespace pprun

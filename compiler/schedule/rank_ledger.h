@@ -111,4 +111,7 @@ class RankLedger {
   int64_t problem_count_ = 0;
 };
 
+// Of a rank of an order whose placement is known: nothing has run.
+RankLedger MakeLedger(int32_t rank, const TaskOrder& order);
+
 }  // namespace pprun

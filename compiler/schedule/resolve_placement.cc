@@ -27,10 +27,13 @@ void Resolver::ResolvePlacement(const ast::Placement& placement) {
     resolved.chunk_slot = Declare(placement.chunk, ScopeEntry::Space::kGlobal);
   }
   resolved.rank_slot = Declare(placement.rank, ScopeEntry::Space::kGlobal);
-  resolved.stage = ResolveExpression(placement.stage);
-  if (placement.pipe.valid()) resolved.pipe = ResolveExpression(placement.pipe);
+  for (const ast::Place& place : placement.places) {
+    ResolvedPlace& added = resolved.places.emplace_back();
+    added.stage = ResolveExpression(place.stage);
+    if (place.pipe.valid()) added.pipe = ResolveExpression(place.pipe);
+  }
   Leave(mark);
-  result_.placements.push_back(resolved);
+  result_.placements.push_back(std::move(resolved));
 }
 
 }  // namespace pprun

@@ -94,7 +94,7 @@ std::optional<ResolvedSchedule> Resolver::Run() {
   ResolveChunks();
   for (const ast::Placement& placement : definition_.placements) ResolvePlacement(placement);
   place_ = Place::kRank;
-  result_.rank_slot = Declare(definition_.rank, ScopeEntry::Space::kGlobal);
+  result_.rank_slot = Declare(RankName(), ScopeEntry::Space::kGlobal);
   result_.functions.resize(definition_.functions.size() + 1);
   for (size_t i = 0; i < definition_.functions.size(); ++i) {
     ResolveFunction(definition_.functions[i], {static_cast<int32_t>(i)});
@@ -103,8 +103,10 @@ std::optional<ResolvedSchedule> Resolver::Run() {
                       .parameters = {},
                       .value = {},
                       .body = definition_.order,
-                      .location = definition_.rank.location};
+                      .location = RankName().location};
   ResolveFunction(order, result_.order());
+  result_.has_order = !definition_.rank.text.empty();
+  for (const ast::Greedy& greedy : definition_.greedy) ResolveGreedy(greedy);
   if (diagnostics_.errors() != errors_before) return std::nullopt;
   return std::move(result_);
 }

@@ -6,11 +6,13 @@
 // Tests: resolve_schedule_test.cc.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -138,12 +140,33 @@ struct ResolvedStatement {
 };
 
 // `place chunk c on rank r as stage STAGE of pipe PIPE;`. Its names are global slots of their own.
+struct ResolvedPlace {
+  ResolvedExpression stage{};
+  ResolvedExpression pipe{};  // invalid: pipe 0
+};
 struct ResolvedPlacement {
   std::optional<int64_t> chunk;  // the one that is placed; empty: all
   int32_t chunk_slot = -1;       // where all are placed
   int32_t rank_slot = 0;
-  ResolvedExpression stage{};
-  ResolvedExpression pipe{};  // invalid: pipe 0
+  std::vector<ResolvedPlace> places{};  // one, or as many as every clause that has several
+  ast::Location location{};
+
+  const ResolvedPlace& operator[](size_t alternative) const {
+    return places[places.size() == 1 ? 0 : alternative];
+  }
+};
+
+// `greedy on rank r { ... }`: its bounds see what an order sees.
+struct ResolvedGreedy {
+  std::optional<int64_t> rank;  // empty: every one
+  int32_t rank_slot = -1;       // where it is every one: a global slot of its own
+  ResolvedExpression limit{};   // of what is in flight; invalid: none
+  // The limit is a size: bytes of activations rather than their number.
+  bool limit_is_size = false;
+  ast::Location limit_location{};
+  ResolvedExpression nodes{};  // of its search; invalid: none
+  ast::Location nodes_location{};
+  std::vector<std::pair<TaskKind, ast::Location>> preferences{};
   ast::Location location{};
 };
 
@@ -170,6 +193,8 @@ struct ResolvedSchedule {
   std::vector<ResolvedFunction> functions;  // in the order of the definition; the last is the order
   ResolvedBlock preamble;
   std::vector<ResolvedPlacement> placements;
+  std::vector<ResolvedGreedy> greedy;
+  bool has_order = true;  // `order on rank r`, for ranks without a `greedy`
   // The schedule's parameter or `let` of the name `chunks`, and its place; invalid if it has none.
   NodeId chunks{};
   ast::Location chunks_location{};
@@ -184,6 +209,23 @@ struct ResolvedSchedule {
   }
   const ResolvedFunction& operator[](FunctionId id) const {
     return functions[static_cast<size_t>(id.value)];
+  }
+  // What orders a rank in place of the order; null: the order does.
+  const ResolvedGreedy* GreedyOf(int32_t rank) const {
+    const ResolvedGreedy* all = nullptr;
+    for (const ResolvedGreedy& each : greedy) {
+      if (each.rank == rank) return &each;
+      if (!each.rank) all = &each;
+    }
+    return all;
+  }
+  // How many placements there are to choose among.
+  size_t Alternatives() const {
+    size_t most = 1;
+    for (const ResolvedPlacement& placement : placements) {
+      most = std::max(most, placement.places.size());
+    }
+    return most;
   }
   FunctionId order() const { return {static_cast<int32_t>(functions.size()) - 1}; }
 };

@@ -8,6 +8,7 @@
 
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "compiler/schedule/resolved_schedule.h"
@@ -47,6 +48,15 @@ class Resolver {
   // resolve_placement.cc
   void ResolveChunks();
   void ResolvePlacement(const ast::Placement& placement);
+
+  // resolve_greedy.cc
+  void ResolveGreedy(const ast::Greedy& greedy);
+  // Whether the expression speaks of a size with a unit, itself or through names that it uses.
+  using Names = std::unordered_set<std::string>;
+  bool IsSize(ast::ExpressionId expression, Names& seen, int32_t depth) const;
+  bool NameIsSize(const std::string& name, Names& seen, int32_t depth) const;
+  // The name by which functions know the rank.
+  const ast::Name& RankName() const;
 
   // resolve_expression.cc
   ResolvedExpression ResolveExpression(ast::ExpressionId expression);

@@ -107,15 +107,16 @@ std::optional<std::vector<ScheduleRunner::PlacedChunk>> ScheduleRunner::RunClaus
       const ResolvedPlacement& clause = *clauses[static_cast<size_t>(chunk)];
       if (Step(clause.location) == Flow::kStop) return std::nullopt;
       SetPlacementNames(clause, rank, chunk);
-      const auto stage = Integer(clause.stage, "the stage of a chunk", clause.location);
+      const ResolvedPlace& place = clause[alternative_];
+      const auto stage = Integer(place.stage, "the stage of a chunk", clause.location);
       if (!stage) return std::nullopt;
       PlacedChunk& added = placed.emplace_back(PlacedChunk{rank, chunk, *stage, 0});
-      if (!clause.pipe.valid()) continue;
-      const auto pipe = Integer(clause.pipe, "the pipe of a chunk", clause.location);
+      if (!place.pipe.valid()) continue;
+      const auto pipe = Integer(place.pipe, "the pipe of a chunk", clause.location);
       if (!pipe) return std::nullopt;
       added.pipe = *pipe;
       if (*pipe >= 0 && *pipe < kMostPipes) continue;
-      ReportPlace(clause, clause.pipe, added,
+      ReportPlace(clause, place.pipe, added,
                   ChunkText(rank, chunk) + " is of pipe " + std::to_string(*pipe) +
                       ", and there are pipes 0 and 1");
       return std::nullopt;
@@ -150,7 +151,7 @@ bool ScheduleRunner::HoldsEachStageOnce(const Placement& placement,
   for (const PlacedChunk& each : placed) {
     const ResolvedPlacement& clause = *clauses[static_cast<size_t>(each.chunk)];
     if (each.stage < 0 || each.stage >= placement.stages) {
-      ReportPlace(clause, clause.stage, each,
+      ReportPlace(clause, clause[alternative_].stage, each,
                   ChunkText(each.rank, each.chunk) + " is " + stage_text(each.stage, each.pipe) +
                       ", and stages go from 0 to " + std::to_string(placement.stages - 1));
       return false;
@@ -169,7 +170,7 @@ bool ScheduleRunner::HoldsEachStageOnce(const Placement& placement,
       static_cast<size_t>(std::find(holder.begin(), holder.end(), nullptr) - holder.begin());
   const ResolvedPlacement& clause = *clauses[static_cast<size_t>(each.chunk)];
   const int64_t stages = placement.stages;
-  ReportPlace(clause, clause.stage, each,
+  ReportPlace(clause, clause[alternative_].stage, each,
               ChunkText(each.rank, each.chunk) + " is " + stage_text(each.stage, each.pipe) +
                   ", and so is " + ChunkText(first.rank, first.chunk),
               "no rank holds " + stage_text(static_cast<int64_t>(free) % stages,
@@ -177,8 +178,10 @@ bool ScheduleRunner::HoldsEachStageOnce(const Placement& placement,
   return false;
 }
 
-std::optional<Placement> ScheduleRunner::RunPlacement(int32_t ranks, Diagnostics& diagnostics) {
+std::optional<Placement> ScheduleRunner::RunPlacement(int32_t ranks, size_t alternative,
+                                                      Diagnostics& diagnostics) {
   diagnostics_ = &diagnostics;
+  alternative_ = alternative;
   const std::optional<int32_t> chunks = ChunkCount(ranks);
   if (!chunks) return std::nullopt;
   Placement placement{.chunks = *chunks, .stages = ranks, .ranks = {}};

@@ -25,6 +25,11 @@ struct Placement {
   std::vector<std::vector<ChunkPlace>> ranks;  // [rank][chunk]
 };
 
+struct GreedyBounds {
+  std::optional<int64_t> limit;  // of activations in flight, or of bytes of them
+  int64_t nodes = 1;             // of its search
+};
+
 class ScheduleRunner {
  public:
   ScheduleRunner(const ast::Program& program, const ResolvedSchedule& schedule,
@@ -33,7 +38,14 @@ class ScheduleRunner {
   // False after an error, as RunOrder is; empty, RunPlacement.
   bool RunPreamble(Diagnostics& diagnostics);
   // Where chunks are; rank r is stage r in a schedule that does not say. After the preamble.
-  std::optional<Placement> RunPlacement(int32_t ranks, Diagnostics& diagnostics);
+  // Of the places that clauses give to choose among, the alternative of this number.
+  std::optional<Placement> RunPlacement(int32_t ranks, size_t alternative,
+                                        Diagnostics& diagnostics);
+  // The bounds of a `greedy` on the ledger's rank, at which nothing has run yet.
+  std::optional<GreedyBounds> RunGreedy(const ResolvedGreedy& greedy, const RankLedger& ledger,
+                                        Diagnostics& diagnostics);
+  // The names that its limit speaks of, with their values there.
+  std::string NamesInLimit(const ResolvedGreedy& greedy, const RankLedger& ledger);
   bool RunOrder(RankLedger& ledger, Diagnostics& diagnostics);
 
   // A limit was passed, and reported: there is nothing more to run.
@@ -72,6 +84,8 @@ class ScheduleRunner {
   void ReportPlace(const ResolvedPlacement& clause, const ResolvedExpression& expression,
                    const PlacedChunk& placed, std::string message, std::string note = "");
 
+  void SetGreedyNames(const ResolvedGreedy& greedy, const RankLedger& ledger);
+
   // Counts a step, and stops where there are too many.
   Flow Step(ast::Location location);
   std::optional<int64_t> Integer(const ResolvedExpression& expression, std::string_view what,
@@ -95,6 +109,7 @@ class ScheduleRunner {
   int32_t overlap_pair_ = -1;
   int32_t overlap_pairs_ = 0;
   bool passed_limit_ = false;
+  size_t alternative_ = 0;  // of the places
 };
 
 }  // namespace pprun

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -84,6 +85,9 @@ struct TaskCosts {
   std::vector<int64_t> weight_grad = {1};
   std::vector<int64_t> pair = {};  // an overlapped forward and backward; empty: their sum
   int64_t transfer = 0;            // latency of one, occupying no compute
+  // Bytes that a microbatch's activations take from a stage's forward to the end of its backward,
+  // by stage, of a model that is cut into so many; empty: there is no model.
+  std::function<std::vector<int64_t>(int32_t stages)> activation_bytes = {};
 
   // A backward costs its two halves.
   int64_t Of(TaskKind kind, int32_t stage) const;

@@ -176,7 +176,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"breadth_first(chunks = 4)", 2, 3}, Case{"zero_bubble_h1", 3, 5},
                     Case{"zero_bubble_h2", 3, 6}, Case{"zero_bubble_v", 3, 6}, Case{"v_half", 4, 6},
                     Case{"v_min", 3, 6}, Case{"dualpipe_v", 2, 5}, Case{"dualpipe_v", 3, 7},
-                    Case{"dualpipe", 2, 6}, Case{"dualpipe", 4, 8}),
+                    Case{"dualpipe", 2, 6}, Case{"dualpipe", 4, 8}, Case{"automatic", 3, 5},
+                    Case{"automatic(chunks = 1, memory = 5)", 4, 8},
+                    Case{"automatic(chunks = 3, memory = 4)", 2, 5}),
     NameOfCase);
 
 }  // namespace

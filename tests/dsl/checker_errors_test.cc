@@ -294,10 +294,77 @@ TEST(CheckerErrorsTest, Choices) {
   EXPECT_NE(Errors("transfers queue_per_rank(3);"), "");
 }
 
+TEST(CheckerErrorsTest, Greedy) {
+  const auto errors = [](const std::string& body) {
+    return Errors("schedule z { greedy on rank r { " + body + " } }");
+  };
+  const std::string all = "prefer input_grad, forward, weight_grad; ";
+  EXPECT_EQ(errors(all), "");
+  EXPECT_EQ(errors("prefer backward, forward; limit in_flight <= 3; search nodes <= 2;"), "");
+  EXPECT_EQ(errors(""),
+            "1:14 `greedy` does not say what it prefers (as in `prefer input_grad, forward, "
+            "weight_grad;`)\n");
+  EXPECT_EQ(errors(all + "limit in_fligth <= 3;"),
+            "1:80 `greedy` has no limit named `in_fligth` (did you mean `in_flight`?)\n");
+  EXPECT_EQ(
+      errors(all + "limit bytes <= 3;"),
+      "1:80 `greedy` has no limit named `bytes` (it is `in_flight`: activations of a chunk, or "
+      "with a unit their bytes)\n");
+  EXPECT_EQ(errors(all + "search seconds <= 3;"),
+            "1:81 a search is not bounded by `seconds` (it is bounded by `nodes`: the orders that "
+            "it tries)\n");
+  EXPECT_EQ(errors("prefer forwards, backward;"),
+            "1:40 unknown kind of task, `forwards` (did you mean `forward`?)\n");
+  EXPECT_EQ(errors("prefer forward, backward, forward;"),
+            "1:59 `forward` is preferred twice (first here)\n");
+  EXPECT_EQ(errors("prefer forward, backward, input_grad;"),
+            "1:59 `input_grad` is preferred beside `backward` (`backward` is `input_grad` and "
+            "`weight_grad` in one task)\n");
+  const std::string needs =
+      " (every microbatch needs `forward` and `backward`, or `forward`, `input_grad` and "
+      "`weight_grad`)\n";
+  EXPECT_EQ(errors("prefer forward, input_grad;"),
+            "1:33 `prefer` leaves out `weight_grad`" + needs);
+  EXPECT_EQ(errors("prefer backward;"), "1:33 `prefer` leaves out `forward`" + needs);
+  EXPECT_EQ(errors("prefer forward;"), "1:33 `prefer` leaves out `input_grad`" + needs);
+  EXPECT_EQ(errors(all + all), "1:74 a second `prefer`: `greedy` has one (the first is here)\n");
+  EXPECT_EQ(errors(all + "search nodes <= 1; search nodes <= 2;"),
+            "1:93 a second `search`: `greedy` has one (the first is here)\n");
+  EXPECT_EQ(errors(all + "limit in_flight <= 1; limit in_flight <= 2;"),
+            "1:96 a second `limit in_flight`: `greedy` has one (the first is here)\n");
+}
+
+TEST(CheckerErrorsTest, GreedyAndTheOrder) {
+  const std::string prefer = "prefer backward, forward; ";
+  const auto greedy = [&](const std::string& rank, const std::string& more = "") {
+    return "greedy on rank " + rank + " { " + prefer + more + "} ";
+  };
+  EXPECT_EQ(Errors("schedule z { order on rank r { } " + greedy("0") + greedy("1") + "}"), "");
+  EXPECT_EQ(
+      Errors("schedule z { order on rank r { } " + greedy("q") + "}"),
+      "1:34 `greedy on rank q` stands for every rank, and so does `order` (the order is here) "
+      "(`greedy on rank 0` stands for that rank alone)\n");
+  EXPECT_EQ(Errors("schedule z { " + greedy("q") + greedy("r") + "}"),
+            "1:61 a second `greedy` for every rank (the first is here)\n");
+  EXPECT_EQ(Errors("schedule z { " + greedy("1") + greedy("r") + greedy("1") + "}"),
+            "1:108 a second `greedy` for rank 1 (the first is here)\n");
+  const std::string two = "place chunk 0 on rank r as stage r | stage pp - 1 - r; ";
+  EXPECT_EQ(Errors("schedule z { " + two + greedy("r", "search nodes <= 2; ") + "}"), "");
+  EXPECT_EQ(Errors("schedule z { " + two + greedy("r") + "}"),
+            "1:14 a chunk is in one place, and this says 2 (a `greedy` with `search` would choose "
+            "among them)\n");
+  EXPECT_EQ(
+      Errors("schedule z { " + two + "place chunk 1 on rank r as stage 1 | stage 2 | stage 3; " +
+             greedy("r", "search nodes <= 2; ") + "}"),
+      "1:69 this has 3 places to choose among, and another clause 2 (the other is here: the "
+      "first places of all are one placement, the second ones the next, and so on)\n");
+  EXPECT_EQ(Errors("schedule z { " + two + "order on rank r { } " +
+                   greedy("0", "search nodes <= 2; ") + "}"),
+            "1:14 a search may choose among places where `greedy` orders every rank (the order is "
+            "here)\n");
+}
+
 TEST(CheckerErrorsTest, WhatComesLater) {
-  EXPECT_EQ(Errors("schedule z { greedy on rank r { limit in_flight <= 3; prefer forward; } }")
-                .substr(0, 36),
-            "1:14 `greedy` is not supported yet (");
   EXPECT_EQ(Errors("gradients zero(stage = 1);"), "1:11 `gradients zero` is not supported yet\n");
   EXPECT_EQ(Errors("recompute full;").substr(0, 42), "1:1 `recompute full` is not supported yet ");
 }

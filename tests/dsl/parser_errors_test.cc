@@ -110,7 +110,8 @@ TEST(ParserErrorsTest, NestingIsLimited) {
       "let x = " + repeat("f(", 100'000) + repeat(")", 100'000) + ";",
       "model m { layer a { " + repeat("residual { ", 100'000) + repeat("}", 100'002),
       "schedule s { order on rank r { " + repeat("if a { } else ", 100'000) + "{ } } }",
-      "schedule s { greedy " + repeat("{", 100'000) + repeat("}", 100'001),
+      "schedule s { greedy on rank r { limit in_flight <= " + repeat("(", 100'000) + "1" +
+          repeat(")", 100'000) + "; } }",
   };
   for (const std::string& text : deep) {
     const std::string errors = Errors(text);

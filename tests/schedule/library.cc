@@ -40,15 +40,17 @@ LibraryOrder Library::Evaluate(const std::string& name, const LibrarySetting& se
   std::vector<Override> overrides = {{"mesh.pp", std::to_string(setting.pp)},
                                      {"train.microbatches", std::to_string(setting.microbatches)}};
   if (setting.chunks) overrides.push_back({"schedule.chunks", std::to_string(*setting.chunks)});
+  overrides.insert(overrides.end(), setting.more.begin(), setting.more.end());
   LibraryOrder result;
   Diagnostics diagnostics;
   const std::optional<CheckedProgram> checked =
       Check(entry.program, overrides, Limits{}, diagnostics);
   if (checked) {
     std::optional<TaskOrder> order =
-        EvaluateSchedule(*checked, checked->microbatches, {}, Limits{}, diagnostics);
+        EvaluateSchedule(*checked, checked->microbatches, setting.costs, Limits{}, diagnostics);
     if (order) {
-      result.outcome = PredictTimes(*order, {}, diagnostics) ? Outcome::kRuns : Outcome::kDeadlock;
+      result.outcome =
+          PredictTimes(*order, setting.costs, diagnostics) ? Outcome::kRuns : Outcome::kDeadlock;
       result.order = *std::move(order);
     }
   }

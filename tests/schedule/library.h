@@ -17,6 +17,8 @@ struct LibrarySetting {
   int64_t pp = 2;
   int64_t microbatches = 4;
   std::optional<int64_t> chunks = {};  // of a schedule that has the parameter
+  TaskCosts costs = {};
+  std::vector<Override> more = {};
 };
 
 // Whether a schedule accepts its setting, and whether its ranks then make progress.

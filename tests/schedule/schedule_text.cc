@@ -39,7 +39,8 @@ EvaluatedText EvaluateText(const std::string& text, const ScheduleSetting& setti
   Diagnostics diagnostics;
   EvaluatedText result;
   result.order =
-      EvaluateSchedule(parsed.checked, setting.microbatches, {}, setting.limits, diagnostics);
+      EvaluateSchedule(parsed.checked, setting.microbatches, setting.costs, setting.limits,
+                       diagnostics);
   for (const Diagnostic& diagnostic : diagnostics.all()) {
     result.errors += Place(parsed.files, diagnostic.location) + diagnostic.message + "\n";
     for (const DiagnosticNote& note : diagnostic.notes) {

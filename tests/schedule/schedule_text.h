@@ -23,6 +23,7 @@ struct ScheduleSetting {
   int64_t dp = 1;
   std::vector<std::pair<std::string, std::variant<int64_t, double, bool>>> parameters = {};
   Limits limits = {};
+  TaskCosts costs = {};
 };
 
 struct EvaluatedText {
