@@ -53,7 +53,11 @@ void DeclareCosts(Arguments& arguments, CommandInput& input) {
 CompileOptions ToCompileOptions(const CommandInput& input) {
   CompileOptions options;
   ApplySettings(input.settings, options);
-  options.costs = TaskCostsOf(ModelOf(input.predict));
+  const CostModel model = ModelOf(input.predict);
+  options.costs = TaskCostsOf(model);
+  if (!std::holds_alternative<CostTable>(model)) {
+    options.costs_of_plan = [model](const Plan& plan) { return TaskCostsOf(plan, model); };
+  }
   return options;
 }
 

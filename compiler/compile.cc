@@ -16,6 +16,25 @@
 namespace pprun {
 namespace {
 
+// What a microbatch's forward saves on each stage for its backward: the frames of its layers.
+// Empty, after an error, where the model cannot be cut into so many.
+std::vector<int64_t> ActivationBytes(const CheckedProgram& program, int32_t stages,
+                                     Diagnostics& diagnostics) {
+  const CompiledModel model = CompileModel(program, MicrobatchSamples(program));
+  const auto split = SplitStages(program, model, stages, diagnostics);
+  std::vector<int64_t> bytes;
+  if (!split) return bytes;
+  for (const std::vector<int32_t>& instances : *split) {
+    int64_t& sum = bytes.emplace_back();
+    for (const int32_t instance : instances) {
+      const CompiledLayer& layer =
+          model.layers[static_cast<size_t>(model.instances[static_cast<size_t>(instance)].layer)];
+      sum += layer.frame_input_bytes + layer.frame_weight_bytes;
+    }
+  }
+  return bytes;
+}
+
 // What a `.sched` file says, checked, and the order that its schedule runs in.
 void ReadProgram(uint32_t file, const CompileOptions& options, Compilation& result) {
   result.program = Parse(result.files, file, options.limits, result.diagnostics, options.schedule);
@@ -23,7 +42,13 @@ void ReadProgram(uint32_t file, const CompileOptions& options, Compilation& resu
   result.checked = Check(*result.program, options.overrides, options.limits, result.diagnostics);
   if (!result.checked) return;
   if (!result.checked->train) result.purpose = Compilation::Purpose::kStudy;
-  result.order = EvaluateSchedule(*result.checked, result.checked->microbatches, options.costs,
+  TaskCosts costs = options.costs;
+  if (result.checked->train && result.checked->model) {
+    costs.activation_bytes = [&](int32_t stages) {
+      return ActivationBytes(*result.checked, stages, result.diagnostics);
+    };
+  }
+  result.order = EvaluateSchedule(*result.checked, result.checked->microbatches, costs,
                                   options.limits, result.diagnostics);
 }
 
@@ -74,6 +99,12 @@ void Lower(const std::string& path, const CheckedProgram& program, const Compile
   result.plan = std::move(draft.plan);
 }
 
+bool UsesGreedy(const CheckedProgram& program) {
+  const int32_t definition = program.schedule.definition;
+  return definition >= 0 &&
+         !program.program.schedules[static_cast<size_t>(definition)].greedy.empty();
+}
+
 }  // namespace
 
 void ApplySettings(const std::vector<std::string>& settings, CompileOptions& options) {
@@ -92,6 +123,14 @@ void ApplySettings(const std::vector<std::string>& settings, CompileOptions& opt
 }
 
 Compilation Compile(const std::string& path, const CompileOptions& options) {
+  if (options.costs_of_plan) {
+    CompileOptions again = options;
+    again.costs_of_plan = {};
+    Compilation first = Compile(path, again);
+    if (!first.plan || !first.Ok() || !UsesGreedy(*first.checked)) return first;
+    again.costs = options.costs_of_plan(*first.plan);
+    return Compile(path, again);
+  }
   Compilation result;
   std::string text = ReadFile(path);
   if (IsPlanFile(text)) {

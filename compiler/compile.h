@@ -24,6 +24,9 @@ struct CompileOptions {
   std::string schedule;  // in place of the file's choice, if not empty
   Limits limits;
   TaskCosts costs;  // by which transfers are ordered, and what `greedy` weighs
+  // Where costs are known only of a plan (a machine, a profile): what its tasks cost. A schedule with
+  // `greedy` is then compiled a second time, with these.
+  std::function<TaskCosts(const Plan& plan)> costs_of_plan = {};
   VerifyOptions verify;
   // Called after each pass, for --emit=after:<pass>.
   std::function<void(std::string_view pass, const Draft&)> after_pass;

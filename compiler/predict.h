@@ -23,6 +23,9 @@ CostModel ModelOf(const PredictOptions& options);
 
 // The table's costs as integers, in thousandths of the largest; unit costs of any other model.
 TaskCosts TaskCostsOf(const CostModel& model);
+// What the model says of a plan's tasks, by stage, and of its fastest transfer; in thousandths of
+// the largest.
+TaskCosts TaskCostsOf(const Plan& plan, const CostModel& model);
 
 // The step, `steps` times in a row. Throws std::invalid_argument.
 Trace Predict(const Plan& plan, const PredictOptions& options);

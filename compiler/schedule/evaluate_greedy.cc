@@ -1,10 +1,13 @@
 #include "compiler/schedule/evaluate_greedy.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <limits>
 #include <string>
 #include <utility>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/check.h"
 #include "compiler/schedule/greedy/list_schedule.h"
 #include "compiler/schedule/greedy/search_order.h"
@@ -17,8 +20,15 @@ namespace {
 
 std::string Rank(size_t rank) { return "rank " + std::to_string(rank); }
 
-std::string Counted(int64_t count, const std::string& what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+// In the largest of the language's units.
+std::string SizeText(int64_t bytes) {
+  static constexpr std::array kUnits = {"bytes", "KiB", "MiB", "GiB"};
+  size_t unit = 0;
+  auto value = static_cast<double>(bytes);
+  for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+  std::array<char, 40> text;
+  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return text.data();
 }
 
 bool Splits(const ResolvedGreedy& greedy) {
@@ -207,17 +217,18 @@ class ProblemBuilder {
     }
     if (least <= rank.limit) return true;
     const auto chunks = static_cast<int64_t>(rank.parts.size());
-    const std::string unit = greedy.limit_is_size ? " bytes" : "";
+    const auto sized = [&](int64_t value) {
+      return greedy.limit_is_size ? SizeText(value) : std::to_string(value);
+    };
     const std::string needs =
         greedy.limit_is_size
             ? (chunks == 1 ? "an activation of " + Rank(index)
-                           : "one activation of each of the " + Counted(chunks, "chunk") + " of " +
+                           : "one activation of each of the " + Amount(chunks, "chunk") + " of " +
                                  Rank(index)) +
-                  " takes " + std::to_string(least) + " bytes"
-            : Rank(index) + " holds an activation of " + Counted(chunks, "chunk") + " at least";
+                  " takes " + sized(least)
+            : Rank(index) + " holds an activation of " + Amount(chunks, "chunk") + " at least";
     const ast::Location place = greedy.limit_location;
-    Diagnostic& error =
-        diagnostics.Error(place, needs + ", and the limit is " + std::to_string(rank.limit) + unit);
+    Diagnostic& error = diagnostics.Error(place, needs + ", and the limit is " + sized(rank.limit));
     const std::string names =
         inputs_.runner.NamesInLimit(greedy, MakeLedger(static_cast<int32_t>(index), order_));
     if (!names.empty()) error.Note(place, names);
@@ -231,12 +242,13 @@ class ProblemBuilder {
   std::vector<int64_t> bytes_;  // of an activation, by stage
 };
 
-// What a pass over the problem costs, in steps of evaluation.
+// What a pass over the problem costs, in steps of evaluation: a task is chosen among those of the
+// rank's parts.
 int64_t StepsOf(const GreedyProblem& problem) {
   int64_t steps = 0;
   for (size_t rank = 0; rank < problem.ranks.size(); ++rank) {
     const auto parts = static_cast<int64_t>(problem.ranks[rank].parts.size());
-    steps += problem.Tasks(rank) * (2 + parts + parts * parts / 8);
+    steps += problem.Tasks(rank) * (4 + 2 * parts);
   }
   return steps;
 }

@@ -162,7 +162,7 @@ TEST(EvaluateGreedy, AUnitMakesItBytes) {
   EXPECT_EQ(OrderOf(text, with_bytes(4096, 4096)), counted("2"));
   EXPECT_EQ(OrderOf(text, with_bytes(2048, 4096)), counted("4 - 2 * r"));
   EXPECT_EQ(OrderOf(text, with_bytes(9000, 4096)),
-            "4:20: an activation of rank 0 takes 9000 bytes, and the limit is 8192 bytes\n");
+            "4:20: an activation of rank 0 takes 8.8 KiB, and the limit is 8.0 KiB\n");
 }
 
 TEST(EvaluateGreedy, ChoosesItsPlacement) {
