@@ -40,6 +40,9 @@ struct UsageError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+// Far more than a machine has.
+constexpr int64_t kMostGpus = 1 << 20;
+
 // What is wrong has been printed.
 struct Reported {};
 
@@ -47,7 +50,10 @@ struct Flags {
   std::string plan;
   std::vector<std::string> settings;
   std::optional<int64_t> steps;
-  int64_t threads = 0;
+  std::string device = "cpu";
+  std::optional<int64_t> threads;
+  std::optional<int64_t> gpus;
+  std::optional<std::string> graphs;
   int64_t timeout = 300;
   Switch processes = Switch::kOff;
   std::optional<std::string> rendezvous;
@@ -208,8 +214,27 @@ int RunSeated(const Plan& plan, const RunOptions& options, Seat& seat) {
   }
 }
 
+// Where the flags say that the plan runs; what they say of the other device is an error.
+RunOptions::On DeviceOf(const Flags& flags) {
+  const bool on_cuda = flags.device == "cuda";
+  if (!on_cuda && flags.device != "cpu") {
+    throw UsageError("`--device` is `cpu` or `cuda`, not `" + flags.device + "`");
+  }
+  if (on_cuda && flags.threads) throw UsageError("`--threads` is for `--device cpu`");
+  if (!on_cuda && flags.gpus) throw UsageError("`--gpus` is for `--device cuda`");
+  if (!on_cuda && flags.graphs) throw UsageError("`--graphs` is for `--device cuda`");
+  if (flags.graphs && *flags.graphs != "on" && *flags.graphs != "off") {
+    throw UsageError("`--graphs` is `on` or `off`, not `" + *flags.graphs + "`");
+  }
+  if (flags.gpus && (*flags.gpus < 0 || *flags.gpus > kMostGpus)) {
+    throw UsageError("`--gpus` is the number of a GPU, from 0 on");
+  }
+  return on_cuda ? RunOptions::On::kCuda : RunOptions::On::kCpu;
+}
+
 int Run(const Flags& flags, char** argv) {
-  if (flags.threads < 0 || flags.threads > kMostThreads) {
+  const RunOptions::On on = DeviceOf(flags);
+  if (flags.threads && (*flags.threads < 1 || *flags.threads > kMostThreads)) {
     throw UsageError("`--threads` is from 1 to " + std::to_string(kMostThreads));
   }
   if (flags.timeout < 1) throw UsageError("`--timeout` is at least 1 second");
@@ -226,7 +251,10 @@ int Run(const Flags& flags, char** argv) {
   // Before the threads of the ranks, which leave the signals to it.
   const InterruptWatch interrupts;
   RunOptions options = {
-      .threads = static_cast<int>(flags.threads),
+      .on = on,
+      .threads = static_cast<int>(flags.threads.value_or(0)),
+      .gpu = static_cast<int>(flags.gpus.value_or(0)),
+      .graphs = flags.graphs == "off" ? Graphs::kOff : Graphs::kOn,
       .patience = std::chrono::seconds(flags.timeout),
       .init = flags.init,
       .save = flags.save,
@@ -257,8 +285,13 @@ int Main(int argc, char** argv) {
   arguments.Flag("set", "NAME=VALUE", "override a mesh axis or a setting; may be repeated",
                  &flags.settings);
   arguments.Flag("steps", "N", "train for N steps instead of the plan's", &flags.steps);
+  arguments.Flag("device", "cpu|cuda", "run on the CPU (default) or on a GPU", &flags.device);
   arguments.Flag("threads", "N", "threads of each rank (default: the cores divided by the ranks)",
                  &flags.threads);
+  arguments.Flag("gpus", "N", "the GPU that all ranks share (default 0)", &flags.gpus);
+  arguments.Flag("graphs", "on|off",
+                 "replay each step as one CUDA graph (default), or issue it every time",
+                 &flags.graphs);
   arguments.Flag("timeout", "SECONDS", "end the run when nothing moves for so long (default 300)",
                  &flags.timeout);
   arguments.Flag("processes", "", "start a process a rank, not a thread", &flags.processes);

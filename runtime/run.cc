@@ -6,6 +6,7 @@
 #include <span>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "compiler/plan/base/check.h"
@@ -14,6 +15,8 @@
 #include "compiler/report/timeline.h"
 #include "compiler/simulate/simulate.h"
 #include "compiler/verify/verify.h"
+#include "runtime/cpu/cpu_backend.h"
+#include "runtime/cuda/cuda_backend.h"
 #include "runtime/data.h"
 #include "runtime/learning_rate.h"
 #include "runtime/metrics.h"
@@ -183,9 +186,16 @@ void GiveAll(const Plan& plan, LocalRanks& ranks, const ProcessSummary& summary,
   });
 }
 
-std::unique_ptr<Backend> MakeBackend(const Plan& plan, const RunOptions& options, int cores) {
+std::unique_ptr<Backend> BackendOf(const Plan& plan, const RunOptions& options, CudaApi* cuda) {
+  if (options.on == RunOptions::On::kCuda) {
+    if (options.job != nullptr) {
+      throw std::runtime_error("on a GPU all ranks of a plan share one process");
+    }
+    return std::make_unique<CudaBackend>(plan, *cuda, options.gpu, options.graphs);
+  }
   const int64_t here = options.job != nullptr ? options.local_ranks : plan.Ranks();
-  const int threads = options.threads > 0 ? options.threads : ThreadsPerRank(here, cores);
+  const int threads =
+      options.threads > 0 ? options.threads : ThreadsPerRank(here, AvailableCores());
   if (options.job != nullptr) return std::make_unique<JobCpuBackend>(*options.job, threads);
   return std::make_unique<CpuBackend>(plan.Ranks(), threads);
 }
@@ -209,11 +219,15 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& all_options, std::ostream& ou
   if (plan.train.data.kind == DataSpec::Kind::kNone) {
     throw std::runtime_error("the plan names no data to train on");
   }
+  const bool on_cuda = options.on == RunOptions::On::kCuda;
+  const std::unique_ptr<CudaApi> own_cuda = on_cuda && !options.cuda ? OpenCuda() : nullptr;
+  std::unique_ptr<Backend> backend =
+      BackendOf(plan, options, own_cuda ? own_cuda.get() : options.cuda);
   const Figures predicted = Summarise(plan, Simulate(plan, ProgramKind::kStep, CostTable{}));
   if (speaks) out << Summary(plan, predicted) << std::flush;
-  const int cores = AvailableCores();
-  const auto warning = CrowdingWarning(job != nullptr ? options.local_ranks : plan.Ranks(), cores);
-  if (warning && first) {
+  const auto warning =
+      CrowdingWarning(job != nullptr ? options.local_ranks : plan.Ranks(), AvailableCores());
+  if (warning && first && !on_cuda) {
     err << "pprun: warning: " << *warning << std::endl;
   }
 
@@ -243,8 +257,7 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& all_options, std::ostream& ou
             err << "pprun: nothing moves; " + whose + " streams are at\n" + report << std::flush;
           },
       .job = job};
-  LocalRanks ranks(plan, MakeBackend(plan, options, cores), launch, training.get(),
-                   validation.get());
+  LocalRanks ranks(plan, std::move(backend), launch, training.get(), validation.get());
   std::vector<TrainRankResult> results(static_cast<size_t>(ranks.size()));
   try {
     ranks.Run([&](Rank rank) {

@@ -1,6 +1,6 @@
-// A whole run of a proven plan, or one rank's part of it: data opened, ranks launched, steps
-// reported,
-// weights, metrics, trace and profile written. Tests: run_test.cc.
+// A whole run of a proven plan, or one rank's part of it, on this machine's CPU or a GPU: data
+// opened, ranks launched, steps reported, weights, metrics, trace and profile written. Tests:
+// run_test.cc.
 #pragma once
 
 #include <atomic>
@@ -12,13 +12,18 @@
 #include <string>
 
 #include "compiler/plan/plan.h"
+#include "runtime/cuda/cuda_issuer.h"
 #include "runtime/processes/job.h"
 #include "runtime/progress.h"
 
 namespace pprun {
 
 struct RunOptions {
-  int threads = 0;  // of each rank; 0: the cores divided by the ranks
+  enum class On : uint8_t { kCpu, kCuda } on = On::kCpu;
+  int threads = 0;  // on the CPU, of each rank; 0: the cores divided by the ranks
+  int gpu = 0;      // that all ranks share
+  Graphs graphs = Graphs::kOn;
+  CudaApi* cuda = nullptr;  // null: this machine's
   std::chrono::milliseconds patience{300'000};
   std::optional<std::string> init;     // safetensors
   std::optional<std::string> save;     // safetensors

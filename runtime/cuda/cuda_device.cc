@@ -53,6 +53,11 @@ CudaDevice::CudaDevice(CudaGpu& gpu, int64_t rank) : gpu_(gpu), rank_(rank) {
   bounce_ = MakePinnedMemory(gpu.api(), kBounceBytes);
 }
 
+CudaDevice::~CudaDevice() {
+  // An abort may have left a copy of the pinned memory under way.
+  gpu_.Drain(transfer_stream_.get());
+}
+
 std::unique_ptr<DeviceMemory> CudaDevice::Allocate(int64_t bytes) {
   CHECK(bytes >= 0);
   gpu_.MakeCurrent();

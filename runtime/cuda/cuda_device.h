@@ -34,6 +34,9 @@ class CudaDevice : public Device {
  public:
   // The GPU outlives the device.
   CudaDevice(CudaGpu& gpu, int64_t rank);
+  ~CudaDevice() override;
+  CudaDevice(const CudaDevice&) = delete;
+  CudaDevice& operator=(const CudaDevice&) = delete;
 
   std::unique_ptr<DeviceMemory> Allocate(int64_t bytes) override;
   std::unique_ptr<HostMemory> AllocateHost(int64_t bytes) override;

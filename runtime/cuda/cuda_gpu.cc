@@ -17,6 +17,7 @@ using std::chrono::steady_clock;
 // A wait polls without pause for so long, then with pauses.
 constexpr auto kImpatient = std::chrono::milliseconds(2);
 constexpr auto kPause = std::chrono::microseconds(50);
+constexpr auto kLongestFarewell = std::chrono::seconds(5);
 
 double Now() {
   return std::chrono::duration<double>(steady_clock::now().time_since_epoch()).count();
@@ -70,6 +71,14 @@ void CudaGpu::Await(CudaStreamHandle stream) {
     } else {
       std::this_thread::sleep_for(kPause);
     }
+  }
+}
+
+void CudaGpu::Drain(CudaStreamHandle stream) {
+  const auto begin = steady_clock::now();
+  while (api_.StreamQuery(stream) == CudaStatus::kNotReady) {
+    if (abort_.raised() && steady_clock::now() - begin > kLongestFarewell) return;
+    std::this_thread::yield();
   }
 }
 

@@ -40,6 +40,10 @@ class CudaGpu {
   // std::runtime_error for what CUDA reports.
   void Await(CudaStreamHandle stream);
 
+  // Before what a stream's work uses goes: waits as Await does, but reports nothing, and after an
+  // abort not for ever, since work may wait for a rank that is gone.
+  void Drain(CudaStreamHandle stream);
+
   // Streams that are at work, from their creation on.
   void Add(CudaStream& stream);
   void Remove(CudaStream& stream);

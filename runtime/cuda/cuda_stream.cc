@@ -1,6 +1,5 @@
 #include "runtime/cuda/cuda_stream.h"
 
-#include <chrono>
 #include <new>
 #include <thread>
 #include <utility>
@@ -10,14 +9,6 @@
 #include "compiler/plan/types.h"
 
 namespace pprun {
-namespace {
-
-using std::chrono::steady_clock;
-
-constexpr auto kLongestFarewell = std::chrono::seconds(5);
-
-}  // namespace
-
 CudaStream::CudaStream(CudaDevice& device, std::string name)
     : device_(device),
       api_(device.gpu().api()),
@@ -33,13 +24,7 @@ CudaStream::CudaStream(CudaDevice& device, std::string name)
 CudaStream::~CudaStream() {
   device_.gpu().Remove(*this);
   if (traced()) device_.gpu().StopClock();
-  // What is under way uses what goes now. Failures have been reported, or will be by another; after
-  // one, work may wait for a rank that is gone.
-  const auto begin = steady_clock::now();
-  while (api_.StreamQuery(stream_.get()) == CudaStatus::kNotReady) {
-    if (device_.Dropping() && steady_clock::now() - begin > kLongestFarewell) return;
-    std::this_thread::yield();
-  }
+  device_.gpu().Drain(stream_.get());
 }
 
 void CudaStream::Begin(WorkTag tag) {

@@ -144,8 +144,7 @@ TEST(CudaDevice, ACallThatFailsIsToldWithItsWorkAndEndsTheOthers) {
 TEST(CudaDevice, AFailureThatShowsLateIsBlamedOnTheWorkUnderWay) {
   TwoRanks ranks;
   for (WorkTag tag = 10; tag < 14; ++tag) ranks.Issue(1, tag);
-  // Work and mark, work and mark, work.
-  ranks.alone_.api.FailWork(4);
+  ranks.alone_.api.FailKernel(2);
   EXPECT_EQ(ErrorOf([&] { ranks.streams_[1]->Synchronise(); }),
             "`cudaStreamQuery` failed: an illegal memory access was encountered");
   EXPECT_EQ(ranks.streams_[1]->Head(), 12);
@@ -165,7 +164,7 @@ TEST(CudaDevice, AFailureIsNotBlamedOnWorkThatWaits) {
   ranks.streams_[0]->Begin(5);
   ranks.streams_[0]->Wait(*event);
   ranks.streams_[0]->End();
-  ranks.alone_.api.FailWork(0);
+  ranks.alone_.api.FailKernel(0);
   EXPECT_NE(ErrorOf([&] { ranks.streams_[0]->Synchronise(); }), "");
   ASSERT_EQ(ranks.told_.size(), 1U);
   EXPECT_TRUE(ranks.told_[0].starts_with("rank 1, work 20: ")) << ranks.told_[0];
@@ -175,7 +174,7 @@ TEST(CudaDevice, SaysHowManyInstructionsAFailureMayComeFrom) {
   TwoRanks ranks;
   ranks.Issue(0, 1);
   ranks.Issue(1, 2);
-  ranks.alone_.api.FailWork(0);
+  ranks.alone_.api.FailKernel(0);
   EXPECT_NE(ErrorOf([&] { ranks.streams_[1]->Synchronise(); }), "");
   ASSERT_EQ(ranks.told_.size(), 1U);
   EXPECT_EQ(ranks.told_[0],

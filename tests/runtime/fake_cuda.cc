@@ -33,8 +33,9 @@ class FakeCuda::Launcher : public CudaLauncher {
   Launcher(FakeCuda& fake, CudaStreamHandle stream) : fake_(fake), stream_(stream), queue_(1) {}
 
   void Launch(const DeviceCall& call) override {
-    Append(std::string("launch ") + kCallNames[call.index()],
-           [this, &call] { RunOnCpu(queue_, call); });
+    Append(std::string("launch ") + kCallNames[call.index()], [this, &call] {
+      if (!fake_.KernelFails()) RunOnCpu(queue_, call);
+    });
   }
   void SumInRankOrder(DType dtype, std::span<const void* const> sources,
                       std::span<void* const> targets, int64_t elements) override {
@@ -104,9 +105,9 @@ void FakeCuda::FailCall(const std::string& call, CudaStatus status, int after) {
   failures_[call] = {status, after};
 }
 
-void FakeCuda::FailWork(int after) {
+void FakeCuda::FailKernel(int after) {
   const std::lock_guard lock(mutex_);
-  fail_work_after_ = after;
+  fail_kernel_after_ = after;
 }
 
 CudaStatus FakeCuda::StatusOf(const std::string& call) {
@@ -162,12 +163,18 @@ bool FakeCuda::RunOne() {
 void FakeCuda::RunPiece(const std::function<void()>& run) {
   clock_ += 1;
   if (!run || broken_ != CudaStatus::kSuccess) return;
-  if (fail_work_after_ == 0) {
-    broken_ = CudaStatus::kIllegalAddress;
-    return;
-  }
-  if (fail_work_after_ > 0) --fail_work_after_;
   run();
+}
+
+bool FakeCuda::KernelFails() {
+  if (fail_kernel_after_ == 0) broken_ = CudaStatus::kIllegalAddress;
+  if (fail_kernel_after_ > 0) --fail_kernel_after_;
+  return broken_ != CudaStatus::kSuccess;
+}
+
+void FakeCuda::RunAll() {
+  while (broken_ == CudaStatus::kSuccess && RunOne()) {
+  }
 }
 
 void FakeCuda::RunNodes(const std::vector<Node>& nodes) {

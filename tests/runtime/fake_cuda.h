@@ -46,8 +46,8 @@ class FakeCuda : public CudaApi {
 
   // From now on the call of that name fails with the status, after so many have succeeded.
   void FailCall(const std::string& call, CudaStatus status, int after = 0);
-  // The piece of work that runs after so many others fails, and with it the whole GPU.
-  void FailWork(int after);
+  // The kernel that runs after so many others fails, and with it the whole GPU.
+  void FailKernel(int after);
 
   std::string GetErrorString(CudaStatus status) override;
   CudaStatus GetDeviceCount(int* count) override;
@@ -139,6 +139,10 @@ class FakeCuda : public CudaApi {
   bool RunOne();
   void RunNodes(const std::vector<Node>& nodes);
   void RunPiece(const std::function<void()>& run);
+  // Within what a kernel runs: whether it fails.
+  bool KernelFails();
+  // Everything that can run, as CUDA does before it frees memory.
+  void RunAll();
   CudaStatus Allocate(void** memory, size_t bytes, std::map<const std::byte*, size_t>& place);
   static bool Within(const std::map<const std::byte*, size_t>& place, const void* memory,
                      size_t bytes);
@@ -152,7 +156,7 @@ class FakeCuda : public CudaApi {
     int after = 0;
   };
   std::map<std::string, Failure> failures_;
-  int fail_work_after_ = -1;
+  int fail_kernel_after_ = -1;
   CudaStatus broken_ = CudaStatus::kSuccess;  // what every call returns from the failure on
   int64_t made_ = 0;
   int64_t issued_ = 0;

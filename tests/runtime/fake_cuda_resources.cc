@@ -87,6 +87,7 @@ CudaStatus FakeCuda::HostAlloc(void** memory, size_t bytes) {
 
 CudaStatus FakeCuda::Free(void* memory) {
   const std::lock_guard lock(mutex_);
+  RunAll();
   if (device_memory_.erase(static_cast<const std::byte*>(memory)) == 0) Violate("freed twice");
   std::free(memory);
   return broken_;
@@ -94,6 +95,7 @@ CudaStatus FakeCuda::Free(void* memory) {
 
 CudaStatus FakeCuda::FreeHost(void* memory) {
   const std::lock_guard lock(mutex_);
+  RunAll();
   if (pinned_memory_.erase(static_cast<const std::byte*>(memory)) == 0) Violate("freed twice");
   std::free(memory);
   return broken_;

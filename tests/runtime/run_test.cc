@@ -16,6 +16,7 @@
 #include "compiler/simulate/simulate.h"
 #include "runtime/run_figures.h"
 #include "runtime/train_rank.h"
+#include "tests/runtime/fake_cuda.h"
 #include "tests/runtime/small_plan.h"
 
 namespace pprun {
@@ -163,6 +164,50 @@ TEST_F(RunPlanTest, SaysThatARunWasTooShortForAProfile) {
             std::string::npos)
       << err_.str();
   EXPECT_FALSE(std::filesystem::exists(Path("p.json")));
+}
+
+// The same run on a fake GPU, which computes as the CPU does.
+TEST_F(RunPlanTest, WritesTheSameOnAGpu) {
+  Plan plan = Trainable({.positions = 2, .replicas = 2, .clip = 1, .steps = 12});
+  plan.train.validate_every = 5;
+  RunPlan(plan, {.save = Path("cpu.safetensors"), .metrics = Path("cpu.jsonl")}, out_, err_);
+  const std::vector<JsonValue> expected = Metrics(Path("cpu.jsonl"));
+  for (const Graphs graphs : {Graphs::kOn, Graphs::kOff}) {
+    FakeCuda cuda;
+    out_.str("");
+    EXPECT_EQ(RunPlan(plan,
+                      {.on = RunOptions::On::kCuda,
+                       .graphs = graphs,
+                       .cuda = &cuda,
+                       .save = Path("gpu.safetensors"),
+                       .metrics = Path("gpu.jsonl"),
+                       .trace = Path("t.json")},
+                      out_, err_),
+              RunEnd::kFinished);
+    EXPECT_EQ(Text(Path("gpu.safetensors")), Text(Path("cpu.safetensors")));
+    const std::vector<JsonValue> metrics = Metrics(Path("gpu.jsonl"));
+    ASSERT_EQ(metrics.size(), expected.size());
+    for (size_t i = 0; i < metrics.size(); ++i) {
+      EXPECT_EQ(metrics[i].Find("loss")->number, expected[i].Find("loss")->number);
+    }
+    const JsonValue trace = ParseJson(Text(Path("t.json")));
+    EXPECT_GT(trace.Find("traceEvents")->items.size(), 3 * 4 * 10U);
+    EXPECT_NE(out_.str().find("bubble: predicted"), std::string::npos) << out_.str();
+    EXPECT_EQ(out_.str().find("measured not"), std::string::npos) << out_.str();
+    EXPECT_EQ(cuda.violations(), std::vector<std::string>{});
+    EXPECT_EQ(cuda.alive(), std::vector<std::string>{});
+  }
+}
+
+TEST_F(RunPlanTest, SaysThatThereIsNoGpu) {
+  FakeCuda cuda({.devices = 0, .device_count_status = CudaStatus::kNoDevice});
+  try {
+    RunPlan(Trainable({}), {.on = RunOptions::On::kCuda, .cuda = &cuda}, out_, err_);
+    FAIL() << "no error";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "no GPU is visible on this machine");
+  }
+  EXPECT_EQ(out_.str(), "");
 }
 
 TEST_F(RunPlanTest, StartsFromSavedWeightsOnAnotherMesh) {
