@@ -6,6 +6,7 @@
 #     --architecture N   compute capability without its dot (default: the first GPU's, else 90)
 #     --jobs N           processes of the build at a time (default: the cores)
 #     --seed N           of the checks' random data (default: a new one)
+#     --plans FOLDER     also train the `.plan` files there, compiled elsewhere, and compare their losses with the CPU's
 #
 # Fails if a check fails, or if there is no GPU.
 set -euo pipefail
@@ -13,6 +14,7 @@ cd "$(dirname "$0")/../.."
 
 architecture=
 jobs=$(nproc)
+plans=
 seed=$((RANDOM * 32768 + RANDOM))
 fail() {
   echo "gpu/run.sh: error: $*" >&2
@@ -20,7 +22,7 @@ fail() {
 }
 while [ $# -gt 0 ]; do
   case $1 in
-    --architecture | --jobs | --seed)
+    --architecture | --jobs | --seed | --plans)
       [ $# -ge 2 ] || fail "\`$1\` needs a value"
       printf -v "${1#--}" '%s' "$2"
       shift 2
@@ -44,13 +46,19 @@ command -v ninja >/dev/null && generator=(-G Ninja)
 started=$SECONDS
 cmake -S . -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DPPRUN_CUDA=ON -DPPRUN_COMPILER=OFF -DPPRUN_ONEDNN=OFF \
   -DPPRUN_TESTS=OFF -DCMAKE_CUDA_ARCHITECTURES="$architecture-real" >/dev/null
-cmake --build "$build" --parallel "$jobs" --target kernels_check gpu_kernels_bench
+cmake --build "$build" --parallel "$jobs" --target kernels_check gpu_kernels_bench plans_check
 echo "built in $((SECONDS - started)) s"
 
 status=0
 started=$SECONDS
 "$build/tests/gpu/kernels_check" --seed "$seed" || status=1
 echo "kernels_check took $((SECONDS - started)) s"
+
+if [ -n "$plans" ]; then
+  started=$SECONDS
+  "$build/tests/gpu/plans_check" "$plans"/*.plan || status=1
+  echo "plans_check took $((SECONDS - started)) s"
+fi
 
 "$build/tests/gpu/gpu_kernels_bench" || status=1
 
