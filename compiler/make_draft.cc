@@ -94,6 +94,7 @@ Plan MakeTables(const DraftInputs& inputs) {
 std::vector<PlacedTask> WithTimes(const std::vector<OrderedTask>& tasks,
                                   const std::vector<TaskTime>& times) {
   std::vector<PlacedTask> placed;
+  placed.reserve(tasks.size());
   for (size_t i = 0; i < tasks.size(); ++i) {
     placed.push_back({.task = tasks[i], .start = times[i].start, .end = times[i].end});
   }

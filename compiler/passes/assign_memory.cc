@@ -7,19 +7,15 @@
 // slots. After it: buffers are the plan's, one a slot; arenas have their sizes. Linear in the
 // number of instructions. Tests: assign_memory_test.cc.
 #include <algorithm>
-#include <list>
-#include <map>
 
+#include "compiler/passes/mentions.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/base/check.h"
 
 namespace pprun {
 namespace {
 
-struct Lifetime {
-  int64_t first = -1;
-  int64_t last = -1;
-};
+constexpr int32_t kNone = -1;
 
 // Renames every buffer of an instruction.
 struct RenameBuffers {
@@ -54,17 +50,23 @@ class PositionMemory {
       : plan_(draft.plan),
         position_(draft.plan.positions[position.index()]),
         place_(draft.positions[position.index()]),
-        slot_(position_.buffers.size(), 0) {}
+        slot_(place_.pool_of.size(), kNone),
+        last_(slot_.size()),
+        next_free_(slot_.size()),
+        offset_(slot_.size(), -1),
+        kept_(place_.pools.size()) {}
 
   void Run() {
-    for (Program& program : position_.programs) AssignSlots(program);
+    for (const Program& program : position_.programs) AssignSlots(program);
     PlaceBuffers();
     PlaceCovers();
     Rename();
+    place_.pool_of.clear();
   }
 
  private:
   void AssignSlots(const Program& program);
+  Pool& PoolOf(BufferId buffer) { return place_.pools[place_.pool_of[buffer.index()].index()]; }
   int64_t Take(ArenaKind arena, int64_t bytes) {
     int64_t& end = position_.arena_bytes[static_cast<size_t>(arena)];
     const int64_t offset = end;
@@ -78,105 +80,119 @@ class PositionMemory {
   Plan& plan_;
   Position& position_;
   DraftPosition& place_;
-  std::vector<int32_t> slot_;  // by BufferId
+  // By BufferId.
+  std::vector<int32_t> slot_;       // of a fixed pool none
+  std::vector<int32_t> last_;       // instruction of the program at hand that mentions it
+  std::vector<int32_t> next_free_;  // whose slot was freed next in its pool
+  std::vector<int64_t> offset_;
+  // By PoolId, then slot: the buffer of the plan.
+  std::vector<std::vector<BufferId>> kept_;
 };
 
 void PositionMemory::AssignSlots(const Program& program) {
-  std::vector<Lifetime> lifetimes(position_.buffers.size());
-  std::vector<std::vector<BufferId>> mentioned;
-  for (size_t i = 0; i < program.instructions.size(); ++i) {
-    mentioned.push_back(BuffersOf(plan_, position_, program.instructions[i]));
-    for (BufferId buffer : mentioned.back()) {
-      Lifetime& lifetime = lifetimes[buffer.index()];
-      if (lifetime.first < 0) lifetime.first = static_cast<int64_t>(i);
-      lifetime.last = static_cast<int64_t>(i);
-    }
+  // The buffers that left a slot of each pool free, in the order in which they did.
+  struct Free {
+    int32_t first = kNone;
+    int32_t last = kNone;
+    int32_t used = 0;  // slots
+  };
+  std::vector<Free> free(place_.pools.size());
+  std::fill(last_.begin(), last_.end(), kNone);
+  const auto each = [&](size_t instruction, const auto& visit) {
+    ForEachBuffer(plan_, position_, program.instructions[instruction], [&](BufferId buffer) {
+      if (PoolOf(buffer).kind != Pool::Kind::kFixed) visit(buffer.value);
+    });
+  };
+  const size_t count = program.instructions.size();
+  for (size_t i = 0; i < count; ++i) {
+    each(i, [&](int32_t buffer) { last_[static_cast<size_t>(buffer)] = static_cast<int32_t>(i); });
   }
-  // Lists, since most pools are fixed and have none, and an empty list is small.
-  std::vector<std::list<int32_t>> free(place_.pools.size());
-  std::vector<int32_t> used(place_.pools.size(), 0);
-  for (size_t i = 0; i < mentioned.size(); ++i) {
-    const int64_t now = static_cast<int64_t>(i);
-    for (BufferId buffer : mentioned[i]) {
-      const size_t pool_index = place_.pool_of[buffer.index()].index();
-      Pool& pool = place_.pools[pool_index];
-      if (pool.kind == Pool::Kind::kFixed || lifetimes[buffer.index()].first != now) continue;
-      lifetimes[buffer.index()].first = -1;  // assigned, should it be mentioned twice here
-      std::list<int32_t>& slots = free[pool_index];
-      const bool fresh =
-          slots.empty() || (pool.kind == Pool::Kind::kTransfer && used[pool_index] < 2);
-      if (fresh) {
-        slot_[buffer.index()] = used[pool_index]++;
-      } else {
-        slot_[buffer.index()] = slots.front();
-        slots.pop_front();
-      }
-      pool.slots = std::max(pool.slots, used[pool_index]);
+  const auto take = [&](int32_t buffer) {
+    int32_t& slot = slot_[static_cast<size_t>(buffer)];
+    if (slot != kNone) return;
+    Pool& pool = PoolOf(BufferId(buffer));
+    Free& of_pool = free[place_.pool_of[static_cast<size_t>(buffer)].index()];
+    if (of_pool.first == kNone || (pool.kind == Pool::Kind::kTransfer && of_pool.used < 2)) {
+      slot = of_pool.used++;
+      pool.slots = std::max(pool.slots, of_pool.used);
+      return;
     }
-    for (BufferId buffer : mentioned[i]) {
-      const size_t pool_index = place_.pool_of[buffer.index()].index();
-      if (place_.pools[pool_index].kind == Pool::Kind::kFixed ||
-          lifetimes[buffer.index()].last != now)
-        continue;
-      lifetimes[buffer.index()].last = -1;
-      free[pool_index].push_back(slot_[buffer.index()]);
-    }
+    slot = slot_[static_cast<size_t>(of_pool.first)];
+    of_pool.first = next_free_[static_cast<size_t>(of_pool.first)];
+  };
+  const auto release = [&](int32_t buffer) {
+    Free& of_pool = free[place_.pool_of[static_cast<size_t>(buffer)].index()];
+    next_free_[static_cast<size_t>(buffer)] = kNone;
+    int32_t& link =
+        of_pool.first == kNone ? of_pool.first : next_free_[static_cast<size_t>(of_pool.last)];
+    link = of_pool.last = buffer;
+  };
+  for (size_t i = 0; i < count; ++i) {
+    each(i, take);
+    each(i, [&](int32_t buffer) {
+      int32_t& last = last_[static_cast<size_t>(buffer)];
+      if (last != static_cast<int32_t>(i)) return;
+      last = kNone;  // should it be mentioned twice here
+      release(buffer);
+    });
   }
 }
 
-// One buffer of the plan a slot; fixed ones keep their order, gradients have theirs.
+// Fixed buffers keep their order, gradients have theirs.
 void PositionMemory::PlaceBuffers() {
   for (BufferId buffer : place_.gradient_layout) {
-    Buffer& gradient = position_.buffers[buffer.index()];
-    gradient.offset = Take(gradient.arena, gradient.type.Bytes());
+    const Pool& pool = PoolOf(buffer);
+    offset_[buffer.index()] = Take(pool.arena, pool.type.Bytes());
   }
   std::vector<std::vector<int64_t>> offsets(place_.pools.size());
   for (size_t i = 0; i < place_.pools.size(); ++i) {
     const Pool& pool = place_.pools[i];
-    for (int32_t slot = 0; slot < pool.slots; ++slot)
+    kept_[i].resize(pool.kind == Pool::Kind::kFixed ? 1 : static_cast<size_t>(pool.slots));
+    for (int32_t slot = 0; slot < pool.slots; ++slot) {
       offsets[i].push_back(Take(pool.arena, pool.type.Bytes()));
+    }
   }
   // Covers have no place of their own.
-  std::vector<bool> covers(position_.buffers.size(), false);
+  std::vector<bool> covers(offset_.size(), false);
   for (const Cover& cover : place_.covers) covers[cover.buffer.index()] = true;
-  for (size_t i = 0; i < position_.buffers.size(); ++i) {
-    Buffer& buffer = position_.buffers[i];
-    const Pool& pool = place_.pools[place_.pool_of[i].index()];
-    if (buffer.offset >= 0) continue;
+  for (size_t i = 0; i < offset_.size(); ++i) {
+    const size_t pool_index = place_.pool_of[i].index();
+    const Pool& pool = place_.pools[pool_index];
     if (pool.kind != Pool::Kind::kFixed) {
-      buffer.offset = offsets[place_.pool_of[i].index()][static_cast<size_t>(slot_[i])];
-      buffer.name = pool.name + "[" + std::to_string(slot_[i]) + "]" + pool.suffix;
-    } else if (!covers[i]) {
-      buffer.offset = Take(buffer.arena, buffer.type.Bytes());
+      offset_[i] = offsets[pool_index][static_cast<size_t>(slot_[i])];
+    } else if (offset_[i] < 0 && !covers[i]) {
+      offset_[i] = Take(pool.arena, pool.type.Bytes());
     }
   }
 }
 
 void PositionMemory::PlaceCovers() {
   for (const Cover& cover : place_.covers) {
-    int64_t end = position_.buffers[cover.parts.front().index()].offset;
-    position_.buffers[cover.buffer.index()].offset = end;
-    for (BufferId id : cover.parts) {
-      const Buffer& part = position_.buffers[id.index()];
-      CHECK(part.offset == end);
-      end += AlignedBytes(part.type.Bytes());
+    int64_t end = offset_[cover.parts.front().index()];
+    offset_[cover.buffer.index()] = end;
+    for (BufferId part : cover.parts) {
+      CHECK(offset_[part.index()] == end);
+      end += AlignedBytes(PoolOf(part).type.Bytes());
     }
   }
 }
 
 // Buffers that came to be the same become one.
 void PositionMemory::Rename() {
-  std::vector<Buffer> kept;
-  std::map<std::pair<int32_t, int32_t>, BufferId> by_slot;  // pool, slot
-  std::vector<BufferId> renamed(position_.buffers.size());
-  for (size_t i = 0; i < position_.buffers.size(); ++i) {
-    const PoolId pool = place_.pool_of[i];
-    const auto [entry, fresh] =
-        by_slot.try_emplace({pool.value, slot_[i]}, BufferId(static_cast<int64_t>(kept.size())));
-    if (fresh) kept.push_back(std::move(position_.buffers[i]));
-    renamed[i] = entry->second;
+  std::vector<BufferId> renamed(offset_.size());
+  for (size_t i = 0; i < renamed.size(); ++i) {
+    const PoolId id = place_.pool_of[i];
+    const Pool& pool = place_.pools[id.index()];
+    const bool fixed = pool.kind == Pool::Kind::kFixed;
+    BufferId& kept = kept_[id.index()][fixed ? 0 : static_cast<size_t>(slot_[i])];
+    if (!kept.valid()) {
+      kept = BufferId(static_cast<int64_t>(position_.buffers.size()));
+      const std::string slot = fixed ? "" : "[" + std::to_string(slot_[i]) + "]" + pool.suffix;
+      position_.buffers.push_back(
+          {.name = pool.name + slot, .arena = pool.arena, .offset = offset_[i], .type = pool.type});
+    }
+    renamed[i] = kept;
   }
-  position_.buffers = std::move(kept);
   const RenameBuffers rename{renamed};
   for (Program& program : position_.programs) {
     for (Instruction& instruction : program.instructions) std::visit(rename, instruction.operands);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compiler/passes/mentions.h"
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/text.h"
 #include "dsl/source_files.h"
@@ -9,42 +10,18 @@
 namespace pprun {
 namespace {
 
-// Every operand that names a buffer, one call each.
-struct MentionBuffers {
-  const Plan& plan;
-  const Position& position;
-  std::vector<BufferId>& buffers;
-
-  void Add(BufferId buffer) const {
-    if (buffer.valid()) buffers.push_back(buffer);
+// Buffers as they are called before they have a place.
+std::vector<Buffer> NamedBuffers(const DraftPosition& place) {
+  std::vector<Buffer> buffers;
+  buffers.reserve(place.pool_of.size());
+  for (const PoolId id : place.pool_of) {
+    const Pool& pool = place.pools[id.index()];
+    const std::string slot = pool.kind == Pool::Kind::kFixed ? "" : "[?]" + pool.suffix;
+    buffers.push_back(
+        {.name = pool.name + slot, .arena = pool.arena, .offset = -1, .type = pool.type});
   }
-  void operator()(const Run& run) const {
-    const size_t count = plan.functions[run.function.index()].arguments.size();
-    for (size_t i = 0; i < count; ++i) {
-      Add(position.bindings[static_cast<size_t>(run.first_binding) + i]);
-    }
-  }
-  void operator()(const Send& send) const { Add(send.source); }
-  void operator()(const Recv& recv) const { Add(recv.target); }
-  void operator()(const Collective& collective) const {
-    Add(collective.source);
-    if (collective.target != collective.source) Add(collective.target);
-  }
-  void operator()(const Load& load) const { Add(load.target); }
-  void operator()(const Initialise& initialise) const { Add(initialise.target); }
-  void operator()(const Zero& zero) const { Add(zero.target); }
-  void operator()(const Cast& cast) const { Add(cast.source), Add(cast.target); }
-  void operator()(const pprun::Add& add) const { Add(add.source), Add(add.target); }
-  void operator()(const Scale& scale) const { Add(scale.target), Add(scale.factor); }
-  void operator()(const SquareSum& sum) const { Add(sum.gradient), Add(sum.partials); }
-  void operator()(const ClipFactor& clip) const { Add(clip.partials), Add(clip.target); }
-  void operator()(const Update& update) const {
-    Add(update.value), Add(update.gradient), Add(update.first_moment), Add(update.second_moment);
-  }
-  void operator()(const Permute& permute) const { Add(permute.source), Add(permute.target); }
-  void operator()(const Record&) const {}
-  void operator()(const Wait&) const {}
-};
+  return buffers;
+}
 
 }  // namespace
 
@@ -54,17 +31,11 @@ PoolId AddPool(Draft& draft, PositionId position, Pool pool) {
   return PoolId(static_cast<int64_t>(pools.size()) - 1);
 }
 
-BufferId AddBuffer(Draft& draft, PositionId position, PoolId pool_id) {
+BufferId AddBuffer(Draft& draft, PositionId position, PoolId pool) {
   DraftPosition& place = draft.positions[position.index()];
-  const Pool& pool = place.pools[pool_id.index()];
-  std::vector<Buffer>& buffers = draft.plan.positions[position.index()].buffers;
-  std::string name = pool.name;
-  if (pool.kind != Pool::Kind::kFixed) name += "[?]" + pool.suffix;
-  buffers.push_back(
-      {.name = std::move(name), .arena = pool.arena, .offset = -1, .type = pool.type});
-  place.pool_of.push_back(pool_id);
-  CHECK(place.pool_of.size() == buffers.size());
-  return BufferId(static_cast<int64_t>(buffers.size()) - 1);
+  CHECK(draft.plan.positions[position.index()].buffers.empty());
+  place.pool_of.push_back(pool);
+  return BufferId(static_cast<int64_t>(place.pool_of.size()) - 1);
 }
 
 BufferId AddFixedBuffer(Draft& draft, PositionId position, ArenaKind arena, std::string name,
@@ -131,22 +102,16 @@ TensorType RegionType(int64_t bytes) {
   return {.dtype = DType::kF32, .shape = {(bytes + 3) / 4}};
 }
 
-std::vector<BufferId> BuffersOf(const Plan& plan, const Position& position,
-                                const Instruction& instruction) {
-  std::vector<BufferId> buffers;
-  std::visit(MentionBuffers{plan, position, buffers}, instruction.operands);
-  return buffers;
-}
-
 void CheckDraft(const Draft& draft) {
-  for (const Position& position : draft.plan.positions) {
+  for (size_t p = 0; p < draft.positions.size(); ++p) {
+    const Position& position = draft.plan.positions[p];
+    const size_t buffers = std::max(position.buffers.size(), draft.positions[p].pool_of.size());
     for (const Program& program : position.programs) {
       for (const Instruction& instruction : program.instructions) {
         CHECK(instruction.stream.valid() && instruction.stream.index() < position.streams.size());
         CHECK(instruction.source.valid() && instruction.source.index() < draft.plan.sources.size());
-        for (BufferId buffer : BuffersOf(draft.plan, position, instruction)) {
-          CHECK(buffer.index() < position.buffers.size());
-        }
+        ForEachBuffer(draft.plan, position, instruction,
+                      [&](BufferId buffer) { CHECK(buffer.index() < buffers); });
       }
     }
   }
@@ -155,7 +120,8 @@ void CheckDraft(const Draft& draft) {
 std::string ToText(const Draft& draft) {
   std::string text;
   for (size_t p = 0; p < draft.plan.positions.size(); ++p) {
-    const Position& position = draft.plan.positions[p];
+    Position position = draft.plan.positions[p];
+    if (position.buffers.empty()) position.buffers = NamedBuffers(draft.positions[p]);
     text += "position " + std::to_string(p) + "\n";
     for (int kind = 0; kind < kProgramCount; ++kind) {
       const Program& program = position.programs[static_cast<size_t>(kind)];

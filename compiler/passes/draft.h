@@ -1,9 +1,9 @@
 // The plan in the making: what the passes work on.
 //
 // Tables, streams and instructions are already those of the plan; only buffers have no place yet. A
-// buffer belongs to a pool: buffers of one pool have one type and name, and those whose lifetimes
-// are apart come to share a slot of it (AssignMemory). A buffer of a fixed pool is alive
-// throughout. Instructions are in issue order, per position and program.
+// buffer belongs to a pool, and is no more than a number until AssignMemory: buffers of one pool
+// have one type and name, and those whose lifetimes are apart come to share a slot of it. A buffer
+// of a fixed pool is alive throughout. Instructions are in issue order, per position and program.
 //
 // Passes run in the order of run_passes.cc, each on this one value. Tests: tests/passes/.
 #pragma once
@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "compiler/model/model.h"
@@ -71,7 +72,7 @@ struct Cover {
 
 struct DraftPosition {
   std::vector<Pool> pools;
-  std::vector<PoolId> pool_of;  // by BufferId of Position::buffers
+  std::vector<PoolId> pool_of;  // by BufferId, until AssignMemory makes Position::buffers
   std::vector<Cover> covers;
   std::vector<BufferId> gradient_layout;  // order of the gradient arena
   std::vector<ChunkPlace> chunks;         // what each chunk is
@@ -115,6 +116,11 @@ struct Draft {
   // The pipe that a microbatch goes through.
   int32_t PipeOf(size_t microbatch) const { return pipe_of[microbatch]; }
 
+  // Of a buffer that has no place yet.
+  const TensorType& TypeOf(PositionId position, BufferId buffer) const {
+    const DraftPosition& place = positions[position.index()];
+    return place.pools[place.pool_of[buffer.index()].index()].type;
+  }
   // All but pp: those whose ranks hold the same parameters.
   std::vector<AxisId> ReplicaAxes() const;
 };
@@ -133,6 +139,24 @@ GroupId GroupNamed(Draft& draft, const Group& group);
 // The place of a schedule's call, with what put the instruction there ("" for the call itself).
 SourceId SourceAt(Draft& draft, ast::Location location, std::string_view reason);
 
+// The same for many calls from few places: each place is looked up once.
+class SourceMemo {
+ public:
+  SourceMemo(Draft& draft, std::string_view reason) : draft_(draft), reason_(reason) {}
+
+  SourceId At(ast::Location location) {
+    const uint64_t place = uint64_t{location.file} << 32 | location.begin;
+    SourceId& known = known_[place];
+    if (!known.valid()) known = SourceAt(draft_, location, reason_);
+    return known;
+  }
+
+ private:
+  Draft& draft_;
+  const std::string reason_;
+  std::unordered_map<uint64_t, SourceId> known_;
+};
+
 // Sets where the plan's data files are named, so that a run can say so of one that it cannot read.
 void LocateData(Draft& draft);
 
@@ -145,10 +169,6 @@ constexpr int64_t AlignedBytes(int64_t bytes) {
 
 // f32[bytes / 4], for regions without a shape of their own.
 TensorType RegionType(int64_t bytes);
-
-// Every buffer that an instruction mentions, bindings of runs included.
-std::vector<BufferId> BuffersOf(const Plan& plan, const Position& position,
-                                const Instruction& instruction);
 
 // References are in range and streams match instructions; a failure is a bug of the last pass.
 void CheckDraft(const Draft& draft);

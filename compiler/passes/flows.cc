@@ -54,8 +54,7 @@ void Flows::Make(Flow& flow, const Boundary& boundary) {
 
 // Flows of one kind and type between two positions share a channel, unless each has its own queues.
 ChannelId Flows::ChannelFor(const Flow& flow, const Boundary& boundary) {
-  const TensorType& type =
-      draft_.plan.positions[flow.from.index()].buffers[boundary.source.index()].type;
+  const TensorType& type = draft_.TypeOf(flow.from, boundary.source);
   std::string name = What(boundary) + " " + std::to_string(flow.from.value) + " to " +
                      std::to_string(flow.to.value);
   if (draft_.program->transfers == TransferQueues::kPerFlow) {

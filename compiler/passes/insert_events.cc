@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <utility>
 
 #include "compiler/passes/passes.h"
-#include "compiler/passes/splice.h"
 #include "compiler/plan/effects.h"
 
 namespace pprun {
@@ -17,174 +17,189 @@ namespace {
 
 constexpr int32_t kNone = -1;
 
-// Bytes of a program's memory, as a range of segments.
-struct Touched {
+// The pieces of a position's memory that a buffer is: [begin, end).
+struct Pieces {
   size_t begin = 0;
   size_t end = 0;
-  Access access = Access::kRead;
 };
 
-// The arenas cut at every boundary of an effect, so that a segment is touched wholly or not at all.
-class Segments {
+// A position's memory, cut wherever a buffer begins or ends. A run that touches less than a buffer
+// touches a workspace, which belongs to its stream: whole buffers order it as well.
+class CutMemory {
  public:
-  explicit Segments(const std::vector<Effect>& effects) {
-    for (const Effect& effect : effects) {
-      Cuts& cuts = cuts_[static_cast<size_t>(effect.arena)];
-      cuts.Add(effect.begin);
-      cuts.Add(effect.end);
+  explicit CutMemory(const std::vector<Buffer>& buffers) {
+    std::array<std::vector<int64_t>, kArenaCount> cuts;
+    for (const Buffer& buffer : buffers) {
+      std::vector<int64_t>& of_arena = cuts[static_cast<size_t>(buffer.arena)];
+      of_arena.push_back(buffer.offset);
+      of_arena.push_back(buffer.offset + buffer.type.Bytes());
     }
-    for (size_t arena = 0; arena < cuts_.size(); ++arena) {
-      cuts_[arena].Tidy();
-      base_[arena] = count_;
-      count_ += cuts_[arena].offsets.size();
+    std::array<size_t, kArenaCount> base{};
+    for (size_t arena = 0; arena < cuts.size(); ++arena) {
+      std::sort(cuts[arena].begin(), cuts[arena].end());
+      cuts[arena].erase(std::unique(cuts[arena].begin(), cuts[arena].end()), cuts[arena].end());
+      base[arena] = count_;
+      count_ += cuts[arena].size();
+    }
+    pieces_.reserve(buffers.size());
+    for (const Buffer& buffer : buffers) {
+      const size_t arena = static_cast<size_t>(buffer.arena);
+      const auto at = [&](int64_t offset) {
+        const auto found = std::lower_bound(cuts[arena].begin(), cuts[arena].end(), offset);
+        return base[arena] + static_cast<size_t>(found - cuts[arena].begin());
+      };
+      pieces_.push_back({at(buffer.offset), at(buffer.offset + buffer.type.Bytes())});
     }
   }
 
   size_t Count() const { return count_; }
-  Touched Of(const Effect& effect) const {
-    return {Find(effect.arena, effect.begin), Find(effect.arena, effect.end), effect.access};
-  }
+  Pieces Of(BufferId buffer) const { return pieces_[buffer.index()]; }
 
  private:
-  // Effects are many and their boundaries few: doubles are dropped on the way.
-  struct Cuts {
-    std::vector<int64_t> offsets;
-    size_t tidy_at = 1024;
-
-    void Add(int64_t offset) {
-      offsets.push_back(offset);
-      if (offsets.size() >= tidy_at) Tidy();
-    }
-    void Tidy() {
-      std::sort(offsets.begin(), offsets.end());
-      offsets.erase(std::unique(offsets.begin(), offsets.end()), offsets.end());
-      tidy_at = std::max(tidy_at, 2 * offsets.size());
-    }
-  };
-
-  size_t Find(ArenaKind arena, int64_t offset) const {
-    const std::vector<int64_t>& cuts = cuts_[static_cast<size_t>(arena)].offsets;
-    return base_[static_cast<size_t>(arena)] +
-           static_cast<size_t>(std::lower_bound(cuts.begin(), cuts.end(), offset) - cuts.begin());
-  }
-
-  std::array<Cuts, kArenaCount> cuts_;
-  std::array<size_t, kArenaCount> base_{};
   size_t count_ = 0;
+  std::vector<Pieces> pieces_;  // by BufferId
 };
 
 class ProgramEvents {
  public:
-  ProgramEvents(const Plan& plan, const Position& position, Program& program)
-      : program_(program), streams_(position.streams.size()) {
-    std::vector<Effect> effects;
-    for (const Instruction& instruction : program.instructions) {
-      AppendEffects(plan, position, instruction, effects);
-      effects_end_.push_back(effects.size());
-    }
-    const Segments segments(effects);
-    for (const Effect& effect : effects) touched_.push_back(segments.Of(effect));
-    last_writer_.assign(segments.Count(), kNone);
-    last_reader_.assign(segments.Count() * streams_, kNone);
-    clocks_.assign(program_.instructions.size() * streams_, kNone);
-    last_on_stream_.assign(streams_, kNone);
-    event_of_.resize(program_.instructions.size());
-  }
+  ProgramEvents(const Plan& plan, const Position& position, const CutMemory& memory,
+                Program& program)
+      : plan_(plan),
+        position_(position),
+        memory_(memory),
+        program_(program),
+        streams_(position.streams.size()),
+        last_write_(memory.Count()),
+        last_read_(memory.Count() * streams_, kNone),
+        clocks_(program.instructions.size() * streams_, kNone),
+        last_on_stream_(streams_, kNone),
+        needed_(streams_),
+        event_of_(program.instructions.size()) {}
 
   void Run() {
     for (size_t i = 0; i < program_.instructions.size(); ++i) Order(static_cast<int32_t>(i));
-    for (size_t i = 0; i < event_of_.size(); ++i) {
-      if (!event_of_[i].valid()) continue;
-      const Instruction& recorded = program_.instructions[i];
-      insertions_.After(i, {recorded.stream, recorded.source, Record{event_of_[i]}});
-    }
-    for (const auto& [before, wait] : waits_) insertions_.Before(before, wait);
-    insertions_.ApplyTo(program_.instructions);
+    Splice();
   }
 
  private:
-  int32_t& Clock(int32_t instruction, size_t stream) {
-    return clocks_[static_cast<size_t>(instruction) * streams_ + stream];
-  }
-  std::span<const Touched> TouchedBy(int32_t instruction) const {
-    const size_t i = static_cast<size_t>(instruction);
-    const size_t begin = i == 0 ? 0 : effects_end_[i - 1];
-    return std::span(touched_).subspan(begin, effects_end_[i] - begin);
-  }
-  void Order(int32_t instruction);
-  void Await(int32_t instruction, int32_t earlier);
+  struct LastWrite {
+    int32_t instruction = kNone;
+    int32_t stream = 0;
+  };
+  // An event that an instruction waits for.
+  struct Awaited {
+    int32_t instruction = 0;
+    EventId event;
+  };
 
+  int32_t* ClockOf(int32_t instruction) {
+    return &clocks_[static_cast<size_t>(instruction) * streams_];
+  }
+  void Need(Pieces pieces, Access access);
+  void Touch(Pieces pieces, Access access, int32_t instruction, size_t stream);
+  void Order(int32_t instruction);
+  void Await(int32_t instruction, int32_t earlier, size_t stream);
+  void Splice();
+
+  const Plan& plan_;
+  const Position& position_;
+  const CutMemory& memory_;
   Program& program_;
   size_t streams_;
-  std::vector<Touched> touched_;      // of all instructions, in order
-  std::vector<size_t> effects_end_;   // by instruction
-  std::vector<int32_t> last_writer_;  // by segment
-  std::vector<int32_t> last_reader_;  // by segment and stream, since the last write
+  std::vector<LastWrite> last_write_;  // by piece
+  std::vector<int32_t> last_read_;     // by piece and stream, since the last write
   std::vector<int32_t> clocks_;  // by instruction and stream: the last that is known to be done
   std::vector<int32_t> last_on_stream_;
+  std::vector<int32_t> needed_;    // by stream: the last that the instruction at hand depends on
   std::vector<EventId> event_of_;  // by instruction
-  std::vector<std::pair<size_t, Instruction>> waits_;
-  Insertions insertions_;
+  std::vector<Awaited> awaited_;   // ascending
+  std::vector<BufferAccess> accesses_;  // of the instruction at hand
 };
 
-// The instruction waits for everything it depends on, latest first, since the latest often brings
-// the rest along.
-void ProgramEvents::Order(int32_t instruction) {
-  const size_t own = program_.instructions[static_cast<size_t>(instruction)].stream.index();
-  if (last_on_stream_[own] != kNone) {
-    for (size_t s = 0; s < streams_; ++s) Clock(instruction, s) = Clock(last_on_stream_[own], s);
+void ProgramEvents::Need(Pieces pieces, Access access) {
+  for (size_t piece = pieces.begin; piece < pieces.end; ++piece) {
+    const LastWrite& write = last_write_[piece];
+    int32_t& writer = needed_[static_cast<size_t>(write.stream)];
+    writer = std::max(writer, write.instruction);
+    if (access == Access::kRead) continue;
+    const int32_t* readers = &last_read_[piece * streams_];
+    for (size_t s = 0; s < streams_; ++s) needed_[s] = std::max(needed_[s], readers[s]);
   }
-  std::vector<int32_t> needed(streams_, kNone);
-  const auto need = [&](int32_t earlier) {
-    if (earlier == kNone) return;
-    const size_t stream = program_.instructions[static_cast<size_t>(earlier)].stream.index();
-    needed[stream] = std::max(needed[stream], earlier);
-  };
-  for (const Touched& touched : TouchedBy(instruction)) {
-    for (size_t segment = touched.begin; segment < touched.end; ++segment) {
-      need(last_writer_[segment]);
-      if (touched.access == Access::kRead) continue;
-      for (size_t s = 0; s < streams_; ++s) need(last_reader_[segment * streams_ + s]);
-    }
-  }
-  needed[own] = kNone;
-  std::sort(needed.begin(), needed.end(), std::greater<>());
-  for (int32_t earlier : needed) {
-    if (earlier != kNone) Await(instruction, earlier);
-  }
-  Clock(instruction, own) = instruction;
-  last_on_stream_[own] = instruction;
-  for (const Touched& touched : TouchedBy(instruction)) {
-    for (size_t segment = touched.begin; segment < touched.end; ++segment) {
-      int32_t* readers = &last_reader_[segment * streams_];
-      if (touched.access == Access::kRead) {
-        readers[own] = instruction;
-      } else {
-        last_writer_[segment] = instruction;
-        std::fill(readers, readers + streams_, kNone);
-      }
+}
+
+void ProgramEvents::Touch(Pieces pieces, Access access, int32_t instruction, size_t stream) {
+  for (size_t piece = pieces.begin; piece < pieces.end; ++piece) {
+    int32_t* readers = &last_read_[piece * streams_];
+    if (access == Access::kRead) {
+      readers[stream] = instruction;
+    } else {
+      last_write_[piece] = {instruction, static_cast<int32_t>(stream)};
+      std::fill_n(readers, streams_, kNone);
     }
   }
 }
 
-void ProgramEvents::Await(int32_t instruction, int32_t earlier) {
-  const Instruction& waiting = program_.instructions[static_cast<size_t>(instruction)];
-  const size_t stream = program_.instructions[static_cast<size_t>(earlier)].stream.index();
-  if (Clock(instruction, stream) >= earlier) return;
+// The instruction waits for everything it depends on, latest first, since the latest often brings
+// the rest along.
+void ProgramEvents::Order(int32_t instruction) {
+  const Instruction& ordered = program_.instructions[static_cast<size_t>(instruction)];
+  const size_t own = ordered.stream.index();
+  int32_t& before = last_on_stream_[own];
+  if (before != kNone) std::copy_n(ClockOf(before), streams_, ClockOf(instruction));
+  accesses_.clear();
+  AppendAccesses(plan_, position_, ordered, accesses_);
+  std::fill(needed_.begin(), needed_.end(), kNone);
+  for (const BufferAccess& access : accesses_) Need(memory_.Of(access.buffer), access.access);
+  needed_[own] = kNone;
+  for (;;) {
+    const auto latest = std::max_element(needed_.begin(), needed_.end());
+    if (*latest == kNone) break;
+    Await(instruction, *latest, static_cast<size_t>(latest - needed_.begin()));
+    *latest = kNone;
+  }
+  ClockOf(instruction)[own] = instruction;
+  before = instruction;
+  for (const BufferAccess& access : accesses_) {
+    Touch(memory_.Of(access.buffer), access.access, instruction, own);
+  }
+}
+
+// `stream` is that of the earlier one.
+void ProgramEvents::Await(int32_t instruction, int32_t earlier, size_t stream) {
+  int32_t* clock = ClockOf(instruction);
+  if (clock[stream] >= earlier) return;
   EventId& event = event_of_[static_cast<size_t>(earlier)];
   if (!event.valid()) event = EventId(program_.events++);
-  waits_.emplace_back(static_cast<size_t>(instruction),
-                      Instruction{waiting.stream, waiting.source, Wait{event}});
-  for (size_t s = 0; s < streams_; ++s)
-    Clock(instruction, s) = std::max(Clock(instruction, s), Clock(earlier, s));
+  awaited_.push_back({instruction, event});
+  const int32_t* other = ClockOf(earlier);
+  for (size_t s = 0; s < streams_; ++s) clock[s] = std::max(clock[s], other[s]);
+}
+
+// Waits go in front of their instruction, a record right after what it records.
+void ProgramEvents::Splice() {
+  const std::vector<Instruction> before = std::exchange(program_.instructions, {});
+  program_.instructions.reserve(before.size() + awaited_.size() +
+                                static_cast<size_t>(program_.events));
+  auto next = awaited_.begin();
+  for (size_t i = 0; i < before.size(); ++i) {
+    const Instruction& kept = before[i];
+    for (; next != awaited_.end() && next->instruction == static_cast<int32_t>(i); ++next) {
+      program_.instructions.push_back({kept.stream, kept.source, Wait{next->event}});
+    }
+    program_.instructions.push_back(kept);
+    if (event_of_[i].valid()) {
+      program_.instructions.push_back({kept.stream, kept.source, Record{event_of_[i]}});
+    }
+  }
 }
 
 }  // namespace
 
 void InsertEvents(Draft& draft) {
   for (Position& position : draft.plan.positions) {
+    const CutMemory memory(position.buffers);
     for (Program& program : position.programs) {
-      if (program.events == 0) ProgramEvents(draft.plan, position, program).Run();
+      if (program.events == 0) ProgramEvents(draft.plan, position, memory, program).Run();
     }
   }
 }

@@ -123,16 +123,16 @@ void InsertInto(Draft& draft, ProgramKind program, Flows& flows) {
     merges.emplace_back(draft.positions[p].tasks[static_cast<size_t>(program)],
                         draft.Instructions(PositionId(static_cast<int64_t>(p)), program));
   }
+  SourceMemo sources(draft, "insert_transfers");
   for (const Transfer& transfer : OrderTransfers(draft, program)) {
     const Boundary& boundary = *transfer.boundary;
     const Flow& flow = flows.Of(boundary);
     const Send send{boundary.source, flow.channel, boundary.microbatch};
     const Recv recv{boundary.target, flow.channel, boundary.microbatch};
-    const auto source_of = [&](const PlacedTask& placed) {
-      return SourceAt(draft, placed.task.location, "insert_transfers");
-    };
-    merges[flow.from.index()].Add(transfer.time, {flow.sends, source_of(*transfer.producer), send});
-    merges[flow.to.index()].Add(transfer.time, {flow.recvs, source_of(*transfer.consumer), recv});
+    const SourceId producer = sources.At(transfer.producer->task.location);
+    const SourceId consumer = sources.At(transfer.consumer->task.location);
+    merges[flow.from.index()].Add(transfer.time, {flow.sends, producer, send});
+    merges[flow.to.index()].Add(transfer.time, {flow.recvs, consumer, recv});
   }
   for (Merge& merge : merges) merge.Finish();
   draft.boundaries[static_cast<size_t>(program)].clear();

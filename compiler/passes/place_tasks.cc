@@ -7,9 +7,11 @@
 // the step, validate and initialise programs hold everything that needs no other rank. Tests:
 // place_tasks_test.cc.
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "compiler/passes/buffer_table.h"
+#include "compiler/passes/layer_functions.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/base/check.h"
 
@@ -19,28 +21,30 @@ namespace {
 // Builds the programs of one position.
 class PositionPlacer {
  public:
-  PositionPlacer(Draft& draft, PositionId position)
+  PositionPlacer(Draft& draft, PositionId position, SourceMemo& calls)
       : draft_(draft),
         model_(*draft.model),
         position_(position),
         place_(draft.positions[position.index()]),
-        microbatches_(static_cast<size_t>(draft.microbatches)) {}
+        calls_(calls),
+        microbatches_(static_cast<size_t>(draft.microbatches)),
+        row_of_(model_.instances.size() + 1, -1) {}
 
   void MakeState();
   void PlaceInitialise();
   void PlaceProgram(ProgramKind program);
   void ListBoundaries(ProgramKind program, std::vector<Boundary>& boundaries);
-  void FillTargets(ProgramKind program, std::vector<Boundary>& boundaries);
+  BufferId TargetOf(ProgramKind program, const Boundary& boundary);
 
  private:
   // What the runs of one program hand to each other.
   struct Values {
-    Values(size_t instances, size_t microbatches)
-        : activation(instances, microbatches),
-          gradient(instances, microbatches),
-          frame_input(instances, microbatches),
-          frame_weight(instances, microbatches),
-          stash(instances, microbatches) {}
+    Values(size_t rows, size_t microbatches)
+        : activation(rows, microbatches),
+          gradient(rows, microbatches),
+          frame_input(rows, microbatches),
+          frame_weight(rows, microbatches),
+          stash(rows, microbatches) {}
     BufferTable activation;  // output of the instance
     BufferTable gradient;    // of its output
     BufferTable frame_input;
@@ -58,28 +62,34 @@ class PositionPlacer {
     return model_
         .layers[static_cast<size_t>(model_.instances[static_cast<size_t>(instance)].layer)];
   }
+  // Of an instance that is here, or next to one that is, in the tables of values.
+  size_t RowOf(int32_t instance) const {
+    return static_cast<size_t>(row_of_[static_cast<size_t>(instance + 1)]);
+  }
   TensorType TokenType() const {
     return {.dtype = DType::kI32, .shape = {draft_.samples, draft_.plan.train.sequence}};
   }
-  bool KeepsInput(int32_t instance) const;
   // `describe` gives the pool, and is called once a row.
   template <typename Describe>
-  BufferId FromPool(BufferTable& table, size_t row, size_t microbatch, const Describe& describe);
+  BufferId FromPool(BufferTable& table, int32_t instance, size_t microbatch,
+                    const Describe& describe);
   Pool PoolBetween(Boundary::Kind kind, int32_t instance, int32_t pipe) const;
   BufferId Activation(Values& values, ProgramKind program, int32_t instance, size_t microbatch);
   BufferId Gradient(Values& values, int32_t instance, size_t microbatch);
   BufferId Workspace(StreamId stream);
   BufferId Bind(Values& values, ProgramKind program, const Argument& argument, int32_t instance,
                 size_t microbatch, StreamId stream);
-  void PlaceRun(Values& values, ProgramKind program, const OrderedTask& task, int32_t instance,
-                StreamId stream);
-  FunctionId FunctionOf(ProgramKind program, TaskKind kind, const CompiledLayer& layer) const;
+  void PlaceRun(Values& values, ProgramKind program, const OrderedTask& task, SourceId source,
+                int32_t instance, StreamId stream);
 
   Draft& draft_;
   const CompiledModel& model_;
   PositionId position_;
   DraftPosition& place_;
+  SourceMemo& calls_;
   size_t microbatches_;
+  std::vector<int32_t> row_of_;  // by instance, from the one before the first on; -1: none
+  size_t rows_ = 0;
   std::map<std::string, PoolId> pools_;
   std::vector<BufferId> tokens_, targets_, losses_;
   std::vector<BufferId> workspaces_;  // by StreamId
@@ -91,6 +101,10 @@ void PositionPlacer::MakeState() {
   place_.parameter.resize(parameters.size());
   place_.gradient.resize(parameters.size());
   for (int32_t instance : place_.instances) {
+    for (const int32_t near : {instance - 1, instance}) {
+      int32_t& row = row_of_[static_cast<size_t>(near + 1)];
+      if (row < 0) row = static_cast<int32_t>(rows_++);
+    }
     for (const ParameterUse& use : model_.instances[static_cast<size_t>(instance)].parameters) {
       const size_t index = use.parameter.index();
       const Parameter& parameter = parameters[index];
@@ -123,21 +137,10 @@ void PositionPlacer::PlaceInitialise() {
   }
 }
 
-// Whether a backward function of the instance reads the layer's input again.
-bool PositionPlacer::KeepsInput(int32_t instance) const {
-  const CompiledLayer& layer = LayerOf(instance);
-  for (FunctionId id : {layer.backward, layer.input_grad, layer.weight_grad}) {
-    if (!id.valid()) continue;
-    for (const Argument& argument : model_.functions[id.index()].arguments) {
-      if (argument.role == Role::kInput) return true;
-    }
-  }
-  return false;
-}
-
 template <typename Describe>
-BufferId PositionPlacer::FromPool(BufferTable& table, size_t row, size_t microbatch,
+BufferId PositionPlacer::FromPool(BufferTable& table, int32_t instance, size_t microbatch,
                                   const Describe& describe) {
+  const size_t row = RowOf(instance);
   BufferId& buffer = table.At(row, microbatch);
   if (buffer.valid()) return buffer;
   PoolId& id = table.PoolOf(row, draft_.PipeOf(microbatch));
@@ -167,14 +170,13 @@ Pool PositionPlacer::PoolBetween(Boundary::Kind kind, int32_t instance, int32_t 
 
 BufferId PositionPlacer::Activation(Values& values, ProgramKind program, int32_t instance,
                                     size_t microbatch) {
-  const size_t row = static_cast<size_t>(instance);
   const int32_t pipe = draft_.PipeOf(microbatch);
-  return FromPool(values.activation, row, microbatch, [&] {
+  return FromPool(values.activation, instance, microbatch, [&] {
     Pool pool = PoolBetween(Boundary::Kind::kActivation, instance, pipe);
     if (pool.kind == Pool::Kind::kFrame && program == ProgramKind::kStep &&
-        KeepsInput(instance + 1)) {
+        KeepsInput(model_, LayerOf(instance + 1))) {
       pool.name = "frame";
-      pool.suffix = "." + model_.instances[row + 1].name + ".input";
+      pool.suffix = "." + model_.instances[static_cast<size_t>(instance) + 1].name + ".input";
       pool.arena = ArenaKind::kFrames;
     }
     return pool;
@@ -183,7 +185,7 @@ BufferId PositionPlacer::Activation(Values& values, ProgramKind program, int32_t
 
 BufferId PositionPlacer::Gradient(Values& values, int32_t instance, size_t microbatch) {
   const int32_t pipe = draft_.PipeOf(microbatch);
-  return FromPool(values.gradient, static_cast<size_t>(instance), microbatch,
+  return FromPool(values.gradient, instance, microbatch,
                   [&] { return PoolBetween(Boundary::Kind::kGradient, instance, pipe); });
 }
 
@@ -194,14 +196,7 @@ BufferId PositionPlacer::Workspace(StreamId stream) {
   if (workspace.valid()) return workspace;
   int64_t bytes = 0;
   for (int32_t instance : place_.instances) {
-    const CompiledLayer& layer = LayerOf(instance);
-    for (FunctionId id :
-         {layer.forward, layer.evaluate, layer.backward, layer.input_grad, layer.weight_grad}) {
-      if (!id.valid()) continue;
-      for (const Argument& argument : model_.functions[id.index()].arguments) {
-        if (argument.role == Role::kWorkspace) bytes = std::max(bytes, argument.bytes);
-      }
-    }
+    bytes = std::max(bytes, WorkspaceBytes(model_, LayerOf(instance)));
   }
   const std::string& name = draft_.plan.positions[position_.index()].streams[stream.index()].name;
   return workspace = AddFixedBuffer(draft_, position_, ArenaKind::kWorkspace,
@@ -212,7 +207,7 @@ BufferId PositionPlacer::Bind(Values& values, ProgramKind program, const Argumen
                               int32_t instance, size_t microbatch, StreamId stream) {
   const CompiledInstance& layer = model_.instances[static_cast<size_t>(instance)];
   const auto saved = [&](BufferTable& table, const char* name, const char* what) {
-    return FromPool(table, static_cast<size_t>(instance), microbatch, [&] {
+    return FromPool(table, instance, microbatch, [&] {
       return Pool{.kind = Pool::Kind::kFrame,
                   .name = name,
                   .suffix = "." + layer.name + what,
@@ -262,68 +257,59 @@ BufferId PositionPlacer::Bind(Values& values, ProgramKind program, const Argumen
   CHECK(false);
 }
 
-FunctionId PositionPlacer::FunctionOf(ProgramKind program, TaskKind kind,
-                                      const CompiledLayer& layer) const {
-  if (program == ProgramKind::kValidate) return layer.evaluate;
-  switch (kind) {
-    case TaskKind::kForward:
-      return layer.forward;
-    case TaskKind::kBackward:
-      return layer.backward;
-    case TaskKind::kInputGrad:
-      return layer.input_grad;
-    case TaskKind::kWeightGrad:
-      return layer.weight_grad;
-    case TaskKind::kRecompute:
-      break;
-  }
-  CHECK(false);
-}
-
 void PositionPlacer::PlaceRun(Values& values, ProgramKind program, const OrderedTask& task,
-                              int32_t instance, StreamId stream) {
+                              SourceId source, int32_t instance, StreamId stream) {
   const FunctionId function = FunctionOf(program, task.kind, LayerOf(instance));
   // A layer without weights has no weight gradient; one that only embeds tokens has no input
   // gradient.
   if (!function.valid()) return;
-  std::vector<BufferId> bindings;
-  for (const Argument& argument : model_.functions[function.index()].arguments) {
-    bindings.push_back(
-        Bind(values, program, argument, instance, static_cast<size_t>(task.microbatch), stream));
-  }
-  Position& position = draft_.plan.positions[position_.index()];
+  std::vector<BufferId>& bindings = draft_.plan.positions[position_.index()].bindings;
   const Run run{.function = function,
                 .layer = LayerId(instance),
                 .stage = StageId(task.stage),
                 .chunk = ChunkId(task.chunk),
                 .microbatch = MicrobatchId(task.microbatch),
                 .kind = task.kind,
-                .first_binding = static_cast<int32_t>(position.bindings.size())};
-  position.bindings.insert(position.bindings.end(), bindings.begin(), bindings.end());
-  draft_.Instructions(position_, program)
-      .push_back({stream, SourceAt(draft_, task.location, ""), run});
+                .first_binding = static_cast<int32_t>(bindings.size())};
+  for (const Argument& argument : model_.functions[function.index()].arguments) {
+    bindings.push_back(
+        Bind(values, program, argument, instance, static_cast<size_t>(task.microbatch), stream));
+  }
+  draft_.Instructions(position_, program).push_back({stream, source, run});
 }
 
 void PositionPlacer::PlaceProgram(ProgramKind program) {
   std::vector<PlacedTask>& tasks = place_.tasks[static_cast<size_t>(program)];
   while (values_.size() <= static_cast<size_t>(program)) {
-    values_.emplace_back(model_.instances.size(), microbatches_);
+    values_.emplace_back(rows_, microbatches_);
   }
   Values& values = values_[static_cast<size_t>(program)];
   const std::vector<Instruction>& instructions = draft_.Instructions(position_, program);
+  std::array<StreamId, 2> compute;
   for (size_t i = 0; i < tasks.size(); ++i) {
     PlacedTask& placed = tasks[i];
     // The second of an overlapped pair runs beside the first, on a stream and a workspace of its
     // own.
     const bool second = placed.task.overlap_pair >= 0 && i > 0 &&
                         tasks[i - 1].task.overlap_pair == placed.task.overlap_pair;
-    const StreamId stream =
-        StreamNamed(draft_, position_,
-                    {.name = second ? "compute.1" : "compute.0", .kind = StreamKind::kCompute});
+    StreamId& stream = compute[second ? 1 : 0];
+    if (!stream.valid()) {
+      stream =
+          StreamNamed(draft_, position_,
+                      {.name = second ? "compute.1" : "compute.0", .kind = StreamKind::kCompute});
+    }
     placed.first = static_cast<int32_t>(instructions.size());
-    std::vector<int32_t> layers = draft_.instances_of[static_cast<size_t>(placed.task.stage)];
-    if (placed.task.kind != TaskKind::kForward) std::reverse(layers.begin(), layers.end());
-    for (int32_t instance : layers) PlaceRun(values, program, placed.task, instance, stream);
+    const SourceId source = calls_.At(placed.task.location);
+    const auto place = [&](int32_t instance) {
+      PlaceRun(values, program, placed.task, source, instance, stream);
+    };
+    const std::vector<int32_t>& layers =
+        draft_.instances_of[static_cast<size_t>(placed.task.stage)];
+    if (placed.task.kind == TaskKind::kForward) {
+      std::for_each(layers.begin(), layers.end(), place);
+    } else {
+      std::for_each(layers.rbegin(), layers.rend(), place);
+    }
     placed.count = static_cast<int32_t>(instructions.size()) - placed.first;
   }
   const bool has_loss =
@@ -347,7 +333,7 @@ void PositionPlacer::ListBoundaries(ProgramKind program, std::vector<Boundary>& 
                               .to = other,
                               .pipe = chunk.pipe,
                               .microbatch = MicrobatchId(static_cast<int64_t>(i)),
-                              .source = table.At(static_cast<size_t>(instance), i)});
+                              .source = table.At(RowOf(instance), i)});
       }
     };
     const std::vector<int32_t>& instances = draft_.instances_of[stage.index()];
@@ -360,25 +346,25 @@ void PositionPlacer::ListBoundaries(ProgramKind program, std::vector<Boundary>& 
   }
 }
 
-// The buffers in which this position receives.
-void PositionPlacer::FillTargets(ProgramKind program, std::vector<Boundary>& boundaries) {
+// The buffer in which this position receives what crosses a boundary.
+BufferId PositionPlacer::TargetOf(ProgramKind program, const Boundary& boundary) {
   Values& values = values_[static_cast<size_t>(program)];
-  for (Boundary& boundary : boundaries) {
-    if (draft_.PositionOf(boundary.to, boundary.pipe) != position_) continue;
-    const std::vector<int32_t>& instances = draft_.instances_of[boundary.to.index()];
-    const bool activation = boundary.kind == Boundary::Kind::kActivation;
-    BufferTable& table = activation ? values.activation : values.gradient;
-    const int32_t instance = activation ? instances.front() - 1 : instances.back();
-    boundary.target = table.At(static_cast<size_t>(instance), boundary.microbatch.index());
-  }
+  const std::vector<int32_t>& instances = draft_.instances_of[boundary.to.index()];
+  const bool activation = boundary.kind == Boundary::Kind::kActivation;
+  BufferTable& table = activation ? values.activation : values.gradient;
+  const int32_t instance = activation ? instances.front() - 1 : instances.back();
+  return table.At(RowOf(instance), boundary.microbatch.index());
 }
 
 }  // namespace
 
 void PlaceTasks(Draft& draft) {
+  SourceMemo calls(draft, "");
   std::vector<PositionPlacer> placers;
+  placers.reserve(draft.positions.size());
   for (size_t p = 0; p < draft.positions.size(); ++p) {
-    PositionPlacer& placer = placers.emplace_back(draft, PositionId(static_cast<int64_t>(p)));
+    PositionPlacer& placer =
+        placers.emplace_back(draft, PositionId(static_cast<int64_t>(p)), calls);
     placer.MakeState();
     placer.PlaceInitialise();
     for (ProgramKind program : {ProgramKind::kStep, ProgramKind::kValidate})
@@ -387,7 +373,10 @@ void PlaceTasks(Draft& draft) {
   for (ProgramKind program : {ProgramKind::kStep, ProgramKind::kValidate}) {
     std::vector<Boundary>& boundaries = draft.boundaries[static_cast<size_t>(program)];
     for (PositionPlacer& placer : placers) placer.ListBoundaries(program, boundaries);
-    for (PositionPlacer& placer : placers) placer.FillTargets(program, boundaries);
+    for (Boundary& boundary : boundaries) {
+      const PositionId to = draft.PositionOf(boundary.to, boundary.pipe);
+      boundary.target = placers[to.index()].TargetOf(program, boundary);
+    }
   }
 }
 

@@ -75,7 +75,11 @@ class PositionSync {
 // The last accumulation into each gradient, over all its uses.
 void PositionSync::FindReady() {
   const Position& position = draft_.plan.positions[position_.index()];
-  std::vector<Ready> by_buffer(position.buffers.size());
+  size_t buffers = 0;  // the gradients are among the first
+  for (const std::vector<BufferId>& uses : place_.gradient) {
+    for (const BufferId use : uses) buffers = std::max(buffers, use.index() + 1);
+  }
+  std::vector<Ready> by_buffer(buffers);
   for (size_t i = 0; i < instructions_.size(); ++i) {
     const pprun::Run* run = std::get_if<pprun::Run>(&instructions_[i].operands);
     if (run == nullptr) continue;
@@ -124,9 +128,8 @@ void PositionSync::AddTiedUses() {
 }
 
 BufferId PositionSync::Covering(std::string name, const std::vector<BufferId>& parts) {
-  const Position& position = draft_.plan.positions[position_.index()];
   int64_t bytes = 0;
-  for (BufferId part : parts) bytes += AlignedBytes(position.buffers[part.index()].type.Bytes());
+  for (BufferId part : parts) bytes += AlignedBytes(draft_.TypeOf(position_, part).Bytes());
   const BufferId buffer =
       AddFixedBuffer(draft_, position_, ArenaKind::kGradients, std::move(name), RegionType(bytes));
   place_.covers.push_back({.buffer = buffer, .parts = parts});
@@ -177,7 +180,6 @@ void PositionSync::SumOverCopies() {
 
 void PositionSync::Sum(std::span<const Ready> alike) {
   const CheckedGradients& policy = draft_.program->gradients;
-  const Position& position = draft_.plan.positions[position_.index()];
   const bool shared = HoldersOf(alike.front()).size() > 1;
   const size_t end = instructions_.size();
   if (policy.kind == CheckedGradients::Kind::kNaive) {
@@ -206,7 +208,7 @@ void PositionSync::Sum(std::span<const Ready> alike) {
           overlap ? last.last + 1 : end);
   };
   for (size_t i = 0; i < alike.size(); ++i) {
-    const int64_t size = position.buffers[alike[i].buffer.index()].type.Bytes();
+    const int64_t size = draft_.TypeOf(position_, alike[i].buffer).Bytes();
     if (!parts.empty() && bytes + size > policy.bucket_bytes) close_bucket(alike[i - 1]);
     parts.push_back(alike[i].buffer);
     bytes += size;

@@ -1,6 +1,6 @@
 #include "compiler/simulate/tasks.h"
 
-#include <unordered_map>
+#include <algorithm>
 #include <variant>
 
 namespace pprun {
@@ -20,23 +20,27 @@ uint64_t HashOf(const Run& run) {
     hash = (hash ^ static_cast<uint32_t>(part)) * 0x9E3779B97F4A7C15u;
     hash ^= hash >> 29;
   }
-  return hash;
+  // The lowest bits of a product are of few factors.
+  return hash ^ hash >> 32;
 }
 
+// Tasks by their hash: open addressing in a table that is at most half full.
 class Finder {
  public:
-  explicit Finder(PlannedTasks& found) : found_(found) {}
+  Finder(PlannedTasks& found, size_t most) : found_(found) {
+    size_t size = 16;
+    while (size < 2 * most) size *= 2;
+    table_.assign(size, kNone);
+  }
 
   // The task of a run, made if this is the first of its runs.
   int32_t TaskOf(const Run& run, StreamId stream, int32_t instruction) {
     if (last_ != kNone && IsRunOf(At(last_), run)) return last_;
-    const uint64_t hash = HashOf(run);
-    const auto [begin, end] = by_hash_.equal_range(hash);
-    for (auto known = begin; known != end; ++known) {
-      if (IsRunOf(At(known->second), run)) return last_ = known->second;
+    size_t slot = HashOf(run) & (table_.size() - 1);
+    for (; table_[slot] != kNone; slot = (slot + 1) & (table_.size() - 1)) {
+      if (IsRunOf(At(table_[slot]), run)) return last_ = table_[slot];
     }
-    last_ = static_cast<int32_t>(found_.tasks.size());
-    by_hash_.emplace(hash, last_);
+    last_ = table_[slot] = static_cast<int32_t>(found_.tasks.size());
     found_.tasks.push_back({.kind = run.kind,
                             .stage = run.stage,
                             .chunk = run.chunk,
@@ -50,7 +54,7 @@ class Finder {
   const PlannedTask& At(int32_t task) const { return found_.tasks[static_cast<size_t>(task)]; }
 
   PlannedTasks& found_;
-  std::unordered_multimap<uint64_t, int32_t> by_hash_;
+  std::vector<int32_t> table_;
   int32_t last_ = kNone;
 };
 
@@ -72,7 +76,8 @@ PlannedTasks TasksOf(const Position& position, ProgramKind program) {
       position.programs[static_cast<size_t>(program)].instructions;
   PlannedTasks found;
   found.task_of.assign(instructions.size(), kNone);
-  Finder finder(found);
+  const auto is_run = [](const Instruction& i) { return std::holds_alternative<Run>(i.operands); };
+  Finder finder(found, static_cast<size_t>(std::ranges::count_if(instructions, is_run)));
   for (size_t i = 0; i < instructions.size(); ++i) {
     const Run* run = std::get_if<Run>(&instructions[i].operands);
     if (run == nullptr) continue;

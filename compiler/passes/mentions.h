@@ -1,0 +1,57 @@
+// Every buffer that an instruction mentions, bindings of runs included: one call each, and nothing
+// allocated. Tests: assign_memory_test.cc.
+#pragma once
+
+#include <cstddef>
+#include <variant>
+
+#include "compiler/plan/plan.h"
+
+namespace pprun {
+
+template <typename Visit>
+struct MentionBuffers {
+  const Plan& plan;
+  const Position& position;
+  const Visit& visit;
+
+  void Mention(BufferId buffer) const {
+    if (buffer.valid()) visit(buffer);
+  }
+  void operator()(const Run& run) const {
+    const BufferId* binding = position.bindings.data() + run.first_binding;
+    const size_t count = plan.functions[run.function.index()].arguments.size();
+    for (size_t i = 0; i < count; ++i) Mention(binding[i]);
+  }
+  void operator()(const Send& send) const { Mention(send.source); }
+  void operator()(const Recv& recv) const { Mention(recv.target); }
+  void operator()(const Collective& collective) const {
+    Mention(collective.source);
+    if (collective.target != collective.source) Mention(collective.target);
+  }
+  void operator()(const Load& load) const { Mention(load.target); }
+  void operator()(const Initialise& initialise) const { Mention(initialise.target); }
+  void operator()(const Zero& zero) const { Mention(zero.target); }
+  void operator()(const Cast& cast) const { Mention(cast.source), Mention(cast.target); }
+  void operator()(const Add& add) const { Mention(add.source), Mention(add.target); }
+  void operator()(const Scale& scale) const { Mention(scale.target), Mention(scale.factor); }
+  void operator()(const SquareSum& sum) const { Mention(sum.gradient), Mention(sum.partials); }
+  void operator()(const ClipFactor& clip) const { Mention(clip.partials), Mention(clip.target); }
+  void operator()(const Update& update) const {
+    Mention(update.value), Mention(update.gradient);
+    Mention(update.first_moment), Mention(update.second_moment);
+  }
+  void operator()(const Permute& permute) const {
+    Mention(permute.source), Mention(permute.target);
+  }
+  void operator()(const Record&) const {}
+  void operator()(const Wait&) const {}
+};
+
+template <typename Visit>
+void ForEachBuffer(const Plan& plan, const Position& position, const Instruction& instruction,
+                   const Visit& visit) {
+  std::visit(MentionBuffers<Visit>{plan, position, visit}, instruction.operands);
+}
+
+}  // namespace pprun
