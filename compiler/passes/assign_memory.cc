@@ -195,7 +195,7 @@ void PositionMemory::Rename() {
   }
   const RenameBuffers rename{renamed};
   for (Program& program : position_.programs) {
-    for (Instruction& instruction : program.instructions) std::visit(rename, instruction.operands);
+    for (Instruction& instruction : program.instructions) Visit(rename, instruction.operands);
   }
   for (BufferId& binding : position_.bindings) rename.Map(binding);
   for (BufferId& loss : position_.losses) rename.Map(loss);

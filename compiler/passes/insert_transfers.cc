@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <span>
-#include <tuple>
 #include <utility>
 
 #include "compiler/passes/flows.h"
@@ -20,23 +19,20 @@
 namespace pprun {
 namespace {
 
-struct Transfer {
-  int64_t time = 0;  // at which its producer ends
-  const Boundary* boundary = nullptr;
-  const PlacedTask* producer = nullptr;
-  const PlacedTask* consumer = nullptr;
-
-  auto Key() const {
-    return std::tuple(time, boundary->from.value, boundary->kind, boundary->microbatch.value);
-  }
+// One that sends or receives.
+struct Party {
+  int64_t start = 0;
+  int64_t end = 0;
+  SourceId source;  // of its transfers; none: there is no such task
 };
 
 // The tasks that hand over or take what crosses boundaries: a forward has activations, a backward
 // or an input gradient has gradients.
-class TaskIndex {
+class Parties {
  public:
-  TaskIndex(const Draft& draft, ProgramKind program)
+  Parties(Draft& draft, ProgramKind program)
       : microbatches_(static_cast<size_t>(draft.microbatches)) {
+    SourceMemo sources(draft, "insert_transfers");
     for (auto& tasks : tasks_) {
       tasks.resize(static_cast<size_t>(draft.plan.stages) * microbatches_);
     }
@@ -45,35 +41,46 @@ class TaskIndex {
         const OrderedTask& task = placed.task;
         if (task.kind == TaskKind::kWeightGrad || task.kind == TaskKind::kRecompute) continue;
         const bool forward = task.kind == TaskKind::kForward;
-        At(forward ? Boundary::Kind::kActivation : Boundary::Kind::kGradient, StageId(task.stage),
-           MicrobatchId(task.microbatch)) = &placed;
+        tasks_[static_cast<size_t>(forward ? Boundary::Kind::kActivation
+                                           : Boundary::Kind::kGradient)]
+              [IndexOf(StageId(task.stage), MicrobatchId(task.microbatch))] = {
+                  placed.start, placed.end, sources.At(task.location)};
       }
     }
   }
 
-  const PlacedTask*& At(Boundary::Kind kind, StageId stage, MicrobatchId microbatch) {
-    return tasks_[static_cast<size_t>(kind)][stage.index() * microbatches_ + microbatch.index()];
+  const Party& At(Boundary::Kind kind, StageId stage, MicrobatchId microbatch) const {
+    return tasks_[static_cast<size_t>(kind)][IndexOf(stage, microbatch)];
   }
 
  private:
+  size_t IndexOf(StageId stage, MicrobatchId microbatch) const {
+    return stage.index() * microbatches_ + microbatch.index();
+  }
+
   size_t microbatches_;
-  std::array<std::vector<const PlacedTask*>, kBoundaryKinds> tasks_;  // by stage and microbatch
+  std::array<std::vector<Party>, kBoundaryKinds> tasks_;  // by stage and microbatch
 };
 
-std::vector<Transfer> OrderTransfers(const Draft& draft, ProgramKind program) {
-  TaskIndex tasks(draft, program);
-  const std::vector<Boundary>& boundaries = draft.boundaries[static_cast<size_t>(program)];
-  std::vector<Transfer> transfers;
-  transfers.reserve(boundaries.size());
-  for (const Boundary& boundary : boundaries) {
-    const PlacedTask* producer = tasks.At(boundary.kind, boundary.from, boundary.microbatch);
-    const PlacedTask* consumer = tasks.At(boundary.kind, boundary.to, boundary.microbatch);
-    CHECK(producer != nullptr && consumer != nullptr && consumer->start >= producer->end);
-    transfers.push_back({producer->end, &boundary, producer, consumer});
-  }
-  std::sort(transfers.begin(), transfers.end(),
-            [](const Transfer& a, const Transfer& b) { return a.Key() < b.Key(); });
-  return transfers;
+struct Transfer {
+  const Flow* flow = nullptr;
+  SourceId producer;
+  SourceId consumer;
+  Send send;
+  Recv recv;
+};
+
+// When a transfer is due: at the end of its producer, ties by stage, direction and microbatch.
+struct Due {
+  int64_t time = 0;
+  uint64_t tie = 0;
+  uint32_t transfer = 0;
+};
+
+uint64_t TieOf(const Boundary& boundary) {
+  const uint64_t kind = boundary.kind == Boundary::Kind::kActivation ? 0 : 1;
+  return static_cast<uint64_t>(boundary.from.value) << 32 | kind << 31 |
+         static_cast<uint64_t>(boundary.microbatch.value);
 }
 
 // One position's program, as its transfers are put between its tasks.
@@ -116,26 +123,43 @@ class Merge {
 };
 
 void InsertInto(Draft& draft, ProgramKind program, Flows& flows) {
-  if (draft.boundaries[static_cast<size_t>(program)].empty()) return;
+  const std::vector<Boundary> boundaries =
+      std::exchange(draft.boundaries[static_cast<size_t>(program)], {});
+  if (boundaries.empty()) return;
+  const Parties parties(draft, program);
+  std::vector<Transfer> transfers;
+  std::vector<Due> order;
+  transfers.reserve(boundaries.size());
+  order.reserve(boundaries.size());
+  for (const Boundary& boundary : boundaries) {
+    const Party& producer = parties.At(boundary.kind, boundary.from, boundary.microbatch);
+    const Party& consumer = parties.At(boundary.kind, boundary.to, boundary.microbatch);
+    CHECK(producer.source.valid() && consumer.source.valid() && consumer.start >= producer.end);
+    const Flow& flow = flows.Of(boundary);
+    order.push_back({producer.end, TieOf(boundary), static_cast<uint32_t>(transfers.size())});
+    transfers.push_back({&flow,
+                         producer.source,
+                         consumer.source,
+                         {boundary.source, flow.channel, boundary.microbatch},
+                         {boundary.target, flow.channel, boundary.microbatch}});
+  }
+  std::sort(order.begin(), order.end(), [](const Due& a, const Due& b) {
+    return a.time != b.time ? a.time < b.time : a.tie < b.tie;
+  });
+
   std::vector<Merge> merges;
   merges.reserve(draft.positions.size());
   for (size_t p = 0; p < draft.positions.size(); ++p) {
     merges.emplace_back(draft.positions[p].tasks[static_cast<size_t>(program)],
                         draft.Instructions(PositionId(static_cast<int64_t>(p)), program));
   }
-  SourceMemo sources(draft, "insert_transfers");
-  for (const Transfer& transfer : OrderTransfers(draft, program)) {
-    const Boundary& boundary = *transfer.boundary;
-    const Flow& flow = flows.Of(boundary);
-    const Send send{boundary.source, flow.channel, boundary.microbatch};
-    const Recv recv{boundary.target, flow.channel, boundary.microbatch};
-    const SourceId producer = sources.At(transfer.producer->task.location);
-    const SourceId consumer = sources.At(transfer.consumer->task.location);
-    merges[flow.from.index()].Add(transfer.time, {flow.sends, producer, send});
-    merges[flow.to.index()].Add(transfer.time, {flow.recvs, consumer, recv});
+  for (const Due& due : order) {
+    const Transfer& transfer = transfers[due.transfer];
+    const Flow& flow = *transfer.flow;
+    merges[flow.from.index()].Add(due.time, {flow.sends, transfer.producer, transfer.send});
+    merges[flow.to.index()].Add(due.time, {flow.recvs, transfer.consumer, transfer.recv});
   }
   for (Merge& merge : merges) merge.Finish();
-  draft.boundaries[static_cast<size_t>(program)].clear();
 }
 
 }  // namespace

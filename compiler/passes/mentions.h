@@ -9,11 +9,11 @@
 
 namespace pprun {
 
-template <typename Visit>
+template <typename Function>
 struct MentionBuffers {
   const Plan& plan;
   const Position& position;
-  const Visit& visit;
+  const Function& visit;
 
   void Mention(BufferId buffer) const {
     if (buffer.valid()) visit(buffer);
@@ -48,10 +48,10 @@ struct MentionBuffers {
   void operator()(const Wait&) const {}
 };
 
-template <typename Visit>
+template <typename Function>
 void ForEachBuffer(const Plan& plan, const Position& position, const Instruction& instruction,
-                   const Visit& visit) {
-  std::visit(MentionBuffers<Visit>{plan, position, visit}, instruction.operands);
+                   const Function& visit) {
+  Visit(MentionBuffers<Function>{plan, position, visit}, instruction.operands);
 }
 
 }  // namespace pprun

@@ -114,7 +114,7 @@ struct AppendAccessesOf {
 
 void AppendAccesses(const Plan& plan, const Position& position, const Instruction& instruction,
                     std::vector<BufferAccess>& accesses) {
-  std::visit(AppendAccessesOf{plan, position, accesses}, instruction.operands);
+  Visit(AppendAccessesOf{plan, position, accesses}, instruction.operands);
 }
 
 void AppendEffects(const Plan& plan, const Position& position, const Instruction& instruction,

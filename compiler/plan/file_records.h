@@ -237,7 +237,7 @@ void Describe(Archive& archive, Of<Archive, Instruction>& instruction) {
   archive.Id(instruction.stream);
   archive.Id(instruction.source);
   archive.BeginOperands(instruction.operands);
-  std::visit(DescribeOperands<Archive>{archive}, instruction.operands);
+  Visit(DescribeOperands<Archive>{archive}, instruction.operands);
   archive.EndOperands();
 }
 

@@ -5,6 +5,7 @@
 // a visitor that does not compile while a case is missing.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <variant>
 
@@ -126,6 +127,16 @@ struct Wait {
 
 using Operands = std::variant<Run, Send, Recv, Collective, Load, Initialise, Zero, Cast, Add, Scale,
                               SquareSum, ClipFactor, Update, Permute, Record, Wait>;
+
+// As std::visit, which libstdc++ makes a call through a table where there are more than eleven
+// kinds: tests that become a switch, with the visitor inlined. It must take every kind.
+template <size_t kKind = 0, typename Visitor, typename SomeOperands>
+[[gnu::always_inline]] constexpr decltype(auto) Visit(Visitor&& visitor, SomeOperands& operands) {
+  if constexpr (kKind + 1 < std::variant_size_v<Operands>) {
+    if (operands.index() != kKind) return Visit<kKind + 1>(visitor, operands);
+  }
+  return visitor(*std::get_if<kKind>(&operands));
+}
 
 struct Instruction {
   StreamId stream;

@@ -37,24 +37,27 @@ struct EncounterOfOperands {
 
 constexpr int32_t kNone = -1;
 
-// One instruction in a queue: what it meets, and its index in the program.
-struct Queued {
-  Encounter encounter;
-  int32_t instruction = 0;
-};
+}  // namespace
 
-// A FIFO of one position; `begin` to `end` in Machine::queued.
+Encounter EncounterOf(const Instruction& instruction) {
+  return Visit(EncounterOfOperands{}, instruction.operands);
+}
+
+namespace {
+
+// A FIFO of one position.
 struct Queue {
   PositionId position;
-  int32_t begin = 0;
-  int32_t end = 0;
-  int32_t head = 0;
+  int32_t first = kNone;        // instruction; kNone: there are none
+  int32_t head = kNone;         // instruction; kNone: all have run
   int32_t next_waiter = kNone;  // of the event that the head waits for
   // Waiting: the head has said to an event, channel or group that it is there, once.
   enum class State : uint8_t { kRunnable, kWaiting } state = State::kRunnable;
 };
 
 struct PositionState {
+  std::span<const Instruction> instructions;
+  size_t first_link = 0;  // of its instructions, in Machine::next
   int32_t first_queue = 0;
   int32_t queues = 0;
   int32_t unfinished = 0;   // queues of the current repeat that are not empty
@@ -77,12 +80,20 @@ class Machine {
  public:
   Machine(const Plan& plan, ProgramKind program, StreamView view, int32_t repeats,
           const std::function<void(std::span<const Site>)>& on_run)
-      : repeats_(repeats), on_run_(on_run), channels_(plan.channels.size()) {
+      : view_(view), repeats_(repeats), on_run_(on_run), channels_(plan.channels.size()) {
     for (const Group& group : plan.groups) groups_.push_back({{}, group.positions.size()});
+    PositionState state;
     for (size_t i = 0; i < plan.positions.size(); ++i) {
-      AddPosition(PositionId(static_cast<int64_t>(i)), plan.positions[i],
-                  plan.positions[i].programs[static_cast<size_t>(program)], view);
+      const Program& body = plan.positions[i].programs[static_cast<size_t>(program)];
+      state.instructions = body.instructions;
+      AddQueues(PositionId(static_cast<int64_t>(i)), plan.positions[i], state);
+      positions_.push_back(state);
+      state.first_link += body.instructions.size();
+      state.first_event += body.events;
     }
+    recorded_.resize(static_cast<size_t>(state.first_event), kNone);
+    first_waiter_.resize(recorded_.size(), kNone);
+    if (view == StreamView::kSeparate) LinkStreams(state.first_link);
   }
 
   Outcome Run() {
@@ -95,60 +106,55 @@ class Machine {
     Outcome outcome;
     for (const Queue& queue : queues_) {
       const PositionState& position = positions_[queue.position.index()];
-      if (queue.head < queue.end) outcome.blocked.push_back(SiteAt(queue, position));
+      if (queue.head != kNone) outcome.blocked.push_back(SiteAt(queue, position));
     }
     outcome.completed = outcome.blocked.empty();
     return outcome;
   }
 
  private:
-  void AddPosition(PositionId id, const Position& position, const Program& program,
-                   StreamView view) {
-    const size_t streams = view == StreamView::kMerged ? 1 : position.streams.size();
-    PositionState state;
+  void AddQueues(PositionId id, const Position& position, PositionState& state) {
+    const size_t streams = view_ == StreamView::kMerged ? 1 : position.streams.size();
     state.first_queue = static_cast<int32_t>(queues_.size());
     state.queues = static_cast<int32_t>(streams);
-    state.first_event = static_cast<int32_t>(recorded_.size());
-    positions_.push_back(state);
-    recorded_.resize(recorded_.size() + static_cast<size_t>(program.events), kNone);
-    first_waiter_.resize(recorded_.size(), kNone);
+    queues_.resize(queues_.size() + streams, {.position = id});
+    if (view_ == StreamView::kMerged && !state.instructions.empty()) queues_.back().first = 0;
+  }
 
-    const auto stream_of = [&](const Instruction& instruction) {
-      return view == StreamView::kMerged ? size_t{0} : instruction.stream.index();
-    };
-    // Counting sort by stream, stable: each queue is in program order.
-    std::vector<int32_t> cursor(streams + 1, 0);
-    for (const Instruction& instruction : program.instructions)
-      ++cursor[stream_of(instruction) + 1];
-    int32_t next = static_cast<int32_t>(queued_.size());
-    for (size_t i = 0; i < streams; ++i) {
-      const int32_t begin = next;
-      next += cursor[i + 1];
-      queues_.push_back({id, begin, next, begin});
-    }
-    for (size_t i = 0; i < streams; ++i) cursor[i] = queues_[queues_.size() - streams + i].begin;
-    queued_.resize(static_cast<size_t>(next));
-    for (size_t i = 0; i < program.instructions.size(); ++i) {
-      const Instruction& instruction = program.instructions[i];
-      const size_t slot = static_cast<size_t>(cursor[stream_of(instruction)]++);
-      queued_[slot] = {EncounterOf(instruction), static_cast<int32_t>(i)};
+  // A queue is the instructions of its stream, in program order.
+  void LinkStreams(size_t instructions) {
+    next_.assign(instructions, kNone);
+    std::vector<int32_t> last;
+    for (const PositionState& position : positions_) {
+      last.assign(static_cast<size_t>(position.queues), kNone);
+      for (size_t i = 0; i < position.instructions.size(); ++i) {
+        const size_t stream = position.instructions[i].stream.index();
+        int32_t& link = last[stream] == kNone
+                            ? queues_[static_cast<size_t>(position.first_queue) + stream].first
+                            : next_[position.first_link + static_cast<size_t>(last[stream])];
+        link = last[stream] = static_cast<int32_t>(i);
+      }
     }
   }
 
-  static bool IsEmpty(const Queue& queue) { return queue.begin == queue.end; }
+  int32_t Next(const PositionState& position, int32_t instruction) const {
+    const size_t index = static_cast<size_t>(instruction);
+    if (view_ == StreamView::kSeparate) return next_[position.first_link + index];
+    return index + 1 < position.instructions.size() ? instruction + 1 : kNone;
+  }
 
   void StartRepeat(PositionState& position) {
     for (int32_t i = 0; i < position.queues; ++i) {
       Queue& queue = queues_[static_cast<size_t>(position.first_queue + i)];
-      queue.head = queue.begin;
-      if (IsEmpty(queue)) continue;
+      queue.head = queue.first;
+      if (queue.head == kNone) continue;
       ++position.unfinished;
       ready_.push_back(position.first_queue + i);
     }
   }
 
   Site SiteAt(const Queue& queue, const PositionState& position) const {
-    return {queue.position, position.repeat, queued_[static_cast<size_t>(queue.head)].instruction};
+    return {queue.position, position.repeat, queue.head};
   }
   Site SiteAt(int32_t queue) const {
     const Queue& at = queues_[static_cast<size_t>(queue)];
@@ -162,8 +168,9 @@ class Machine {
   // Takes the head off a queue; the last queue to become empty ends the position's run.
   void Advance(int32_t id) {
     Queue& queue = queues_[static_cast<size_t>(id)];
-    if (++queue.head < queue.end) return;
     PositionState& position = positions_[queue.position.index()];
+    queue.head = Next(position, queue.head);
+    if (queue.head != kNone) return;
     if (--position.unfinished > 0 || position.repeat + 1 >= repeats_) return;
     ++position.repeat;
     StartRepeat(position);
@@ -176,8 +183,9 @@ class Machine {
     if (queue.state == Queue::State::kWaiting) return;
     PositionState& position = positions_[queue.position.index()];
     const int32_t repeat = position.repeat;
-    while (queue.head < queue.end && position.repeat == repeat) {
-      const Encounter encounter = queued_[static_cast<size_t>(queue.head)].encounter;
+    while (queue.head != kNone && position.repeat == repeat) {
+      const Encounter encounter =
+          EncounterOf(position.instructions[static_cast<size_t>(queue.head)]);
       switch (encounter.meeting) {
         case Meeting::kAlone:
           RunAlone(id);
@@ -275,13 +283,14 @@ class Machine {
     return true;
   }
 
+  const StreamView view_;
   const int32_t repeats_;
   const std::function<void(std::span<const Site>)>& on_run_;
-  std::vector<Queued> queued_;
   std::vector<Queue> queues_;
   std::vector<PositionState> positions_;
   std::vector<ChannelState> channels_;
   std::vector<GroupState> groups_;
+  std::vector<int32_t> next_;          // instruction of its stream after each, of separate streams
   std::vector<int32_t> recorded_;      // repeat of each event's last record
   std::vector<int32_t> first_waiter_;  // queue, of each event
   std::vector<int32_t> ready_;
@@ -289,10 +298,6 @@ class Machine {
 };
 
 }  // namespace
-
-Encounter EncounterOf(const Instruction& instruction) {
-  return std::visit(EncounterOfOperands{}, instruction.operands);
-}
 
 Outcome RunMachine(const Plan& plan, ProgramKind program, StreamView view, int32_t repeats,
                    const std::function<void(std::span<const Site>)>& on_run) {

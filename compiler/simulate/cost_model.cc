@@ -39,7 +39,7 @@ class TableCosts {
     return {table_.Of(run.kind, run.stage) / task.runs};
   }
   double OfOther(const Instruction& instruction) const {
-    return std::visit(Other{table_}, instruction.operands);
+    return Visit(Other{table_}, instruction.operands);
   }
   // What a pair takes as a whole, if anything says so.
   std::optional<double> OfPair(const PlannedTask& first) const {

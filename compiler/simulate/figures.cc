@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <utility>
-#include <variant>
 
 #include "compiler/plan/base/json.h"
 #include "compiler/simulate/tasks.h"
@@ -50,16 +48,21 @@ int64_t PeakOf(const std::vector<Lifetime>& lifetimes, size_t tasks) {
 }
 
 Peaks PeaksOf(const PlannedTasks& planned) {
-  std::map<std::pair<StageId, MicrobatchId>, size_t> index;
-  std::vector<Lifetime> activations, weight_buffers;
+  // By stage, of which a position has few, then microbatch.
+  std::map<StageId, size_t> rows;
+  size_t microbatches = 0;
+  for (const PlannedTask& task : planned.tasks) {
+    rows.try_emplace(task.stage, rows.size());
+    microbatches = std::max(microbatches, task.microbatch.index() + 1);
+  }
+  std::vector<Lifetime> activations(rows.size() * microbatches);
+  std::vector<Lifetime> weight_buffers(activations.size());
   for (size_t i = 0; i < planned.tasks.size(); ++i) {
     const PlannedTask& task = planned.tasks[i];
     const int32_t now = static_cast<int32_t>(i);
-    const auto [found, added] =
-        index.emplace(std::pair(task.stage, task.microbatch), activations.size());
-    if (added) activations.emplace_back(), weight_buffers.emplace_back();
-    Lifetime& activation = activations[found->second];
-    Lifetime& weight_buffer = weight_buffers[found->second];
+    const size_t index = rows.at(task.stage) * microbatches + task.microbatch.index();
+    Lifetime& activation = activations[index];
+    Lifetime& weight_buffer = weight_buffers[index];
     switch (task.kind) {
       case TaskKind::kForward:
         activation.born = now;
@@ -87,12 +90,13 @@ Peaks PeaksOf(const PlannedTasks& planned) {
 Peaks PeaksOf(const Position& position) { return PeaksOf(TasksOf(position, ProgramKind::kStep)); }
 
 Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
+  std::vector<PlannedTasks> tasks;
   std::vector<Peaks> peaks;
   bool pairs = false;
   for (const Position& position : plan.positions) {
-    const PlannedTasks tasks = TasksOf(position, ProgramKind::kStep);
-    peaks.push_back(PeaksOf(tasks));
-    pairs = pairs || HasPairs(tasks);
+    tasks.push_back(TasksOf(position, ProgramKind::kStep));
+    peaks.push_back(PeaksOf(tasks.back()));
+    pairs = pairs || HasPairs(tasks.back());
   }
 
   Figures figures;
@@ -101,15 +105,12 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
   for (size_t i = 0; i < trace.events.size();) {
     const int64_t rank = trace.events[i].rank;
     const size_t index = CoordinatesOf(plan, rank).position.index();
-    const Position& position = plan.positions[index];
     Busy busy;
     for (; i < trace.events.size() && trace.events[i].rank == rank; ++i) {
       const TraceEvent& event = trace.events[i];
       if (event.program != ProgramKind::kStep) continue;
       if (repeat != kAllRepeats && event.repeat != repeat) continue;
-      const Program& program = position.programs[static_cast<size_t>(event.program)];
-      const Instruction& instruction = program.instructions[static_cast<size_t>(event.instruction)];
-      if (!std::holds_alternative<Run>(instruction.operands)) continue;
+      if (tasks[index].task_of[static_cast<size_t>(event.instruction)] < 0) continue;
       busy.Add(event.begin, event.end);
     }
     first = std::min(first, busy.from);

@@ -15,66 +15,27 @@
 namespace pprun {
 namespace {
 
-// All that the clock wants of an instruction: small, since there are millions.
-struct Timed {
-  double cost = 0;
-  int32_t original = -1;  // its index in the program as planned; -1: it holds a pair together
-  int32_t event = -1;     // that it records or waits for
-  int32_t stream = 0;
-  enum class Does : uint8_t { kTakesTime, kRecords, kWaits } does = Does::kTakesTime;
-};
-
-struct TracedEvent {
+struct Interval {
   double begin = 0;
   double end = 0;
-  int32_t repeat = 0;
-  int32_t instruction = 0;
 };
 
-// The clocks of one position.
+// The clocks of one position. Instructions have two numbers: where they are in the program that
+// runs, and where they are in the plan; those that hold a pair together are not in the plan.
 struct Clock {
   int64_t rank = 0;
   int32_t repeat = 0;
-  std::vector<Timed> program;
-  std::vector<double> streams;                   // when each has done what it was given
-  std::vector<double> events;                    // when each was recorded
-  std::vector<std::vector<TracedEvent>> traced;  // by stream, in its order
-};
+  std::span<const Instruction> instructions;  // as run
+  const std::vector<int32_t>* original;       // in the plan; null: the same
+  std::span<const double> costs;              // by instruction of the plan
+  std::vector<double> streams;                // when each has done what it was given
+  std::vector<double> events;                 // when each was recorded
+  std::vector<Interval> intervals;            // by repeat, then instruction of the plan
 
-// Before anything has run. `original` is null for a program as planned.
-Clock MakeClock(int64_t rank, const Position& position, const Program& program,
-                const std::vector<double>& costs, const std::vector<int32_t>* original,
-                int32_t repeats) {
-  Clock clock;
-  clock.rank = rank;
-  clock.streams.resize(position.streams.size());
-  clock.events.resize(static_cast<size_t>(program.events));
-  clock.traced.resize(clock.streams.size());
-  clock.program.reserve(program.instructions.size());
-  std::vector<size_t> traced(clock.streams.size(), 0);
-  for (size_t i = 0; i < program.instructions.size(); ++i) {
-    const Instruction& instruction = program.instructions[i];
-    Timed timed;
-    timed.original = original == nullptr ? static_cast<int32_t>(i) : (*original)[i];
-    timed.stream = instruction.stream.value;
-    if (timed.original >= 0) {
-      timed.cost = costs[static_cast<size_t>(timed.original)];
-      ++traced[instruction.stream.index()];
-    }
-    if (const Record* record = std::get_if<Record>(&instruction.operands)) {
-      timed.event = record->event.value;
-      timed.does = Timed::Does::kRecords;
-    } else if (const Wait* wait = std::get_if<Wait>(&instruction.operands)) {
-      timed.event = wait->event.value;
-      timed.does = Timed::Does::kWaits;
-    }
-    clock.program.push_back(timed);
+  int32_t OriginalOf(int32_t instruction) const {
+    return original == nullptr ? instruction : (*original)[static_cast<size_t>(instruction)];
   }
-  for (size_t s = 0; s < traced.size(); ++s) {
-    clock.traced[s].reserve(traced[s] * static_cast<size_t>(repeats));
-  }
-  return clock;
-}
+};
 
 class Simulation {
  public:
@@ -91,24 +52,27 @@ class Simulation {
     for (const Site& site : sites) {
       Clock& clock = clocks_[site.position.index()];
       JoinBefore(clock, first_repeat_ + site.repeat);
-      const Timed& timed = clock.program[static_cast<size_t>(site.instruction)];
-      start = std::max(start, clock.streams[static_cast<size_t>(timed.stream)]);
-      if (timed.does == Timed::Does::kWaits) {
-        start = std::max(start, clock.events[static_cast<size_t>(timed.event)]);
+      const Instruction& instruction = clock.instructions[static_cast<size_t>(site.instruction)];
+      start = std::max(start, clock.streams[instruction.stream.index()]);
+      if (const Wait* wait = std::get_if<Wait>(&instruction.operands)) {
+        start = std::max(start, clock.events[wait->event.index()]);
       }
-      cost = std::max(cost, timed.cost);
+      const int32_t original = clock.OriginalOf(site.instruction);
+      if (original >= 0) cost = std::max(cost, clock.costs[static_cast<size_t>(original)]);
     }
     const double end = start + cost;
     for (const Site& site : sites) {
       Clock& clock = clocks_[site.position.index()];
-      const Timed& timed = clock.program[static_cast<size_t>(site.instruction)];
-      const size_t on = static_cast<size_t>(timed.stream);
-      if (timed.original >= 0) {
-        clock.traced[on].push_back({clock.streams[on], end, clock.repeat, timed.original});
+      const Instruction& instruction = clock.instructions[static_cast<size_t>(site.instruction)];
+      double& stream = clock.streams[instruction.stream.index()];
+      const int32_t original = clock.OriginalOf(site.instruction);
+      if (original >= 0) {
+        clock.intervals[static_cast<size_t>(clock.repeat) * clock.costs.size() +
+                        static_cast<size_t>(original)] = {stream, end};
       }
-      clock.streams[on] = end;
-      if (timed.does == Timed::Does::kRecords) {
-        clock.events[static_cast<size_t>(timed.event)] = end;
+      stream = end;
+      if (const Record* record = std::get_if<Record>(&instruction.operands)) {
+        clock.events[record->event.index()] = end;
       }
     }
   }
@@ -125,9 +89,7 @@ class Simulation {
   Trace Finish() && {
     std::ranges::sort(clocks_, {}, &Clock::rank);
     size_t events = 0;
-    for (const Clock& clock : clocks_) {
-      for (const std::vector<TracedEvent>& stream : clock.traced) events += stream.size();
-    }
+    for (const Clock& clock : clocks_) events += clock.intervals.size();
     Trace trace;
     trace.events.reserve(events);
     for (Clock& clock : clocks_) MergeStreams(clock, trace.events);
@@ -142,28 +104,51 @@ class Simulation {
     std::ranges::fill(clock.streams, std::ranges::max(clock.streams));
   }
 
-  // By begin, then as issued. A stream's events are so already.
+  // By begin, then as issued. A stream's instructions begin in the order in which they are issued.
   void MergeStreams(Clock& clock, std::vector<TraceEvent>& merged) const {
-    std::vector<size_t> next(clock.traced.size(), 0);
-    const auto key = [](const TracedEvent& event) {
-      return std::tuple(event.begin, event.repeat, event.instruction);
-    };
-    for (;;) {
-      const TracedEvent* first = nullptr;
-      size_t from = 0;
-      for (size_t s = 0; s < next.size(); ++s) {
-        if (next[s] == clock.traced[s].size()) continue;
-        const TracedEvent& event = clock.traced[s][next[s]];
-        if (first != nullptr && key(*first) <= key(event)) continue;
-        first = &event;
-        from = s;
-      }
-      if (first == nullptr) break;
-      merged.push_back(
-          {clock.rank, program_, first->repeat, first->instruction, first->begin, first->end});
-      ++next[from];
+    std::vector<std::vector<int32_t>> issued(clock.streams.size());
+    for (size_t i = 0; i < clock.instructions.size(); ++i) {
+      const int32_t original = clock.OriginalOf(static_cast<int32_t>(i));
+      if (original >= 0) issued[clock.instructions[i].stream.index()].push_back(original);
     }
-    clock.traced.clear();
+    const size_t planned = clock.costs.size();
+    const int32_t repeats =
+        static_cast<int32_t>(clock.intervals.size() / std::max<size_t>(planned, 1));
+    // Of each stream, what comes next.
+    struct Head {
+      double begin = 0;
+      int32_t repeat = 0;
+      int32_t instruction = 0;
+      size_t next = 0;
+      const std::vector<int32_t>* issued = nullptr;
+
+      auto Key() const { return std::tuple(begin, repeat, instruction); }
+    };
+    const auto interval = [&](const Head& head) -> const Interval& {
+      return clock.intervals[static_cast<size_t>(head.repeat) * planned +
+                             static_cast<size_t>(head.instruction)];
+    };
+    std::vector<Head> heads;
+    for (const std::vector<int32_t>& stream : issued) {
+      if (stream.empty()) continue;
+      Head& head = heads.emplace_back(Head{.instruction = stream.front(), .issued = &stream});
+      head.begin = interval(head).begin;
+    }
+    while (!heads.empty()) {
+      const auto first = std::ranges::min_element(heads, {}, &Head::Key);
+      merged.push_back({clock.rank, program_, first->repeat, first->instruction, first->begin,
+                        interval(*first).end});
+      if (++first->next == first->issued->size()) {
+        first->next = 0;
+        if (++first->repeat == repeats) {
+          heads.erase(first);
+          continue;
+        }
+      }
+      first->instruction = (*first->issued)[first->next];
+      first->begin = interval(*first).begin;
+    }
+    clock.intervals = {};
   }
 
   const ProgramKind program_;
@@ -204,9 +189,15 @@ Trace Simulate(const Plan& plan, ProgramKind program, const CostModel& model, in
     std::vector<Clock> clocks;
     for (size_t p = 0; p < as.positions.size(); ++p) {
       const Position& position = as.positions[p];
-      clocks.push_back(MakeClock(FirstRankOf(plan, PositionId(static_cast<int64_t>(p))), position,
-                                 position.programs[static_cast<size_t>(program)], costs[p],
-                                 original == nullptr ? nullptr : &(*original)[p], repeats));
+      const Program& body = position.programs[static_cast<size_t>(program)];
+      clocks.push_back(
+          {.rank = FirstRankOf(plan, PositionId(static_cast<int64_t>(p))),
+           .instructions = body.instructions,
+           .original = original == nullptr ? nullptr : &(*original)[p],
+           .costs = costs[p],
+           .streams = std::vector<double>(position.streams.size()),
+           .events = std::vector<double>(static_cast<size_t>(body.events)),
+           .intervals = std::vector<Interval>(costs[p].size() * static_cast<size_t>(repeats))});
     }
     Simulation simulation(program, std::move(clocks));
     if (!RunToEnd(as, program, repeats, barrier, simulation)) return false;

@@ -1,6 +1,5 @@
 #include "compiler/simulate/tasks.h"
 
-#include <algorithm>
 #include <variant>
 
 namespace pprun {
@@ -14,9 +13,10 @@ bool IsRunOf(const PlannedTask& task, const Run& run) {
 }
 
 // Tasks that a hash brings together are told apart by IsRunOf.
-uint64_t HashOf(const Run& run) {
-  uint64_t hash = static_cast<uint64_t>(run.kind);
-  for (const int32_t part : {run.stage.value, run.chunk.value, run.microbatch.value}) {
+template <typename Task>
+uint64_t HashOf(const Task& task) {
+  uint64_t hash = static_cast<uint64_t>(task.kind);
+  for (const int32_t part : {task.stage.value, task.chunk.value, task.microbatch.value}) {
     hash = (hash ^ static_cast<uint32_t>(part)) * 0x9E3779B97F4A7C15u;
     hash ^= hash >> 29;
   }
@@ -27,17 +27,13 @@ uint64_t HashOf(const Run& run) {
 // Tasks by their hash: open addressing in a table that is at most half full.
 class Finder {
  public:
-  Finder(PlannedTasks& found, size_t most) : found_(found) {
-    size_t size = 16;
-    while (size < 2 * most) size *= 2;
-    table_.assign(size, kNone);
-  }
+  explicit Finder(PlannedTasks& found) : found_(found), table_(1024, kNone) {}
 
   // The task of a run, made if this is the first of its runs.
   int32_t TaskOf(const Run& run, StreamId stream, int32_t instruction) {
     if (last_ != kNone && IsRunOf(At(last_), run)) return last_;
-    size_t slot = HashOf(run) & (table_.size() - 1);
-    for (; table_[slot] != kNone; slot = (slot + 1) & (table_.size() - 1)) {
+    size_t slot = SlotOf(run);
+    for (; table_[slot] != kNone; slot = After(slot)) {
       if (IsRunOf(At(table_[slot]), run)) return last_ = table_[slot];
     }
     last_ = table_[slot] = static_cast<int32_t>(found_.tasks.size());
@@ -47,10 +43,24 @@ class Finder {
                             .microbatch = run.microbatch,
                             .stream = stream,
                             .first = instruction});
+    if (2 * found_.tasks.size() >= table_.size()) Grow();
     return last_;
   }
 
  private:
+  template <typename Task>
+  size_t SlotOf(const Task& task) const {
+    return HashOf(task) & (table_.size() - 1);
+  }
+  size_t After(size_t slot) const { return (slot + 1) & (table_.size() - 1); }
+  void Grow() {
+    table_.assign(4 * table_.size(), kNone);
+    for (size_t i = 0; i < found_.tasks.size(); ++i) {
+      size_t slot = SlotOf(found_.tasks[i]);
+      while (table_[slot] != kNone) slot = After(slot);
+      table_[slot] = static_cast<int32_t>(i);
+    }
+  }
   const PlannedTask& At(int32_t task) const { return found_.tasks[static_cast<size_t>(task)]; }
 
   PlannedTasks& found_;
@@ -76,8 +86,7 @@ PlannedTasks TasksOf(const Position& position, ProgramKind program) {
       position.programs[static_cast<size_t>(program)].instructions;
   PlannedTasks found;
   found.task_of.assign(instructions.size(), kNone);
-  const auto is_run = [](const Instruction& i) { return std::holds_alternative<Run>(i.operands); };
-  Finder finder(found, static_cast<size_t>(std::ranges::count_if(instructions, is_run)));
+  Finder finder(found);
   for (size_t i = 0; i < instructions.size(); ++i) {
     const Run* run = std::get_if<Run>(&instructions[i].operands);
     if (run == nullptr) continue;

@@ -338,7 +338,7 @@ void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, Ty
         problem = "is on a stream that does not exist";
       } else {
         const Stream& stream = position.streams[instruction.stream.index()];
-        problem = std::visit(ProblemOf{plan, argument_types, queues, bindables, samples, position,
+        problem = Visit(ProblemOf{plan, argument_types, queues, bindables, samples, position,
                                        id, program_kind, stream, instruction.stream},
                              instruction.operands);
       }

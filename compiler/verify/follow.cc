@@ -58,7 +58,7 @@ void Follower::OnRun(std::span<const Site> sites) {
   }
   // No plan of a compiler comes near; one made to waste time is refused at the end.
   if (context_.work > context_.work_limit) return;
-  if (sites.size() == 1) return std::visit(*this, instruction.operands);
+  if (sites.size() == 1) return Visit(*this, instruction.operands);
   if (std::holds_alternative<Send>(instruction.operands)) return Transfer(sites[0], sites[1]);
   CollectiveAcross(sites);
 }

@@ -25,8 +25,13 @@ struct CollectiveShape {
 
 struct Encountered {
   Site site;
-  MicrobatchId microbatch;
   CollectiveShape shape;
+};
+
+// One end of a transfer: an instruction of the position at that end of the channel.
+struct Message {
+  int32_t instruction = 0;
+  MicrobatchId microbatch;
 };
 
 class MatchingCheck {
@@ -54,9 +59,9 @@ class MatchingCheck {
       const Instruction& instruction = program.instructions[i];
       const Site site{position, 0, static_cast<int32_t>(i)};
       if (const Send* send = std::get_if<Send>(&instruction.operands)) {
-        sends_[send->channel.index()].push_back({site, send->microbatch, {}});
+        sends_[send->channel.index()].push_back({site.instruction, send->microbatch});
       } else if (const Recv* recv = std::get_if<Recv>(&instruction.operands)) {
-        recvs_[recv->channel.index()].push_back({site, recv->microbatch, {}});
+        recvs_[recv->channel.index()].push_back({site.instruction, recv->microbatch});
       } else if (const Collective* collective = std::get_if<Collective>(&instruction.operands)) {
         AddCollective(site, collective->group, collective->kind, collective->source,
                       collective->target, collective->root);
@@ -96,32 +101,32 @@ class MatchingCheck {
     const TensorType& from = buffers[source.index()].type;
     const TensorType& to = buffers[target.index()].type;
     collectives_[id.index()][member].push_back(
-        {site, {}, {kind, from.dtype, from.shape.Elements(), to.shape.Elements(), root}});
+        {site, {kind, from.dtype, from.shape.Elements(), to.shape.Elements(), root}});
   }
 
-  SourceId SourceOf(const Encountered& meeting) const {
-    return InstructionAt(plan_, program_, meeting.site).source;
-  }
+  SourceId SourceOf(const Site& site) const { return InstructionAt(plan_, program_, site).source; }
 
   void CompareChannel(size_t index) {
-    const Meetings& sends = sends_[index];
-    const Meetings& recvs = recvs_[index];
-    const std::string channel = "channel `" + plan_.channels[index].name + "`";
+    const Channel& channel = plan_.channels[index];
+    const std::vector<Message>& sends = sends_[index];
+    const std::vector<Message>& recvs = recvs_[index];
+    const auto sent_at = [&](size_t i) { return Site{channel.from, 0, sends[i].instruction}; };
+    const auto received_at = [&](size_t i) { return Site{channel.to, 0, recvs[i].instruction}; };
     const size_t both = std::min(sends.size(), recvs.size());
     for (size_t i = 0; i < both; ++i) {
       if (sends[i].microbatch == recvs[i].microbatch) continue;
       findings_.Add(FindingKind::kMatching,
-                    channel + ", message " + std::to_string(i) + ": " +
-                        NameOf(plan_, program_, sends[i].site) + " meets " +
-                        NameOf(plan_, program_, recvs[i].site),
-                    SourceOf(sends[i]), {{"received here", SourceOf(recvs[i])}});
+                    "channel `" + channel.name + "`, message " + std::to_string(i) + ": " +
+                        NameOf(plan_, program_, sent_at(i)) + " meets " +
+                        NameOf(plan_, program_, received_at(i)),
+                    SourceOf(sent_at(i)), {{"received here", SourceOf(received_at(i))}});
       return;
     }
     if (sends.size() == recvs.size()) return;
-    const Encountered& alone = sends.size() > both ? sends[both] : recvs[both];
+    const bool sent = sends.size() > both;
+    const Site alone = sent ? sent_at(both) : received_at(both);
     findings_.Add(FindingKind::kMatching,
-                  NameOf(plan_, program_, alone.site) +
-                      (sends.size() > both ? " is never received" : " is never sent"),
+                  NameOf(plan_, program_, alone) + (sent ? " is never received" : " is never sent"),
                   SourceOf(alone));
   }
 
@@ -137,7 +142,7 @@ class MatchingCheck {
         findings_.Add(FindingKind::kMatching,
                       group + ": " + NameOf(plan_, program_, first[i].site) + " meets " +
                           NameOf(plan_, program_, other[i].site),
-                      SourceOf(first[i]), {{"the other one", SourceOf(other[i])}});
+                      SourceOf(first[i].site), {{"the other one", SourceOf(other[i].site)}});
         return;
       }
       if (first.size() == other.size()) continue;
@@ -146,7 +151,7 @@ class MatchingCheck {
       findings_.Add(FindingKind::kMatching,
                     NameOf(plan_, program_, alone.site) + " is never joined by position " +
                         std::to_string(absent.value),
-                    SourceOf(alone));
+                    SourceOf(alone.site));
       return;
     }
   }
@@ -154,8 +159,8 @@ class MatchingCheck {
   const Plan& plan_;
   ProgramKind program_;
   Findings& findings_;
-  std::vector<Meetings> sends_;                     // by channel
-  std::vector<Meetings> recvs_;                     // by channel
+  std::vector<std::vector<Message>> sends_;         // by channel
+  std::vector<std::vector<Message>> recvs_;         // by channel
   std::vector<std::vector<Meetings>> collectives_;  // by group, then member
 };
 
