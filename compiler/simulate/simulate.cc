@@ -134,19 +134,22 @@ class Simulation {
       Head& head = heads.emplace_back(Head{.instruction = stream.front(), .issued = &stream});
       head.begin = interval(head).begin;
     }
+    // The first goes on until the second is due: a stream's instructions come in runs.
     while (!heads.empty()) {
-      const auto first = std::ranges::min_element(heads, {}, &Head::Key);
-      merged.push_back({clock.rank, program_, first->repeat, first->instruction, first->begin,
-                        interval(*first).end});
-      if (++first->next == first->issued->size()) {
-        first->next = 0;
-        if (++first->repeat == repeats) {
-          heads.erase(first);
-          continue;
+      std::ranges::iter_swap(heads.begin(), std::ranges::min_element(heads, {}, &Head::Key));
+      const auto second = std::ranges::min_element(heads.begin() + 1, heads.end(), {}, &Head::Key);
+      Head& first = heads.front();
+      do {
+        merged.push_back({clock.rank, program_, first.repeat, first.instruction, first.begin,
+                          interval(first).end});
+        if (++first.next == first.issued->size()) {
+          first.next = 0;
+          if (++first.repeat == repeats) break;
         }
-      }
-      first->instruction = (*first->issued)[first->next];
-      first->begin = interval(*first).begin;
+        first.instruction = (*first.issued)[first.next];
+        first.begin = interval(first).begin;
+      } while (second == heads.end() || first.Key() < second->Key());
+      if (first.repeat == repeats) heads.erase(heads.begin());
     }
     clock.intervals = {};
   }

@@ -338,9 +338,9 @@ void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, Ty
         problem = "is on a stream that does not exist";
       } else {
         const Stream& stream = position.streams[instruction.stream.index()];
-        problem = Visit(ProblemOf{plan, argument_types, queues, bindables, samples, position,
-                                       id, program_kind, stream, instruction.stream},
-                             instruction.operands);
+        problem = Visit(ProblemOf{plan, argument_types, queues, bindables, samples, position, id,
+                                  program_kind, stream, instruction.stream},
+                        instruction.operands);
       }
       if (problem) {
         findings.Add(FindingKind::kTypes, NameOf(plan, program_kind, site) + " " + *problem,

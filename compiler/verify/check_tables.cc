@@ -234,7 +234,9 @@ class TableCheck {
       Require(bytes >= 0 && bytes <= kMaxArenaBytes,
               name + " has an arena of " + std::to_string(bytes) + " bytes");
     }
-    for (const Buffer& buffer : position.buffers) CheckBuffer(position, buffer, name);
+    for (const Buffer& buffer : position.buffers) {
+      if (!FitsItsArena(position, buffer)) ReportBuffer(position, buffer, name);
+    }
     const auto is = [&](BufferId id, DType dtype, const Shape& shape) {
       return Exists(id, position.buffers) &&
              position.buffers[id.index()].type == TensorType{dtype, shape};
@@ -250,17 +252,27 @@ class TableCheck {
             name + " has a gradient norm that is no f32[2] buffer");
   }
 
-  void CheckBuffer(const Position& position, const Buffer& buffer, const std::string& where) {
+  static bool LiesInItsArena(const Position& position, const Buffer& buffer) {
+    const int64_t arena = position.arena_bytes[static_cast<size_t>(buffer.arena)];
+    return buffer.offset >= 0 && buffer.offset <= arena &&
+           buffer.type.Bytes() <= arena - buffer.offset;
+  }
+  static bool IsAligned(const Buffer& buffer) {
+    return buffer.offset % SizeOf(buffer.type.dtype) == 0;
+  }
+  static bool FitsItsArena(const Position& position, const Buffer& buffer) {
+    return buffer.type.shape.ElementsIfValid().has_value() && LiesInItsArena(position, buffer) &&
+           IsAligned(buffer);
+  }
+  void ReportBuffer(const Position& position, const Buffer& buffer, const std::string& where) {
     const std::string name = where + ", buffer `" + buffer.name + "`";
     if (!Require(buffer.type.shape.ElementsIfValid().has_value(),
                  name + " has the impossible shape " + ToString(buffer.type.shape))) {
       return;
     }
-    const int64_t arena = position.arena_bytes[static_cast<size_t>(buffer.arena)];
-    Require(buffer.offset >= 0 && buffer.offset <= arena &&
-                buffer.type.Bytes() <= arena - buffer.offset,
+    Require(LiesInItsArena(position, buffer),
             name + " lies outside its arena `" + std::string(Name(buffer.arena)) + "`");
-    Require(buffer.offset % SizeOf(buffer.type.dtype) == 0, name + " is not aligned");
+    Require(IsAligned(buffer), name + " is not aligned");
   }
 
   void CheckSources() {

@@ -9,6 +9,7 @@
 // undefined; a second run of the step starts with no less, so one proves two. Cost: instructions
 // times streams, and segments touched. Tests: damage_test.cc.
 #include <algorithm>
+#include <bit>
 #include <variant>
 
 #include "compiler/plan/effects.h"
@@ -27,15 +28,17 @@ constexpr int32_t kBefore = 0;      // written before the program began
 struct LastWrite {
   int32_t clock = kUndefined;
   int32_t stream = 0;
+  uint64_t read_by = 0;  // streams that have read it since, as bits
 };
+static_assert(kMaxStreams <= 64);
 
 class SegmentStates {
  public:
   SegmentStates(size_t segments, size_t streams)
-      : streams_(streams), writes_(segments), reads_(segments * streams, 0) {}
+      : streams_(streams), writes_(segments), reads_(segments * streams) {}
 
   LastWrite& write(int32_t segment) { return writes_[static_cast<size_t>(segment)]; }
-  // By stream; 0 where it has not read the segment since it was written.
+  // By stream: when it last read the segment, if it has since it was written.
   int32_t* reads(int32_t segment) {
     return reads_.data() + static_cast<size_t>(segment) * streams_;
   }
@@ -138,7 +141,9 @@ class ProgramRaces {
       LastWrite& write = states_.write(segment);
       int32_t* const read = states_.reads(segment);
       const bool written_here = write.clock == now && write.stream == static_cast<int32_t>(stream);
-      if (written_here || (writes && read[stream] == now)) {
+      const uint64_t own = uint64_t{1} << stream;
+      const bool read_here = (write.read_by & own) != 0 && read[stream] == now;
+      if (written_here || (writes && read_here)) {
         return Fail(instruction, "uses " + Place(access) + " for two operands");
       }
       if (reads && write.clock == kUndefined) {
@@ -152,18 +157,18 @@ class ProgramRaces {
       }
       if (!writes) {
         read[stream] = now;
+        write.read_by |= own;
         continue;
       }
-      for (size_t s = 0; s < streams_; ++s) {
-        if (read[s] > clock[s]) {
-          return Fail(instruction,
-                      "overwrites " + Place(access) +
-                          " while another stream may be reading them: no event orders the two",
-                      s, read[s]);
-        }
-        read[s] = 0;
+      for (uint64_t readers = write.read_by; readers != 0; readers &= readers - 1) {
+        const size_t s = static_cast<size_t>(std::countr_zero(readers));
+        if (read[s] <= clock[s]) continue;
+        return Fail(instruction,
+                    "overwrites " + Place(access) +
+                        " while another stream may be reading them: no event orders the two",
+                    s, read[s]);
       }
-      write = {now, static_cast<int32_t>(stream)};
+      write = {now, static_cast<int32_t>(stream), 0};
     }
     return true;
   }
