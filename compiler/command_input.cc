@@ -75,10 +75,6 @@ std::optional<Plan> PlanOf(const CommandInput& input) {
   if (input.file.ends_with(".plan")) return ReadAndProve(input);
   Compilation result = CompileAndReport(input.file, ToCompileOptions(input));
   if (!result.Ok()) return std::nullopt;
-  if (!result.plan) {
-    throw std::runtime_error("`" + result.checked->schedule.name +
-                             "` has no backward, so there is no plan of it");
-  }
   return std::move(result.plan);
 }
 

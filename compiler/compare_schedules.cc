@@ -52,7 +52,7 @@ std::string Reason(const Compilation& result) {
   for (const Diagnostic& diagnostic : result.diagnostics.all()) {
     if (diagnostic.severity == Diagnostic::Severity::kError) return diagnostic.message;
   }
-  return result.findings.empty() ? "it has no backward" : result.findings.front().message;
+  return result.findings.front().message;
 }
 
 // "v_half", or "interleaved_one_f_one_b(chunks = 4)".
@@ -83,7 +83,7 @@ class Comparer {
     Compilation result = Compile(path, compile);
     const std::string own = result.checked ? result.checked->schedule.name : "the schedule";
     std::string name = (schedule.empty() ? own : schedule) + suffix;
-    if (!result.Ok() || !result.plan) {
+    if (!result.Ok()) {
       result_.refused.push_back({std::move(name), Reason(result)});
       return;
     }
@@ -136,6 +136,11 @@ class Comparer {
   }
 
   void AddPlan(std::string name, Plan plan) {
+    // One of inference would always be the shortest.
+    if (plan.train.steps == 0) {
+      result_.refused.push_back({std::move(name), "it has no backward"});
+      return;
+    }
     const double share = std::min(static_cast<double>(plan.positions.size()) / plan.stages, 1.0);
     Trace trace = Simulate(plan, ProgramKind::kStep, ForChunks(ModelOf(options_.predict), share));
     result_.unit = UnitOf(trace);

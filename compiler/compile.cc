@@ -147,11 +147,8 @@ Compilation Compile(const std::string& path, const CompileOptions& options) {
   const std::optional<TaskTimes> times =
       PredictTimes(*result.order, options.costs, result.diagnostics);
   if (!times) return result;
-  if (!result.order->HasBackward()) {
-    result.purpose = Compilation::Purpose::kInferenceStudy;
-    return result;
-  }
-  if (result.purpose == Compilation::Purpose::kStudy) {
+  if (!result.order->HasBackward()) result.purpose = Compilation::Purpose::kInferenceStudy;
+  if (result.purpose != Compilation::Purpose::kTraining) {
     Lower(path, WithStudyModel(*result.checked, *result.order), options, *times, result);
   } else {
     Lower(path, *result.checked, options, *times, result);

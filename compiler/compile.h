@@ -44,15 +44,11 @@ struct Compilation {
   std::optional<Plan> plan;
 
   // A study has a schedule but nothing to train; its plan has a stand-in for the model (study.h). A
-  // study of inference, whose schedule has no backward, has no plan: a plan trains.
+  // study of inference has a schedule without backward; its plan has no steps to train.
   enum class Purpose : uint8_t { kTraining, kStudy, kInferenceStudy } purpose = Purpose::kTraining;
 
-  // Nothing is wrong: there is a plan, if there is to be one, and it is proven.
-  bool Ok() const {
-    const bool complete =
-        purpose == Purpose::kInferenceStudy ? order.has_value() : plan.has_value();
-    return complete && findings.empty() && !diagnostics.HasErrors();
-  }
+  // Nothing is wrong: there is a plan, and it is proven.
+  bool Ok() const { return plan.has_value() && findings.empty() && !diagnostics.HasErrors(); }
 
   // Errors and warnings as they are printed; empty if there are none.
   std::string Messages() const;

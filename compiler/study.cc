@@ -44,7 +44,7 @@ CheckedProgram WithStudyModel(CheckedProgram program, const TaskOrder& order) {
   CheckedTrain train{.sequence = 1,
                      .batch = order.microbatches * replicas,
                      .microbatches = order.microbatches,
-                     .steps = 1,
+                     .steps = order.HasBackward() ? 1 : 0,
                      .location = program.schedule.location};
   train.optimizer.kind = CheckedOptimizer::Kind::kSgd;
   train.optimizer.lr = 1;

@@ -10,7 +10,7 @@
 namespace pprun {
 
 // The program with such a model and the least to train it, for the stages and microbatches of its
-// order.
+// order. It has no steps if the order only goes forward.
 CheckedProgram WithStudyModel(CheckedProgram program, const TaskOrder& order);
 
 }  // namespace pprun

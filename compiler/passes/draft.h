@@ -121,6 +121,8 @@ struct Draft {
     const DraftPosition& place = positions[position.index()];
     return place.pools[place.pool_of[buffer.index()].index()].type;
   }
+  // A plan of no steps is one of inference: what is called its step goes forward only.
+  bool Trains() const { return plan.train.steps > 0; }
   // All but pp: those whose ranks hold the same parameters.
   std::vector<AxisId> ReplicaAxes() const;
 };

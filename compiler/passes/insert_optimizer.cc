@@ -137,6 +137,7 @@ void AddUpdates(Draft& draft, PositionId position, StreamId compute, SourceId so
 }  // namespace
 
 void InsertOptimizer(Draft& draft) {
+  if (!draft.Trains()) return;
   const SourceId source = SourceAt(draft, draft.program->train->location, "insert_optimizer");
   std::vector<StreamId> compute;
   for (size_t p = 0; p < draft.positions.size(); ++p) {

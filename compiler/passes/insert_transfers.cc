@@ -5,8 +5,7 @@
 // that one order: a send right after its producer, a recv before the first task that starts at or
 // after that time. The order is a linear extension of everything that waits, so no rank can hang
 // whatever its queues, one for all its transfers included (and the verifier proves it without
-// knowing). Tests: insert_transfers_test.cc,
-// queues_test.cc.
+// knowing). Tests: insert_transfers_test.cc, queues_test.cc.
 #include <algorithm>
 #include <array>
 #include <span>

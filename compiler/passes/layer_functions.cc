@@ -6,8 +6,7 @@
 
 namespace pprun {
 
-FunctionId FunctionOf(ProgramKind program, TaskKind kind, const CompiledLayer& layer) {
-  if (program == ProgramKind::kValidate) return layer.evaluate;
+FunctionId FunctionOf(TaskKind kind, const CompiledLayer& layer) {
   switch (kind) {
     case TaskKind::kForward:
       return layer.forward;

@@ -8,8 +8,8 @@
 
 namespace pprun {
 
-// The one that runs as a task of this kind; none where the layer has nothing to do.
-FunctionId FunctionOf(ProgramKind program, TaskKind kind, const CompiledLayer& layer);
+// The one that runs as a task of this kind in training; none where the layer has nothing to do.
+FunctionId FunctionOf(TaskKind kind, const CompiledLayer& layer);
 
 // Whether a backward function reads the layer's input again.
 bool KeepsInput(const CompiledModel& model, const CompiledLayer& layer);

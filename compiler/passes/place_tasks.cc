@@ -66,6 +66,10 @@ class PositionPlacer {
   size_t RowOf(int32_t instance) const {
     return static_cast<size_t>(row_of_[static_cast<size_t>(instance + 1)]);
   }
+  // Whether a program only goes forward, and keeps nothing.
+  bool Evaluates(ProgramKind program) const {
+    return program == ProgramKind::kValidate || !draft_.Trains();
+  }
   TensorType TokenType() const {
     return {.dtype = DType::kI32, .shape = {draft_.samples, draft_.plan.train.sequence}};
   }
@@ -112,6 +116,7 @@ void PositionPlacer::MakeState() {
         place_.parameter[index] = AddFixedBuffer(draft_, position_, ArenaKind::kParameters,
                                                  parameter.name, parameter.type);
       }
+      if (!draft_.Trains()) continue;
       std::vector<BufferId>& uses = place_.gradient[index];
       const size_t ordinal = static_cast<size_t>(use.use);
       if (uses.size() <= ordinal) uses.resize(ordinal + 1);
@@ -173,7 +178,7 @@ BufferId PositionPlacer::Activation(Values& values, ProgramKind program, int32_t
   const int32_t pipe = draft_.PipeOf(microbatch);
   return FromPool(values.activation, instance, microbatch, [&] {
     Pool pool = PoolBetween(Boundary::Kind::kActivation, instance, pipe);
-    if (pool.kind == Pool::Kind::kFrame && program == ProgramKind::kStep &&
+    if (pool.kind == Pool::Kind::kFrame && !Evaluates(program) &&
         KeepsInput(model_, LayerOf(instance + 1))) {
       pool.name = "frame";
       pool.suffix = "." + model_.instances[static_cast<size_t>(instance) + 1].name + ".input";
@@ -259,7 +264,8 @@ BufferId PositionPlacer::Bind(Values& values, ProgramKind program, const Argumen
 
 void PositionPlacer::PlaceRun(Values& values, ProgramKind program, const OrderedTask& task,
                               SourceId source, int32_t instance, StreamId stream) {
-  const FunctionId function = FunctionOf(program, task.kind, LayerOf(instance));
+  const CompiledLayer& layer = LayerOf(instance);
+  const FunctionId function = Evaluates(program) ? layer.evaluate : FunctionOf(task.kind, layer);
   // A layer without weights has no weight gradient; one that only embeds tokens has no input
   // gradient.
   if (!function.valid()) return;
@@ -340,7 +346,7 @@ void PositionPlacer::ListBoundaries(ProgramKind program, std::vector<Boundary>& 
     if (next.value < draft_.plan.stages) {
       list(Boundary::Kind::kActivation, next, instances.back(), values.activation);
     }
-    if (program == ProgramKind::kStep && previous.valid()) {
+    if (!Evaluates(program) && previous.valid()) {
       list(Boundary::Kind::kGradient, previous, instances.front() - 1, values.gradient);
     }
   }

@@ -65,7 +65,8 @@ Peaks PeaksOf(const PlannedTasks& planned) {
     Lifetime& weight_buffer = weight_buffers[index];
     switch (task.kind) {
       case TaskKind::kForward:
-        activation.born = now;
+        // Kept no longer, unless a backward follows.
+        activation = {now, now};
         break;
       case TaskKind::kRecompute:
         break;

@@ -195,6 +195,12 @@ void FindUses(FollowContext& context, const Memory& initialised) {
   context.uses.CollectOfParameters();
 }
 
+// A plan that never trains may be one of inference: its step is held to what validation is.
+bool GoesForward(const Followed& step) {
+  return std::ranges::all_of(step.tasks,
+                             [](const TaskDone& task) { return task.kind == TaskKind::kForward; });
+}
+
 }  // namespace
 
 void FollowValues(const Plan& plan, const std::vector<Segments>& segments, Findings& data_flow,
@@ -207,8 +213,14 @@ void FollowValues(const Plan& plan, const std::vector<Segments>& segments, Findi
   Memory start;
   for (const Contents& contents : made.memory) start.push_back(contents.OnlyPersistent());
   FindUses(context, start);
-  CheckStep(context, Follower(context, ProgramKind::kStep, start).Run());
-  CheckValidate(context, Follower(context, ProgramKind::kValidate, start).Run());
+  const Followed step = Follower(context, ProgramKind::kStep, start).Run();
+  if (plan.train.steps == 0 && GoesForward(step)) {
+    CheckForwardOnly(context, ProgramKind::kStep, step);
+  } else {
+    CheckStep(context, step);
+  }
+  CheckForwardOnly(context, ProgramKind::kValidate,
+                   Follower(context, ProgramKind::kValidate, start).Run());
   if (context.work > context.work_limit) {
     data_flow.Add(FindingKind::kDataFlow, "the plan's buffers hold more than can be followed");
   }

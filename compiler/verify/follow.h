@@ -150,6 +150,6 @@ bool IsGradientInPlace(const std::vector<ValuePiece>& pieces);
 // follow_results.cc: what must hold when a program has ended.
 void CheckInitialised(FollowContext& context, const Followed& followed);
 void CheckStep(FollowContext& context, const Followed& followed);
-void CheckValidate(FollowContext& context, const Followed& followed);
+void CheckForwardOnly(FollowContext& context, ProgramKind program, const Followed& followed);
 
 }  // namespace pprun

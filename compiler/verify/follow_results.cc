@@ -282,10 +282,10 @@ void CheckStep(FollowContext& context, const Followed& followed) {
   }
 }
 
-void CheckValidate(FollowContext& context, const Followed& followed) {
-  const ProgramKind program = ProgramKind::kValidate;
-  const bool validates = context.plan.train.validation.kind != DataSpec::Kind::kNone;
-  if (validates || !followed.tasks.empty()) {
+void CheckForwardOnly(FollowContext& context, ProgramKind program, const Followed& followed) {
+  const bool wanted = program == ProgramKind::kStep ||
+                      context.plan.train.validation.kind != DataSpec::Kind::kNone;
+  if (wanted || !followed.tasks.empty()) {
     TaskCheck(context, program, followed.tasks).Run(Part::kForward);
     EndCheck(context, program, followed.memory).Losses();
   }
