@@ -283,8 +283,8 @@ void CheckStep(FollowContext& context, const Followed& followed) {
 }
 
 void CheckForwardOnly(FollowContext& context, ProgramKind program, const Followed& followed) {
-  const bool wanted = program == ProgramKind::kStep ||
-                      context.plan.train.validation.kind != DataSpec::Kind::kNone;
+  const bool wanted =
+      program == ProgramKind::kStep || context.plan.train.validation.kind != DataSpec::Kind::kNone;
   if (wanted || !followed.tasks.empty()) {
     TaskCheck(context, program, followed.tasks).Run(Part::kForward);
     EndCheck(context, program, followed.memory).Losses();
