@@ -1,0 +1,190 @@
+#include "runtime/comm/nccl_world.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "compiler/plan/base/check.h"
+#include "runtime/start_thread.h"
+
+namespace pprun {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPoll{1};
+constexpr milliseconds kLook{100};
+
+bool IsMember(const Plan& plan, const Group& group, int64_t rank) {
+  const PositionId position = CoordinatesOf(plan, rank).position;
+  return group.positions.empty() ||
+         std::ranges::find(group.positions, position) != group.positions.end();
+}
+
+}  // namespace
+
+std::vector<NcclSplit> NcclSplitsOf(const Plan& plan) {
+  const auto ranks = static_cast<size_t>(plan.Ranks());
+  std::vector<NcclSplit> splits;
+  for (const Channel& channel : plan.channels) {
+    NcclSplit split = {"channel " + channel.name, std::vector<int>(ranks, kNcclNoColor)};
+    for (size_t rank = 0; rank < ranks; ++rank) {
+      const auto number = static_cast<int64_t>(rank);
+      const PositionId position = CoordinatesOf(plan, number).position;
+      if (position != channel.from && position != channel.to) continue;
+      // One communicator a pair, called after its lower rank.
+      split.colors[rank] = static_cast<int>(std::min(number, PeerOf(plan, channel, number)));
+    }
+    splits.push_back(std::move(split));
+  }
+  for (const Group& group : plan.groups) {
+    NcclSplit split = {"group " + group.name, std::vector<int>(ranks, kNcclNoColor)};
+    for (size_t rank = 0; rank < ranks; ++rank) {
+      const auto number = static_cast<int64_t>(rank);
+      if (!IsMember(plan, group, number)) continue;
+      split.colors[rank] = static_cast<int>(MembersOf(plan, group, number).front());
+    }
+    splits.push_back(std::move(split));
+  }
+  return splits;
+}
+
+NcclWorld::NcclWorld(const Plan& plan, NcclApi& api, AbortSignal& abort, Options options)
+    : api_(api), abort_(abort), options_(std::move(options)), channels_(plan.channels.size()) {
+  try {
+    Make(plan);
+  } catch (...) {
+    BeginAbort();
+    aborter_.join();
+    throw;
+  }
+  watcher_ = StartThread([this] { Watch(); });
+}
+
+void NcclWorld::Make(const Plan& plan) {
+  std::optional<NcclId> own;
+  if (options_.rank == 0) {
+    own.emplace();
+    Check(api_.GetUniqueId(&*own), "ncclGetUniqueId", nullptr);
+  }
+  const NcclId id = options_.share_id(own);
+  const auto rank = static_cast<int>(options_.rank);
+  NcclStatus status = api_.CommInitRankConfig(&world_, static_cast<int>(plan.Ranks()), id, rank);
+  Check(status, "ncclCommInitRankConfig", world_);
+  for (const NcclSplit& split : NcclSplitsOf(plan)) {
+    NcclHandle made = nullptr;
+    status = api_.CommSplit(world_, split.colors[static_cast<size_t>(rank)], rank, &made);
+    // The new one is there when the old one is done with the split.
+    Check(status, "ncclCommSplit", world_);
+    made_.push_back(made);
+    if (made != nullptr) Check(NcclStatus::kInProgress, "ncclCommSplit", made);
+  }
+}
+
+NcclWorld::~NcclWorld() {
+  ended_.Raise();
+  if (watcher_.joinable()) watcher_.join();
+  if (abort_.raised()) BeginAbort();
+  if (aborter_.joinable()) {
+    // A job's own watch ends the process if NCCL never comes back.
+    aborter_.join();
+    return;
+  }
+  Destroy();
+}
+
+// The split ones before the one of all.
+void NcclWorld::Destroy() {
+  std::vector<NcclHandle> all = made_;
+  std::ranges::reverse(all);
+  all.push_back(world_);
+  try {
+    for (const NcclHandle comm : all) {
+      if (comm == nullptr) continue;
+      Check(api_.CommFinalize(comm), "ncclCommFinalize", comm);
+      Check(api_.CommDestroy(comm), "ncclCommDestroy", nullptr);
+    }
+  } catch (const std::runtime_error& error) {
+    // The run is over and its results are safe; what is left goes with the process.
+    if (options_.on_failure) options_.on_failure(error.what());
+  }
+}
+
+NcclHandle NcclWorld::OfChannel(ChannelId channel) const {
+  const NcclHandle comm = made_[channel.index()];
+  CHECK(comm != nullptr);
+  return comm;
+}
+
+NcclHandle NcclWorld::OfGroup(GroupId group) const {
+  const NcclHandle comm = made_[channels_ + group.index()];
+  CHECK(comm != nullptr);
+  return comm;
+}
+
+void NcclWorld::Check(NcclStatus status, const char* call, NcclHandle comm) {
+  const Deadline deadline = After(options_.patience);
+  while (status == NcclStatus::kInProgress) {
+    CHECK(comm != nullptr);
+    abort_.ThrowIfRaised();
+    if (std::chrono::steady_clock::now() > deadline) {
+      throw std::runtime_error("`" + std::string(call) + "` has not finished within " +
+                               std::to_string(options_.patience.count() / 1000) + " s");
+    }
+    const NcclStatus asked = api_.CommGetAsyncError(comm, &status);
+    if (asked != NcclStatus::kSuccess) status = asked;
+    if (status == NcclStatus::kInProgress) std::this_thread::sleep_for(kPoll);
+  }
+  if (status == NcclStatus::kSuccess) return;
+  std::string why = "`" + std::string(call) + "` failed: " + api_.GetErrorString(status);
+  const std::string last = api_.GetLastError(comm);
+  if (!last.empty()) why += " (" + last + ")";
+  throw std::runtime_error(why);
+}
+
+void NcclWorld::Watch() {
+  std::vector<NcclHandle> all = made_;
+  all.push_back(world_);
+  while (true) {
+    pollfd ended = {ended_.descriptor(), POLLIN, 0};
+    poll(&ended, 1, static_cast<int>(kLook.count()));
+    if (ended_.raised()) return;
+    std::string why;
+    {
+      // An aborted communicator is gone.
+      const std::lock_guard lock(mutex_);
+      if (state_ == State::kAborted) return;
+      for (const NcclHandle comm : all) {
+        NcclStatus status = NcclStatus::kSuccess;
+        if (comm == nullptr || !why.empty()) continue;
+        const NcclStatus asked = api_.CommGetAsyncError(comm, &status);
+        if (asked != NcclStatus::kSuccess) status = asked;
+        if (status == NcclStatus::kSuccess || status == NcclStatus::kInProgress) continue;
+        why = "NCCL failed: " + api_.GetErrorString(status);
+      }
+    }
+    if (why.empty()) continue;
+    if (options_.on_failure) {
+      options_.on_failure("rank " + std::to_string(options_.rank) + ": " + why);
+    }
+    return;
+  }
+}
+
+void NcclWorld::BeginAbort() {
+  const std::lock_guard lock(mutex_);
+  if (state_ == State::kAborted) return;
+  state_ = State::kAborted;
+  std::vector<NcclHandle> all = made_;
+  all.push_back(world_);
+  aborter_ = StartThread([this, all = std::move(all)] {
+    for (const NcclHandle comm : all) {
+      // What it returns changes nothing: the run has failed, with a reason of its own.
+      if (comm != nullptr) api_.CommAbort(comm);
+    }
+  });
+}
+
+}  // namespace pprun

@@ -1,0 +1,83 @@
+// The NCCL communicators of one rank: one of all ranks, and split from it one a channel of the plan
+// and one a group. A split needs every rank, so all ranks make the same splits in the order of the
+// plan's tables, also those that they get nothing from; that is the one global order in which NCCL
+// is safe. Making them does not block: it is watched with a deadline. A failure that NCCL reports
+// later is looked for while the run goes on. Tests: nccl_test.cc.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "compiler/plan/plan.h"
+#include "runtime/abort_signal.h"
+#include "runtime/comm/nccl_api.h"
+#include "runtime/processes/socket.h"
+
+namespace pprun {
+
+// What one split makes: who gets which communicator. All who give the same color share one, in rank
+// order; kNcclNoColor gets none.
+struct NcclSplit {
+  std::string name;         // "channel forward 0 to 1", "group dp"
+  std::vector<int> colors;  // by rank
+};
+// All splits of a plan, channels first: the same on every rank.
+std::vector<NcclSplit> NcclSplitsOf(const Plan& plan);
+
+class NcclWorld {
+ public:
+  struct Options {
+    int64_t rank = 0;
+    std::chrono::milliseconds patience{300'000};  // for NCCL to make or end a communicator
+    // Gives rank 0's id to all: called once, with it on rank 0.
+    std::function<NcclId(const std::optional<NcclId>& own)> share_id;
+    // Called once, by a thread of its own, with what NCCL has reported.
+    std::function<void(const std::string&)> on_failure;
+  };
+
+  // The api and the abort, which ends its waits, outlive it. Throws std::runtime_error.
+  NcclWorld(const Plan& plan, NcclApi& api, AbortSignal& abort, Options options);
+  // Nothing that was captured on the communicators is left. After an abort they are not destroyed:
+  // the abort frees them.
+  ~NcclWorld();
+  NcclWorld(const NcclWorld&) = delete;
+  NcclWorld& operator=(const NcclWorld&) = delete;
+
+  NcclHandle OfChannel(ChannelId channel) const;
+  NcclHandle OfGroup(GroupId group) const;
+
+  // `call` names the function: "ncclSend". Waits while the call is in progress; throws
+  // std::runtime_error if it failed.
+  void Check(NcclStatus status, const char* call, NcclHandle comm);
+  NcclApi& api() { return api_; }
+
+  // Begins to abort all communicators, on a thread of its own, since NCCL may hang there too. Their
+  // kernels end, and with them what waits for these. From any thread.
+  void BeginAbort();
+
+ private:
+  void Make(const Plan& plan);
+  void Destroy();
+  void Watch();
+
+  NcclApi& api_;
+  AbortSignal& abort_;
+  const Options options_;
+  const size_t channels_;
+  NcclHandle world_ = nullptr;
+  std::vector<NcclHandle> made_;  // by split; null where this rank has none
+  std::mutex mutex_;
+  enum class State : uint8_t { kUsed, kAborted } state_ = State::kUsed;
+  StopSignal ended_;
+  std::thread aborter_;
+  std::thread watcher_;
+};
+
+}  // namespace pprun
