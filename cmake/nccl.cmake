@@ -23,7 +23,7 @@ endif()
 set(nccl_hints ${NCCL_ROOT} $ENV{NCCL_ROOT} $ENV{NCCL_HOME} ${CUDAToolkit_LIBRARY_ROOT} ${CUDAToolkit_BIN_DIR}/..
                ${nccl_wheel})
 find_path(PPRUN_NCCL_INCLUDE nccl.h HINTS ${nccl_hints} PATH_SUFFIXES include)
-find_library(PPRUN_NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS ${nccl_hints} PATH_SUFFIXES lib lib64)
+find_library(PPRUN_NCCL_LIBRARY NAMES nccl libnccl.so.2 NAMES_PER_DIR HINTS ${nccl_hints} PATH_SUFFIXES lib lib64)
 if(NOT PPRUN_NCCL_INCLUDE OR NOT PPRUN_NCCL_LIBRARY)
   if(PPRUN_NCCL STREQUAL "AUTO")
     return()
