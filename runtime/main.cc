@@ -247,6 +247,9 @@ int Run(const Flags& flags, char** argv) {
     throw UsageError("`--processes` starts the ranks, but " +
                      std::string(Name(identity->launcher)) + " has started this one");
   }
+  if (flags.gpus && (identity || flags.processes == Switch::kOn)) {
+    throw UsageError("`--gpus` is for ranks that share a GPU; as processes each has its own");
+  }
   if (!identity && flags.processes == Switch::kOn && plan.Ranks() > 1) return Spawn(plan, argv);
   // Before the threads of the ranks, which leave the signals to it.
   const InterruptWatch interrupts;
@@ -272,6 +275,7 @@ int Run(const Flags& flags, char** argv) {
   seat = {*identity, JoinJob(flags, plan, *identity, environment)};
   options.job = seat.job.get();
   options.local_ranks = identity->local_ranks.value_or(identity->ranks);
+  options.gpu = static_cast<int>(identity->local_rank);
   const int status = RunSeated(plan, options, seat);
   return status == 128 ? StatusOfSignal(interrupts.signal()) : status;
 }
@@ -288,13 +292,16 @@ int Main(int argc, char** argv) {
   arguments.Flag("device", "cpu|cuda", "run on the CPU (default) or on a GPU", &flags.device);
   arguments.Flag("threads", "N", "threads of each rank (default: the cores divided by the ranks)",
                  &flags.threads);
-  arguments.Flag("gpus", "N", "the GPU that all ranks share (default 0)", &flags.gpus);
+  arguments.Flag("gpus", "N", "the GPU that all ranks share, without `--processes` (default 0)",
+                 &flags.gpus);
   arguments.Flag("graphs", "on|off",
                  "replay each step as one CUDA graph (default), or issue it every time",
                  &flags.graphs);
   arguments.Flag("timeout", "SECONDS", "end the run when nothing moves for so long (default 300)",
                  &flags.timeout);
-  arguments.Flag("processes", "", "start a process a rank, not a thread", &flags.processes);
+  arguments.Flag("processes", "",
+                 "start a process a rank, not a thread; with `--device cuda` a GPU each",
+                 &flags.processes);
   arguments.Flag("rendezvous", "HOST:PORT",
                  "where ranks that mpirun, srun or torchrun started meet: rank 0's machine",
                  &flags.rendezvous);

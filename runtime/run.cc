@@ -22,6 +22,7 @@
 #include "runtime/metrics.h"
 #include "runtime/processes/collect.h"
 #include "runtime/processes/job_backend.h"
+#include "runtime/processes/job_cuda_backend.h"
 #include "runtime/run_figures.h"
 #include "runtime/train_rank.h"
 
@@ -186,10 +187,13 @@ void GiveAll(const Plan& plan, LocalRanks& ranks, const ProcessSummary& summary,
   });
 }
 
-std::unique_ptr<Backend> BackendOf(const Plan& plan, const RunOptions& options, CudaApi* cuda) {
+// `cuda` and `nccl` are null where they are not needed.
+std::unique_ptr<Backend> BackendOf(const Plan& plan, const RunOptions& options, CudaApi* cuda,
+                                   NcclApi* nccl) {
   if (options.on == RunOptions::On::kCuda) {
     if (options.job != nullptr) {
-      throw std::runtime_error("on a GPU all ranks of a plan share one process");
+      return std::make_unique<JobCudaBackend>(plan, *options.job, *cuda, *nccl, options.gpu,
+                                              options.graphs);
     }
     return std::make_unique<CudaBackend>(plan, *cuda, options.gpu, options.graphs);
   }
@@ -221,8 +225,9 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& all_options, std::ostream& ou
   }
   const bool on_cuda = options.on == RunOptions::On::kCuda;
   const std::unique_ptr<CudaApi> own_cuda = on_cuda && !options.cuda ? OpenCuda() : nullptr;
+  const std::unique_ptr<NcclApi> nccl = on_cuda && job != nullptr ? OpenNccl() : nullptr;
   std::unique_ptr<Backend> backend =
-      BackendOf(plan, options, own_cuda ? own_cuda.get() : options.cuda);
+      BackendOf(plan, options, own_cuda ? own_cuda.get() : options.cuda, nccl.get());
   const Figures predicted = Summarise(plan, Simulate(plan, ProgramKind::kStep, CostTable{}));
   if (speaks) out << Summary(plan, predicted) << std::flush;
   const auto warning =
