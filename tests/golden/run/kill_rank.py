@@ -1,15 +1,17 @@
 """Starts a run of several processes, kills one of its ranks, and waits for the others.
 
-    kill_rank.py RANK COMMAND...
+    kill_rank.py RANK SCRATCH COMMAND...
 
-Prints what the run printed, its exit status, and how many of its processes are left.
+SCRATCH is the beginning of the names of scratch files; COMMAND a pprun command line without --metrics. Prints what the run printed, its exit status, and how many of its processes are left.
 """
 import os
+import pathlib
 import subprocess
 import sys
 import time
 
-rank, command = sys.argv[1], sys.argv[2:]
+rank, metrics, command = sys.argv[1], pathlib.Path(sys.argv[2] + ".jsonl"), sys.argv[3:]
+metrics.unlink(missing_ok=True)
 # Marks the run's processes, whoever their parent is then.
 mark = f"PPRUN_TEST_RUN={os.getpid()}.{time.time()}"
 name, value = mark.split("=")
@@ -31,16 +33,17 @@ def processes():
     return found
 
 
-run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+def steps():
+    return metrics.read_text().count("\n") if metrics.exists() else 0
+
+
+run = subprocess.Popen(command + ["--metrics", metrics], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                        env=dict(os.environ, **{name: value}))
-victims = []
-while not victims and run.poll() is None:
-    time.sleep(0.05)
-    victims = [number for number, variables in processes().items() if f"PPRUN_RANK={rank}" in variables]
-# Into the steps.
-time.sleep(0.5)
-for victim in victims:
-    os.kill(victim, 9)
+while steps() < 5 and run.poll() is None:
+    time.sleep(0.01)
+for number, variables in processes().items():
+    if f"PPRUN_RANK={rank}" in variables:
+        os.kill(number, 9)
 print(run.communicate(timeout=60)[0], end="")
 status = run.returncode if run.returncode >= 0 else 128 - run.returncode
 print(f"exit status {status}, {len(processes())} processes left")
