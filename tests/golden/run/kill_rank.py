@@ -2,7 +2,8 @@
 
     kill_rank.py RANK SCRATCH COMMAND...
 
-SCRATCH is the beginning of the names of scratch files; COMMAND a pprun command line without --metrics. Prints what the run printed, its exit status, and how many of its processes are left.
+SCRATCH is the beginning of the names of scratch files; COMMAND a pprun command line without --metrics. Prints what the
+run printed, its exit status, and how many of its processes are left.
 """
 import os
 import pathlib
