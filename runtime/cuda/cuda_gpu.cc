@@ -17,7 +17,7 @@ using std::chrono::steady_clock;
 // A wait polls without pause for so long, then with pauses.
 constexpr auto kImpatient = std::chrono::milliseconds(2);
 constexpr auto kPause = std::chrono::microseconds(50);
-constexpr auto kLongestFarewell = std::chrono::seconds(5);
+constexpr auto kLongestFarewell = std::chrono::seconds(3);
 
 double Now() {
   return std::chrono::duration<double>(steady_clock::now().time_since_epoch()).count();
@@ -75,9 +75,12 @@ void CudaGpu::Await(CudaStreamHandle stream) {
 }
 
 void CudaGpu::Drain(CudaStreamHandle stream) {
-  const auto begin = steady_clock::now();
   while (api_.StreamQuery(stream) == CudaStatus::kNotReady) {
-    if (abort_.raised() && steady_clock::now() - begin > kLongestFarewell) return;
+    if (abort_.raised()) {
+      const std::lock_guard lock(mutex_);
+      if (!farewell_) farewell_ = steady_clock::now();
+      if (steady_clock::now() - *farewell_ > kLongestFarewell) return;
+    }
     std::this_thread::yield();
   }
 }

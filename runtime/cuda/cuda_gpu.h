@@ -7,11 +7,13 @@
 // cuda_device_test.cc.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +42,8 @@ class CudaGpu {
   // std::runtime_error for what CUDA reports.
   void Await(CudaStreamHandle stream);
 
-  // Before what a stream's work uses goes: waits as Await does, but reports nothing, and after an
-  // abort not for ever, since work may wait for a rank that is gone.
+  // Before what a stream's work uses goes: waits as Await does, but reports nothing. After an abort
+  // all streams together have a few seconds, since work may wait for a rank that is gone.
   void Drain(CudaStreamHandle stream);
 
   // Streams that are at work, from their creation on.
@@ -63,6 +65,7 @@ class CudaGpu {
   AbortSignal abort_;
 
   std::mutex mutex_;
+  std::optional<std::chrono::steady_clock::time_point> farewell_;  // first Drain after an abort
   std::vector<CudaStream*> streams_;
   int clock_users_ = 0;
   double anchor_seconds_ = 0;

@@ -278,6 +278,22 @@ TEST(CudaIssuer, OneRanksFailureEndsThoseThatWaitForIt) {
   EXPECT_EQ(why, "rank 2 is out of paper");
 }
 
+TEST(CudaIssuer, AGraphThatHangsIsReportedAndEnds) {
+  std::string report;
+  OnFake fake({.positions = 1}, Graphs::kOn,
+              {.patience = std::chrono::seconds(1),
+               .on_hang = [&](const std::string& text) { report = text; }});
+  for (int step = 0; step < 3; ++step) fake.Step();
+  // The state goes up before the graph is launched, so let that through.
+  fake.api.FailCall("cudaStreamQuery", CudaStatus::kNotReady, 1);
+  const std::string why = fake.FailureOfStep();
+  EXPECT_TRUE(StartsWith(why, "nothing has moved for ")) << why;
+  EXPECT_TRUE(StartsWith(report,
+                         "the GPU replays a graph, which does not show its instructions; "
+                         "`--graphs off` does\nrank 0\n"))
+      << report;
+}
+
 TEST(CudaIssuer, GraphsAreProgressThatTheWatchdogSees) {
   OnFake fake({.positions = 1}, Graphs::kOn);
   for (int step = 0; step < 3; ++step) fake.Step();
