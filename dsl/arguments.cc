@@ -131,11 +131,27 @@ void ValueReader::Distrust(ast::ExpressionId id) {
   for (const std::string& name : NamesIn(program_, id)) scope_.Distrust(name);
 }
 
+void ValueReader::WrongKind(ast::ExpressionId id, std::string_view what, const Constant& value,
+                            std::string_view expected) {
+  NoteWhereSet(id,
+               diagnostics_.Error(Place(id), Code(what) + " is " + std::string(Describe(value)) +
+                                                 ", not " + std::string(expected)));
+  Distrust(id);
+}
+
 std::optional<int64_t> ValueReader::Integer(ast::ExpressionId id, std::string_view what,
                                             IntegerRange range) {
-  const auto value = EvaluateInteger(program_, id, scope_, diagnostics_, Code(what));
-  if (!value.has_value()) Distrust(id);
-  if (!value.has_value() || (*value >= range.least && *value <= range.most)) return value;
+  const std::optional<Constant> constant = Any(id);
+  if (!constant.has_value()) {
+    Distrust(id);
+    return std::nullopt;
+  }
+  const auto* value = std::get_if<int64_t>(&constant->data);
+  if (value == nullptr) {
+    WrongKind(id, what, *constant, "an integer");
+    return std::nullopt;
+  }
+  if (*value >= range.least && *value <= range.most) return *value;
   const bool low = *value < range.least;
   Diagnostic& error = diagnostics_.Error(
       Place(id),
@@ -156,9 +172,7 @@ std::optional<double> ValueReader::Float(ast::ExpressionId id, std::string_view 
   } else if (const auto* real = std::get_if<double>(&value->data)) {
     number = *real;
   } else {
-    diagnostics_.Error(Place(id),
-                       Code(what) + " is " + std::string(Describe(*value)) + ", not a number");
-    Distrust(id);
+    WrongKind(id, what, *value, "a number");
     return std::nullopt;
   }
   if (number >= least && number <= most) return number;
@@ -171,9 +185,14 @@ std::optional<double> ValueReader::Float(ast::ExpressionId id, std::string_view 
 }
 
 std::optional<bool> ValueReader::Boolean(ast::ExpressionId id, std::string_view what) {
-  const auto value = EvaluateBoolean(program_, id, scope_, diagnostics_, Code(what));
-  if (!value.has_value()) Distrust(id);
-  return value;
+  const std::optional<Constant> value = Any(id);
+  if (!value.has_value()) {
+    Distrust(id);
+    return std::nullopt;
+  }
+  if (const auto* boolean = std::get_if<bool>(&value->data)) return *boolean;
+  WrongKind(id, what, *value, "a boolean");
+  return std::nullopt;
 }
 
 std::optional<std::string> ValueReader::String(ast::ExpressionId id, std::string_view what) {

@@ -74,6 +74,10 @@ class ValueReader {
   ast::Location Place(ast::ExpressionId id) const { return program_[id].location; }
 
  private:
+  // Reports that the value is not `expected`, "an integer".
+  void WrongKind(ast::ExpressionId id, std::string_view what, const Constant& value,
+                 std::string_view expected);
+
   const ast::Program& program_;
   Scope& scope_;
   Diagnostics& diagnostics_;

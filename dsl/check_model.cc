@@ -132,13 +132,18 @@ void ModelChecker::Loss(const CheckedOperation& checked, int depth) {
     return;
   }
   // An embedding that is missing or wrong was reported, and leaves the vocabulary unknown.
-  const bool judged = checked.kind == LayerOpKind::kCrossEntropy && model_.vocabulary > 0;
-  if (judged && flow_.width != model_.vocabulary) {
-    context_.diagnostics
-        .Error(checked.location, "`cross_entropy` needs a score for each of " +
-                                     Amount(model_.vocabulary, "token") + ", but gets width " +
-                                     std::to_string(flow_.width))
-        .Note(checked.location, "a `linear` to the size of the vocabulary comes before it");
+  if (model_.vocabulary > 0 && flow_.width != model_.vocabulary) {
+    const bool squared = checked.kind == LayerOpKind::kMeanSquaredError;
+    Diagnostic& error = context_.diagnostics.Error(
+        checked.location, Code(Name(checked.kind)) + " needs a " + (squared ? "number" : "score") +
+                              " for each of " + Amount(model_.vocabulary, "token") +
+                              ", but gets width " + std::to_string(flow_.width));
+    if (squared) {
+      error.Note(checked.location,
+                 "it is the squared distance to the target's one-hot vector: 1 at the token that "
+                 "comes, 0 at the others");
+    }
+    error.Note(checked.location, "a `linear` to the size of the vocabulary comes before it");
   }
   model_.has_loss = true;
   flow_ = {Flow::State::kLoss, 0};
@@ -223,7 +228,7 @@ void ModelChecker::Layer(const ast::Layer& layer) {
   }
   Repeat(layer, checked);
   if (layer.operations.empty()) {
-    context_.diagnostics.Error(layer.location, "the layer " + Code(checked.name) + " is empty");
+    Fail(layer.location, "the layer " + Code(checked.name) + " is empty");
   }
   const Flow before = flow_;
   for (const ast::Operation& operation : layer.operations) {

@@ -101,6 +101,15 @@ void ReadOptimizer(const CheckContext& context, const BoundArguments& bound, Sco
 
 }  // namespace
 
+std::vector<std::string> OptimizerArguments(std::string_view optimizer) {
+  std::vector<std::string> names;
+  for (const OptimizerRule& rule : Rules()) {
+    if (rule.name != optimizer) continue;
+    for (const CallParameter& parameter : ParametersOf(rule.kind)) names.push_back(parameter.name);
+  }
+  return names;
+}
+
 CheckedOptimizer CheckOptimizer(const CheckContext& context, ast::ExpressionId value,
                                 Scope& scope) {
   CheckedOptimizer checked;

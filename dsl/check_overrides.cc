@@ -1,9 +1,10 @@
 // Applies `--set name=value` to the tree, before anything is evaluated, so that whatever depends on
 // a value follows it.
 //
-// A name is qualified, as in `mesh.pp`, `train.steps`, `model.depth` and `schedule.lag`, or plain
-// where only one thing has it. Of a model and a schedule the chosen one is meant. Tests:
-// overrides_test.cc.
+// A name is qualified, as in `mesh.pp`, `train.steps`, `train.optimizer.lr`, `model.depth` and
+// `schedule.lag`, or shorter where only one thing has it; the argument of a setting gives way to
+// what is named so itself. Of a model and a schedule the chosen one is meant, also by its own name.
+// Tests: overrides_test.cc.
 #include <array>
 #include <utility>
 
@@ -64,22 +65,67 @@ class Overrider {
   static std::string Qualifier(const std::string& name) { return name.substr(0, name.find('.')); }
   static std::string Plain(const std::string& name) { return name.substr(name.find('.') + 1); }
 
+  // `tiny.depth` of the model `tiny` as `model.depth`.
+  std::string WithoutOwnName(const std::string& name) const {
+    const std::string own = Qualifier(name);
+    if (own == name) return name;
+    if (model_ != nullptr && own == model_->name.text) return "model." + Plain(name);
+    if (schedule_ != nullptr && own == schedule_->name.text) return "schedule." + Plain(name);
+    return name;
+  }
+
+  // The call that a setting of `train` is, if it is one.
+  ast::Call* CallOf(const ast::Setting& setting) {
+    ast::Expression& written = program_.expressions[static_cast<size_t>(setting.value.value)];
+    return std::get_if<ast::Call>(&written.node);
+  }
+  // The names of its arguments, in order: those that it may have, or those that are written.
+  static std::vector<std::string> ArgumentsOf(const ast::Setting& setting, const ast::Call& call) {
+    if (setting.name.text == "optimizer") return OptimizerArguments(call.callee.text);
+    std::vector<std::string> names;
+    for (const ast::Argument& argument : call.arguments) {
+      names.push_back(argument.name.has_value() ? argument.name->text : "");
+    }
+    return names;
+  }
+  // `train.optimizer.lr` and its like, as the settings are now.
+  std::vector<std::string> ArgumentNames() {
+    std::vector<std::string> names;
+    for (const ast::Setting& setting : program_.train) {
+      const ast::Call* call = CallOf(setting);
+      if (call == nullptr) continue;
+      for (const std::string& name : ArgumentsOf(setting, *call)) {
+        if (!name.empty()) names.push_back("train." + setting.name.text + "." + name);
+      }
+    }
+    return names;
+  }
+
   // The one qualified name that is meant; empty after an error.
   std::string Resolve(const std::string& name) {
     std::vector<std::string> meant;
     std::vector<std::string> candidates;
+    const std::string full = WithoutOwnName(name);
     for (const std::string& known : names_) {
-      if (known == name) return known;
+      if (known == name || known == full) return known;
       if (Plain(known) == name) meant.push_back(known);
       candidates.push_back(known);
       candidates.push_back(Plain(known));
+    }
+    const std::vector<std::string> of_calls = ArgumentNames();
+    const size_t direct = meant.size();
+    for (const std::string& known : of_calls) {
+      const std::string short_name = Plain(known), last = Plain(short_name);
+      if (known == name || short_name == name) return known;
+      if (direct == 0 && last == name) meant.push_back(known);
+      candidates.insert(candidates.end(), {known, short_name, last});
     }
     if (meant.size() == 1) return meant.front();
     Diagnostic& error = diagnostics_.Error(
         place_, meant.empty() ? "there is nothing of that name" : "several things have that name");
     if (meant.size() > 1) {
       error.Note(place_, "it is " + Code(meant[0]) + " or " + Code(meant[1]));
-    } else if (const std::string near = DidYouMean(name, candidates); !near.empty()) {
+    } else if (const std::string near = DidYouMean(full, candidates); !near.empty()) {
       error.Note(place_, "did you mean " + Code(near) + "?");
     }
     return "";
@@ -116,7 +162,29 @@ class Overrider {
     settings.push_back({name, value, place_});
   }
 
+  // `optimizer.lr`: where it is written, by its name or by its place, else one more.
+  void SetArgument(const ast::Name& name, ast::ExpressionId value) {
+    const ast::Name argument{Plain(name.text), place_};
+    for (const ast::Setting& setting : program_.train) {
+      if (setting.name.text != Qualifier(name.text)) continue;
+      ast::Call& call = *CallOf(setting);
+      const std::vector<std::string> names = ArgumentsOf(setting, call);
+      for (size_t i = 0; i < call.arguments.size(); ++i) {
+        ast::Argument& given = call.arguments[i];
+        const bool same = given.name.has_value() ? given.name->text == argument.text
+                                                 : i < names.size() && names[i] == argument.text;
+        if (!same) continue;
+        given.value = value;
+        given.location = place_;
+        return;
+      }
+      call.arguments.push_back({argument, value, place_});
+      return;
+    }
+  }
+
   void SetTrain(const ast::Name& name, ast::ExpressionId value) {
+    if (name.text.find('.') != std::string::npos) return SetArgument(name, value);
     if (program_.train_location.end > 0) return SetOrAdd(program_.train, name, value);
     // A study of a schedule has microbatches, and nothing else of a training run.
     if (name.text != "microbatches") {

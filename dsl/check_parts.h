@@ -60,6 +60,8 @@ const std::vector<std::string>& TrainSettings();
 
 // check_optimizer.cc
 CheckedOptimizer CheckOptimizer(const CheckContext& context, ast::ExpressionId value, Scope& scope);
+// What it may be given, in order; nothing of one that is unknown.
+std::vector<std::string> OptimizerArguments(std::string_view optimizer);
 
 // check_schedule.cc
 CheckedSchedule CheckSchedule(const CheckContext& context, size_t definition, Scope& scope);

@@ -4,13 +4,13 @@
 // schedules. A file is read once, however often it is imported. Tests: parser_test.cc.
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <utility>
 
+#include "compiler/plan/base/system_error.h"
 #include "dsl/frontend.h"
 #include "dsl/syntax.h"
 
@@ -87,7 +87,7 @@ class Importer {
     }
     const std::optional<std::string> text = ReadText(path, limits_.source_bytes);
     if (!text.has_value()) {
-      const std::string reason = errno == 0 ? "it cannot be read" : std::strerror(errno);
+      const std::string reason = errno == 0 ? "it cannot be read" : ErrorText(errno);
       diagnostics_.Error(import.location, "cannot read `" + path + "`: " + reason);
       return;
     }
@@ -104,6 +104,21 @@ class Importer {
   std::vector<std::string> seen_;
   bool too_many_ = false;
 };
+
+// The schedule that the command line chooses: its name, or a call.
+void ParseChoice(std::string_view text, const Limits& limits, ast::Program& program,
+                 Diagnostics& diagnostics) {
+  const auto value = ParseValue(text, limits, program, diagnostics);
+  if (!value.has_value()) return;
+  const auto& node = program[*value].node;
+  if (const auto* word = std::get_if<ast::Reference>(&node)) {
+    program.schedule = {{{word->name, kCommandLine}, {}}, kCommandLine};
+  } else if (const auto* call = std::get_if<ast::Call>(&node)) {
+    program.schedule = {*call, kCommandLine};
+  } else {
+    diagnostics.Error(kCommandLine, "`" + std::string(text) + "` is no name of a schedule");
+  }
+}
 
 // The schedule that is meant but not defined in the files, if there is one.
 std::string MissingSchedule(const ast::Program& program) {
@@ -151,8 +166,7 @@ ast::Program Parse(SourceFiles& files, uint32_t file, const Limits& limits,
   program.recompute = std::move(items.recompute);
 
   if (!schedule.empty()) {
-    const uint32_t line = files.Add("command line", "schedule " + std::string(schedule) + ";");
-    program.schedule = Importer(files, limits, program, diagnostics).Parse(line).schedule;
+    ParseChoice(schedule, limits, program, diagnostics);
   }
   if (diagnostics.HasErrors()) return program;
   const std::string missing = MissingSchedule(program);

@@ -58,6 +58,43 @@ TEST(OverridesTest, ModelAndWhatDependsOnIt) {
   EXPECT_EQ(With({{"depth", "5"}}, model + "model m(depth = 3);").model->layers[1].repeat, 5);
 }
 
+TEST(OverridesTest, ArgumentsOfTheOptimizer) {
+  EXPECT_EQ(With({{"train.optimizer.lr", "0.5"}}).train->optimizer.lr, 0.5);
+  EXPECT_EQ(With({{"optimizer.lr", "0.5"}}).train->optimizer.lr, 0.5);
+  const CheckedOptimizer both =
+      With({{"optimizer", "sgd(1)"}, {"lr", "0.25"}, {"momentum", "0.5"}}).train->optimizer;
+  EXPECT_EQ(both.kind, CheckedOptimizer::Kind::kSgd);
+  EXPECT_EQ(both.lr, 0.25) << "given by its place";
+  EXPECT_EQ(both.momentum, 0.5) << "not given in the call";
+  const CheckedProgram own =
+      With({{"lr", "0.125"}, {"optimizer", "adam(lr = lr)"}}, "let lr = 1;" + Plan());
+  EXPECT_EQ(own.train->optimizer.lr, 0.125) << "the file's own name comes first";
+  EXPECT_EQ(Message({{"lr", "-1"}}),
+            "command line: error: `--set lr`: `lr` is -1: it must be at least 0.0\n");
+  EXPECT_EQ(Message({{"warmpu", "3"}}),
+            "command line: error: `--set warmpu`: there is nothing of that name\n"
+            "command line: note: did you mean `warmup`?\n");
+}
+
+TEST(OverridesTest, TheModelByItsOwnName) {
+  const std::string model = "model tiny { let w = 2; layer a { embedding(4, w); } }";
+  EXPECT_EQ(With({{"tiny.w", "5"}}, model).model->layers[0].operations[0].width_out, 5);
+  EXPECT_EQ(Message({{"tiny.wdith", "5"}},
+                    "model tiny { let width = 2; layer a { embedding(4, "
+                    "width); } }"),
+            "command line: error: `--set tiny.wdith`: there is nothing of that name\n"
+            "command line: note: did you mean `model.width`?\n");
+}
+
+TEST(OverridesTest, AValueOfTheWrongKindIsSaidToBeSetThere) {
+  const std::string model =
+      "model m { let d = 2; layer a { embedding(4, 2); } layer b repeat d { relu; } }";
+  EXPECT_NE(Message({{"d", "2.5"}}, model).find("`repeat` is a float, not an integer\n"),
+            std::string::npos);
+  EXPECT_NE(Message({{"d", "2.5"}}, model).find("command line: note: `d` is set here\n"),
+            std::string::npos);
+}
+
 TEST(OverridesTest, LetsOfTheFile) {
   const CheckedProgram program = With({{"scale", "4"}, {"steps", "scale"}});
   EXPECT_EQ(program.train->steps, 4);
