@@ -69,9 +69,9 @@ TEST(CheckerErrorsTest, OneMistakeIsOneError) {
   EXPECT_EQ(ModelErrors("let vocab = 16; let width = 0;"),
             "3:28 `width` is 0: it must be at least 1 (`width` is set here)\n");
   EXPECT_EQ(ModelErrors("let vocab = 16; let width = 24.5;"),
-            "3:28 `width` is a float, not an integer\n");
+            "3:28 `width` is a float, not an integer (`width` is set here)\n");
   EXPECT_EQ(ModelErrors("let vocab = 16; let width = true;"),
-            "3:28 `width` is a boolean, not an integer\n");
+            "3:28 `width` is a boolean, not an integer (`width` is set here)\n");
   EXPECT_EQ(ModelErrors("let vocab = 16; let width = 9223372036854775807 + 1;"),
             "2:29 this sum overflows 64 bits\n");
   EXPECT_EQ(ModelErrors("let vocab = 9223372036854775807; let width = 24;"),

@@ -160,8 +160,8 @@ TEST_F(ImportTest, AMissingFileAndADirectory) {
   const Parsed parsed =
       ParseText("import \"none.sched\";\nimport \"parts\";\n", {}, directory_ + "plan.sched");
   ASSERT_EQ(parsed.diagnostics.errors(), 2);
-  EXPECT_NE(parsed.Messages().find("none.sched`: No such file or directory"), std::string::npos);
-  EXPECT_NE(parsed.Messages().find("parts`: Is a directory"), std::string::npos);
+  EXPECT_NE(parsed.Messages().find("none.sched`: no such file or directory"), std::string::npos);
+  EXPECT_NE(parsed.Messages().find("parts`: is a directory"), std::string::npos);
 }
 
 TEST_F(ImportTest, ErrorsInAnImportHaveItsPath) {
