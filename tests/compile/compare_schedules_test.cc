@@ -1,6 +1,7 @@
 #include "compiler/compare_schedules.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -13,11 +14,16 @@ namespace {
 
 class CompareTest : public testing::Test {
  protected:
-  CompareTest() : path_(testing::TempDir() + "compare_schedules_test.sched") {
+  CompareTest() : path_(Path("own")) {
     std::ofstream(path_) << "mesh { pp = 4; }\nschedule gpipe;\n";
     options_.compile.overrides = {{"microbatches", "8"}};
   }
   ~CompareTest() override { std::remove(path_.c_str()); }
+
+  // Tests of this file may run at once.
+  static std::string Path(const std::string& name) {
+    return testing::TempDir() + "compare_" + std::to_string(::getpid()) + "_" + name + ".sched";
+  }
 
   std::string path_;
   CompareOptions options_;
@@ -71,7 +77,7 @@ TEST_F(CompareTest, TheFilesOwnScheduleStandsAmongTheBuiltInOnesOnce) {
 }
 
 TEST_F(CompareTest, SeveralFilesEachAsItIs) {
-  const std::string other = testing::TempDir() + "compare_schedules_test_other.sched";
+  const std::string other = Path("other");
   std::ofstream(other) << "mesh { pp = 2; }\nschedule one_f_one_b;\n";
   const ScheduleComparison both = CompareSchedules({path_, other}, options_);
   ASSERT_EQ(both.schedules.size(), 2u);

@@ -1,6 +1,7 @@
 #include "tests/passes/compile_text.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -25,8 +26,8 @@ std::string ToSource(const PlanText& plan) {
 
 CompiledText CompileText(const std::string& text) {
   CompiledText compiled;
-  const std::string path =
-      testing::TempDir() + "pprun_" + std::to_string(std::hash<std::string>{}(text)) + ".sched";
+  const std::string path = testing::TempDir() + "pprun_" + std::to_string(::getpid()) + "_" +
+                           std::to_string(std::hash<std::string>{}(text)) + ".sched";
   std::ofstream(path) << text;
   CompileOptions options;
   options.after_pass = [&](std::string_view pass, const Draft& draft) {
