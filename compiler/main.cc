@@ -16,6 +16,7 @@
 
 #include "compiler/commands.h"
 #include "compiler/plan/base/arguments.h"
+#include "compiler/plan/base/standard_output.h"
 
 namespace pprun {
 namespace {
@@ -55,12 +56,21 @@ int Dispatch(const std::vector<const char*>& words) {
   return RunWithoutCommand(words);
 }
 
-int Main(int argc, char** argv) {
+int Run(const std::vector<const char*>& words) {
   try {
-    return Dispatch(std::vector<const char*>(argv + 1, argv + argc));
+    return Dispatch(words);
   } catch (const HelpWanted& help) {
     std::cout << help.text;
     return 0;
+  }
+}
+
+int Main(int argc, char** argv) {
+  StandardOutput output(std::cout);
+  try {
+    const int status = Run(std::vector<const char*>(argv + 1, argv + argc));
+    output.Finish();
+    return status;
   } catch (const std::invalid_argument& error) {
     std::cerr << "ppc: error: " << error.what() << "\n  `ppc --help` lists commands and flags\n";
     return 2;

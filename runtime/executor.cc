@@ -93,8 +93,9 @@ void Executor::Run(ProgramKind program) {
     issuer_.Run(rank_, program);
   } catch (const AbortedError&) {
     throw;
-  } catch (const std::exception&) {
-    throw std::runtime_error(failure_);
+  } catch (const std::exception& error) {
+    // What fails outside a stream's work has no words of its own.
+    throw std::runtime_error(failure_.empty() ? error.what() : failure_);
   }
 }
 

@@ -3,8 +3,11 @@
 // Exit status: 0; 1 after an error, with one message; 2 for a wrong command line; 130 after SIGINT
 // (Ctrl-C), 143 after SIGTERM: the weights after the last step are saved then, if `--save` is
 // given.
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
@@ -18,6 +21,7 @@
 #include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/arguments.h"
 #include "compiler/plan/base/file_uses.h"
+#include "compiler/plan/base/standard_output.h"
 #include "compiler/plan/file.h"
 #include "compiler/plan/plan.h"
 #include "compiler/verify/verify.h"
@@ -57,6 +61,8 @@ struct Flags {
   int64_t timeout = 300;
   Switch processes = Switch::kOff;
   std::optional<std::string> rendezvous;
+  std::optional<std::string> data;
+  std::optional<std::string> validation;
   std::optional<std::string> init;
   std::optional<std::string> save;
   std::optional<std::string> metrics;
@@ -98,12 +104,25 @@ Plan LoadCompiled(const Flags& flags) {
   return plan;
 }
 
+// The plan's data of the same kind, from another file.
+void TakeFrom(const std::optional<std::string>& path, const char* flag, DataSpec& data) {
+  if (!path) return;
+  if (data.path.empty()) {
+    throw UsageError("`" + std::string(flag) + "` replaces a file, and the plan names none there");
+  }
+  data.path = *path;
+  // What is wrong with it is not the source's fault.
+  data.source = SourceId();
+}
+
 Plan Load(const Flags& flags) {
   Plan plan = flags.plan.ends_with(".plan") ? LoadCompiled(flags) : LoadSource(flags);
   if (flags.steps) {
     if (*flags.steps < 1) throw UsageError("`--steps` is at least 1");
     plan.train.steps = *flags.steps;
   }
+  TakeFrom(flags.data, "--data", plan.train.data);
+  TakeFrom(flags.validation, "--validation", plan.train.validation);
   return plan;
 }
 
@@ -280,7 +299,7 @@ int Run(const Flags& flags, char** argv) {
   return status == 128 ? StatusOfSignal(interrupts.signal()) : status;
 }
 
-int Main(int argc, char** argv) {
+int RunCommandLine(int argc, char** argv) {
   Flags flags;
   Arguments arguments("pprun", "runs a training plan on this machine");
   // Optional, so that --version stands alone.
@@ -305,6 +324,9 @@ int Main(int argc, char** argv) {
   arguments.Flag("rendezvous", "HOST:PORT",
                  "where ranks that mpirun, srun or torchrun started meet: rank 0's machine",
                  &flags.rendezvous);
+  arguments.Flag("data", "FILE", "train on this file, of the kind that the plan names, instead",
+                 &flags.data);
+  arguments.Flag("validation", "FILE", "and validate on this one", &flags.validation);
   arguments.Flag("init", "FILE", "start from these weights (safetensors)", &flags.init);
   arguments.Flag("save", "FILE",
                  "save the weights at the end, or after Ctrl-C or SIGTERM (safetensors)",
@@ -317,21 +339,32 @@ int Main(int argc, char** argv) {
                  "write what instructions took, as costs for `ppc ... --profile`", &flags.profile);
   arguments.Flag("quiet", "", "print warnings and errors alone", &flags.quiet);
   arguments.Flag("version", "", "print the version", &flags.version);
+  const ArgumentsResult parsed = arguments.Parse(argc, argv);
+  if (parsed.kind == ArgumentsResult::Kind::kHelp) {
+    std::cout << parsed.text;
+    return 0;
+  }
+  if (parsed.kind == ArgumentsResult::Kind::kWrong) throw UsageError(parsed.text);
+  if (flags.version == Switch::kOn) {
+    std::cout << "pprun " << PPRUN_VERSION << "\n";
+    return 0;
+  }
+  if (!plan) throw UsageError("no plan was given");
+  flags.plan = *plan;
+  LetProductsSleep(argv);
+  return Run(flags, argv);
+}
+
+int Main(int argc, char** argv) {
+  // Weights outlive whoever watched: what nobody reads any more is dropped, and training goes on.
+  signal(SIGPIPE, SIG_IGN);
+  // Where the process started over, it is named after /proc/self/exe.
+  prctl(PR_SET_NAME, program_invocation_short_name);
+  StandardOutput output(std::cout);
   try {
-    const ArgumentsResult parsed = arguments.Parse(argc, argv);
-    if (parsed.kind == ArgumentsResult::Kind::kHelp) {
-      std::cout << parsed.text;
-      return 0;
-    }
-    if (parsed.kind == ArgumentsResult::Kind::kWrong) throw UsageError(parsed.text);
-    if (flags.version == Switch::kOn) {
-      std::cout << "pprun " << PPRUN_VERSION << "\n";
-      return 0;
-    }
-    if (!plan) throw UsageError("no plan was given");
-    flags.plan = *plan;
-    LetProductsSleep(argv);
-    return Run(flags, argv);
+    const int status = RunCommandLine(argc, argv);
+    output.Finish();
+    return status;
   } catch (const Reported&) {
     return 1;
   } catch (const std::invalid_argument& error) {

@@ -25,7 +25,8 @@ struct Descriptor {
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // Of a pipe nobody writes to, an open that blocks would wait for ever.
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.value < 0) throw std::runtime_error("cannot open `" + path + "`: " + ErrorText(errno));
   struct stat status {};
   if (::fstat(file.value, &status) != 0) {

@@ -1,6 +1,7 @@
 #include "runtime/train_rank.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <optional>
 #include <span>

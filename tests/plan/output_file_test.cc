@@ -141,6 +141,30 @@ TEST(OutputFile, KeepsALinkAndReplacesWhatItLeadsTo) {
   EXPECT_TRUE(S_ISLNK(status.st_mode));
 }
 
+TEST(OutputFile, MakesTheFileThatALinkLeadsTo) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::symlink("next", folder.File("link").c_str()), 0);
+  ASSERT_EQ(::symlink("target", folder.File("next").c_str()), 0);
+  OutputFile file(folder.File("link"));
+  file.Write("new");
+  file.Commit();
+  EXPECT_EQ(ReadWholeFile(folder.File("target")), "new");
+  EXPECT_EQ(folder.Names(), (std::vector<std::string>{"link", "next", "target"}));
+}
+
+TEST(OutputFile, KeepsThePermissionsOfWhatItReplaces) {
+  const TemporaryFolder folder;
+  for (const mode_t mode : {mode_t{0640}, mode_t{0600}, mode_t{0666}}) {
+    folder.Write("out", "old");
+    ASSERT_EQ(::chmod(folder.File("out").c_str(), mode), 0);
+    OutputFile file(folder.File("out"));
+    file.Commit();
+    struct stat status {};
+    ASSERT_EQ(::stat(folder.File("out").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, mode);
+  }
+}
+
 TEST(ReadFile, SaysWhyItCannot) {
   const TemporaryFolder folder;
   const auto error = [](const std::string& path) {

@@ -19,6 +19,9 @@ namespace {
 
 // Small writes are gathered up to this size.
 constexpr size_t kPendingBytes = 1 << 16;
+constexpr mode_t kPermissions = 0777;
+// As many as Linux follows.
+constexpr int kMostLinks = 40;
 
 [[noreturn]] void Fail(const std::string& path, int error) {
   throw std::runtime_error("cannot write `" + path + "`: " + ErrorText(error));
@@ -28,6 +31,18 @@ std::string Directory(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Where a path leads: the file that is there, or would be if a link leads to none yet.
+std::string BehindLinks(std::filesystem::path path) {
+  std::error_code error;
+  const std::filesystem::path file = std::filesystem::canonical(path, error);
+  if (!error) return file.string();
+  for (int links = 0; links < kMostLinks && std::filesystem::is_symlink(path, error); ++links) {
+    path = path.parent_path() / std::filesystem::read_symlink(path, error);
+    if (error) break;
+  }
+  return path.string();
 }
 
 // A rename is on the disk once its directory is. Some file systems cannot sync a directory; the
@@ -43,16 +58,19 @@ void SyncDirectory(const std::string& path) {
 
 OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
   // A rename would replace a link, a device, or fail late on a directory.
-  std::error_code unresolved;
-  const std::filesystem::path target = std::filesystem::canonical(path_, unresolved);
-  if (!unresolved) path_ = target.string();
+  path_ = BehindLinks(path_);
   struct stat status {};
-  if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+  const bool exists = ::stat(path_.c_str(), &status) == 0;
+  if (exists && !S_ISREG(status.st_mode)) {
     throw std::runtime_error("cannot write `" + path_ + "`: it is not a regular file");
   }
   temporary_ = path_ + ".partial." + std::to_string(::getpid());
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const mode_t mode = exists ? status.st_mode & kPermissions : 0666;
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   if (descriptor_ < 0) Fail(path_, errno);
+  // A file that is replaced keeps its permissions, whatever the umask is now. Some file systems
+  // have none.
+  if (exists) static_cast<void>(!::fchmod(descriptor_, mode));
 }
 
 OutputFile::~OutputFile() {
