@@ -7,6 +7,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "tests/runtime_io/temporary_folder.h"
+
 namespace pprun {
 namespace {
 
@@ -14,13 +16,7 @@ namespace fs = std::filesystem;
 
 class FileUsesTest : public testing::Test {
  protected:
-  FileUsesTest() : folder_(fs::path(testing::TempDir()) / "file_uses_test") {
-    fs::remove_all(folder_);
-    fs::create_directory(folder_);
-  }
-  ~FileUsesTest() override { fs::remove_all(folder_); }
-
-  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string Path(const std::string& name) const { return folder_.File(name); }
   void Create(const std::string& name) const { std::ofstream(Path(name)) << "text"; }
   // Of two outputs.
   static std::string Problem(const std::string& a, const std::string& b) {
@@ -35,7 +31,8 @@ class FileUsesTest : public testing::Test {
     return "";
   }
 
-  const fs::path folder_;
+  // Of this test alone: tests run beside each other.
+  const TemporaryFolder folder_;
 };
 
 TEST_F(FileUsesTest, OneFileForTwoOutputs) {
@@ -54,7 +51,7 @@ TEST_F(FileUsesTest, LinksLeadToTheFile) {
   Create("x");
   fs::create_symlink(Path("x"), Path("symbolic"));
   fs::create_hard_link(Path("x"), Path("hard"));
-  fs::create_directory_symlink(folder_, Path("folder"));
+  fs::create_directory_symlink(folder_.path(), Path("folder"));
   for (const char* name : {"symbolic", "hard", "folder/x"}) {
     EXPECT_NE(Problem(Path("x"), Path(name)), "") << name;
   }
