@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "compiler/check_size.h"
 #include "compiler/make_draft.h"
 #include "compiler/model/hf_names.h"
 #include "compiler/passes/passes.h"
@@ -84,6 +85,8 @@ void Lower(const std::string& path, const CheckedProgram& program, const Compile
   const std::optional<std::vector<std::vector<int32_t>>> stages =
       SplitStages(program, *result.model, result.order->stages, result.diagnostics);
   if (!stages) return;
+  CheckParameterSize(program, *result.model, *result.order, *stages, result.diagnostics);
+  if (result.diagnostics.HasErrors()) return;
   Draft draft = MakeDraft({.path = path,
                            .files = result.files,
                            .program = program,
@@ -95,6 +98,8 @@ void Lower(const std::string& path, const CheckedProgram& program, const Compile
                           result.diagnostics);
   if (result.diagnostics.HasErrors()) return;
   RunPasses(draft, options.after_pass);
+  CheckArenaSize(program, draft.plan, result.diagnostics);
+  if (result.diagnostics.HasErrors()) return;
   result.findings = Verify(draft.plan, options.verify);
   result.plan = std::move(draft.plan);
 }
