@@ -138,8 +138,13 @@ int Emit(const std::string& value, const CommandInput& input) {
         "` is none of ast, checked, layers, tasks, csv, after:<pass>, plan, timeline");
   }
   if (input.file.ends_with(".plan")) {
-    if (value != "plan") throw std::invalid_argument("a compiled plan has no `" + value + "`");
-    std::cout << ToText(ReadPlanFile(input.file));
+    if (value != "plan" && value != "timeline") {
+      throw std::invalid_argument("a compiled plan has no `" + value + "`");
+    }
+    const std::optional<Plan> plan = PlanOf(input);
+    if (!plan) return 1;
+    std::cout << (value == "plan" ? ToText(*plan)
+                                  : TextTimeline(*plan, Predict(*plan, input.predict), {}));
     return 0;
   }
   CompileOptions options = ToCompileOptions(input);
@@ -183,12 +188,16 @@ int RunWithoutCommand(const std::vector<const char*>& words) {
   DeclareCosts(arguments, input);
   arguments.Flag("emit", "VALUE",
                  "print ast, checked, layers, tasks, csv, after:<pass>, plan or timeline", &emit);
-  arguments.Flag("o", "PLAN", "compile and write the plan", &output);
+  arguments.Flag("o", "PLAN", "compile and write the plan, NAME.plan", &output);
   std::vector<const char*> line = {"ppc"};
   line.insert(line.end(), words.begin(), words.end());
   ReadArguments(arguments, line);
   CheckOutputs({{"the plan", input.file}}, {{"`-o`", output}});
   if (emit && output) throw std::invalid_argument("give one of `--emit` and `-o`");
+  // By its name a plan is known from a source.
+  if (output && !output->ends_with(".plan")) {
+    throw std::invalid_argument("`-o " + *output + "`: a plan's name ends in `.plan`");
+  }
   if (emit) return Emit(*emit, input);
   if (!output) {
     throw std::invalid_argument("say what to do with `" + input.file +

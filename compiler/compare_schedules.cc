@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "compiler/plan/base/arguments.h"
 #include "compiler/plan/file.h"
 #include "compiler/plan/text.h"
 #include "compiler/report/caption.h"
@@ -24,11 +25,32 @@ std::vector<std::string> SplitNames(const std::string& text) {
     if (letter == ')') --depth;
     if (letter == ',' && depth == 0) {
       names.emplace_back();
-    } else {
+    } else if (letter != ' ' || !names.back().empty()) {
       names.back() += letter;
     }
   }
-  return names;
+  // One that is listed twice is compared once.
+  std::vector<std::string> distinct;
+  for (std::string& name : names) {
+    name.erase(name.find_last_not_of(' ') + 1);
+    if (std::ranges::find(distinct, name) == distinct.end()) distinct.push_back(std::move(name));
+  }
+  return distinct;
+}
+
+// A schedule that is not there is a mistake of the command line, not one that does not fit.
+void CheckIsThere(const Compilation& result, const std::string& schedule) {
+  if (!result.program || !result.program->schedule) return;
+  const std::string& name = result.program->schedule->call.callee.text;
+  std::vector<std::string> names;
+  for (const auto& [known, text] : BuiltInSchedules()) names.push_back(known);
+  for (const ast::ScheduleDefinition& own : result.program->schedules) {
+    names.push_back(own.name.text);
+  }
+  if (std::ranges::find(names, name) != names.end()) return;
+  const auto meant = NearestWord(name, names);
+  throw std::invalid_argument("`--schedules`: there is no schedule `" + schedule + "`" +
+                              (meant ? "; did you mean `" + *meant + "`?" : ""));
 }
 
 // Constants are those of a rank's whole share of the model, whatever the number of chunks it is cut
@@ -81,6 +103,7 @@ class Comparer {
     CompileOptions compile = options_.compile;
     if (!schedule.empty()) compile.schedule = schedule;
     Compilation result = Compile(path, compile);
+    if (!schedule.empty()) CheckIsThere(result, schedule);
     const std::string own = result.checked ? result.checked->schedule.name : "the schedule";
     std::string name = (schedule.empty() ? own : schedule) + suffix;
     if (!result.Ok()) {

@@ -33,7 +33,8 @@ std::string Help() {
          "  ppc FILE -o PLAN   compile and write the plan\n"
          "  ppc --emit=V FILE  print ast, checked, layers, tasks, csv, after:<pass>, plan or "
          "timeline\n\n"
-         "`ppc COMMAND --help` lists its flags. FILE is a .sched, a .csv of "
+         "`ppc COMMAND --help` lists its flags, `ppc --version` prints the version. FILE is a "
+         ".sched, a .csv of "
          "torch.distributed.pipelining, or a compiled .plan.\n";
 }
 
@@ -41,6 +42,10 @@ int Dispatch(const std::vector<const char*>& words) {
   if (words.empty()) throw std::invalid_argument("no command is given");
   const std::string first = words[0];
   if (first == "--help" || first == "-h") throw HelpWanted{Help()};
+  if (first == "--version") {
+    std::cout << "ppc " << PPRUN_VERSION << "\n";
+    return 0;
+  }
   for (const Command& command : Commands()) {
     if (first == command.name) return command.run(words);
   }

@@ -118,6 +118,11 @@ struct Wording {
       case Kind::kNoSuchChunk:
         diagnostic.message = Rank() + " has no chunk " + std::to_string(problem.chunk) +
                              ": it holds " + Amount(ledger.chunk_count(), "chunk");
+        if (problem.chunk >= ledger.chunk_count()) {
+          const std::string wanted = std::to_string(int64_t{problem.chunk} + 1);
+          diagnostic.Note(problem.location, "`let chunks = " + wanted +
+                                                ";` in the schedule gives every rank " + wanted);
+        }
         break;
       case Kind::kNothingLeft:
         diagnostic.message = Rank() + " has no " + Name() + OfChunk() + " left here: " + AllDone();

@@ -2,9 +2,11 @@
 #include "compiler/simulate/figures.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <map>
 
+#include "compiler/plan/base/check.h"
 #include "compiler/plan/base/json.h"
 #include "compiler/simulate/tasks.h"
 
@@ -136,11 +138,27 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
   return figures;
 }
 
+namespace {
+
+// Sums of times end in the digits that rounding left.
+double Rounded(double number) {
+  char text[32];
+  const auto [end, error] =
+      std::to_chars(text, text + sizeof(text), number, std::chars_format::general, 12);
+  CHECK(error == std::errc());
+  std::from_chars(text, end, number);
+  return number;
+}
+
+int64_t Rounded(int64_t number) { return number; }
+
+}  // namespace
+
 std::string FiguresJson(const Figures& figures) {
   std::string json = "{";
   const auto number = [&json](const char* name, auto value) {
     json += "\"" + std::string(name) + "\": ";
-    AppendJsonNumber(json, value);
+    AppendJsonNumber(json, Rounded(value));
     json += ", ";
   };
   number("makespan", figures.makespan);

@@ -1,12 +1,11 @@
 #include "compiler/simulate/machine.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 #include <stdexcept>
 
 #include "compiler/plan/base/check.h"
+#include "compiler/plan/base/input_file.h"
 
 namespace pprun {
 namespace {
@@ -94,10 +93,7 @@ Machine MachineNamed(const std::string& name_or_path) {
     throw MachineError("there is no machine `" + name_or_path + "`; there are " + known +
                        ", or give the path of a `.machine` file");
   }
-  std::ifstream file(name_or_path, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot read `" + name_or_path + "`");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  return ParseMachine(text, name_or_path);
+  return ParseMachine(ReadFile(name_or_path), name_or_path);
 }
 
 }  // namespace pprun

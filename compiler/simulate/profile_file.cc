@@ -1,8 +1,8 @@
 // The profile as a file. Tests: profile_test.cc.
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 
+#include "compiler/plan/base/input_file.h"
 #include "compiler/plan/base/json.h"
 #include "compiler/simulate/profile.h"
 
@@ -85,11 +85,6 @@ void WriteProfile(const std::string& path, const Profile& profile) {
   if (!file) throw std::runtime_error("cannot write `" + path + "`");
 }
 
-Profile ReadProfile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot read `" + path + "`");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  return ParseProfile(text, path);
-}
+Profile ReadProfile(const std::string& path) { return ParseProfile(ReadFile(path), path); }
 
 }  // namespace pprun
