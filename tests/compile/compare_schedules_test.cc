@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 #include "compiler/predict.h"
@@ -44,12 +45,19 @@ TEST_F(CompareTest, BestFirstAndChunksAtTheirShare) {
 }
 
 TEST_F(CompareTest, WhatCannotBeIsSaidWithItsReason) {
-  options_.schedules = "gpipe,forward_only,nothing";
+  options_.schedules = "gpipe,forward_only,v_half(3)";
   const std::string table = ToText(CompareSchedules({path_}, options_));
   EXPECT_NE(table.find("forward_only: "), std::string::npos) << table;
-  EXPECT_NE(table.find("nothing: "), std::string::npos) << table;
+  EXPECT_NE(table.find("v_half(3): "), std::string::npos) << table;
   options_.memory_limit = 1;
   EXPECT_THROW(CompareSchedules({path_}, options_), std::runtime_error);
+}
+
+TEST_F(CompareTest, OneThatIsNotThereIsRefusedAndOneListedTwiceComparedOnce) {
+  options_.schedules = "gpipe, gpipe";
+  EXPECT_EQ(CompareSchedules({path_}, options_).schedules.size(), 1u);
+  options_.schedules = "gpipe,gpip";
+  EXPECT_THROW(CompareSchedules({path_}, options_), std::invalid_argument);
 }
 
 int Count(const ScheduleComparison& comparison, const std::string& name) {
@@ -82,9 +90,12 @@ TEST_F(CompareTest, SeveralFilesEachAsItIs) {
   const ScheduleComparison both = CompareSchedules({path_, other}, options_);
   ASSERT_EQ(both.schedules.size(), 2u);
   // A rank of two does no more than a rank of four: the costs are of its share.
-  EXPECT_EQ(both.schedules[0].name, "one_f_one_b (compare_schedules_test_other.sched)");
+  const auto file = [](const std::string& path) {
+    return " (" + std::filesystem::path(path).filename().string() + ")";
+  };
+  EXPECT_EQ(both.schedules[0].name, "one_f_one_b" + file(other));
   EXPECT_EQ(both.schedules[0].makespan, 27);
-  EXPECT_EQ(both.schedules[1].name, "gpipe (compare_schedules_test.sched)");
+  EXPECT_EQ(both.schedules[1].name, "gpipe" + file(path_));
   EXPECT_EQ(both.schedules[1].makespan, 33);
   EXPECT_FALSE(both.schedules[0].plan.has_value());
   std::remove(other.c_str());

@@ -138,7 +138,8 @@ TEST(WrongOrder, AChunkThatIsNot) {
             "2:17: rank 0 never runs `backward(0)`\n"
             "  3:1: its `forward` runs here\n"
             "  2:17: 5 tasks are missing on rank 0 in all\n"
-            "3:1: rank 1 has no chunk 1: it holds 1 chunk\n");
+            "3:1: rank 1 has no chunk 1: it holds 1 chunk\n"
+            "  3:1: `let chunks = 2;` in the schedule gives every rank 2\n");
   EXPECT_EQ(ErrorsOf("let x = left(forward, 1);"), "3:23: rank 0 has no chunk 1\n");
 }
 
