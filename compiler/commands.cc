@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "compiler/command_input.h"
+#include "compiler/data_files.h"
 #include "compiler/make_draft.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/base/amount.h"
@@ -36,12 +37,14 @@ int Check(const std::vector<const char*>& words) {
                 << ", complete and free of deadlock\n";
       return 0;
     }
+    std::cerr << DataWarnings(*result.plan);
     std::cout << Summary(*result.plan,
                          Summarise(*result.plan, Predict(*result.plan, input.predict)));
     return 0;
   }
   const std::optional<Plan> plan = PlanOf(input);
   if (!plan) return 1;
+  std::cerr << DataWarnings(*plan);
   std::cout << Summary(*plan, Summarise(*plan, Predict(*plan, input.predict)));
   return 0;
 }
