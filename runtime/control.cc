@@ -32,11 +32,12 @@ void AddShare(std::optional<double> share, std::optional<double>& sum) {
 
 StepVerdict Judge(std::span<const StepReport> reports) {
   StepVerdict verdict;
+  verdict.round = reports[0].round;
   verdict.step = reports[0].step;
   std::optional<double> loss;
   for (size_t rank = 0; rank < reports.size(); ++rank) {
     const StepReport& report = reports[rank];
-    CHECK(report.step == verdict.step);
+    CHECK(report.round == verdict.round && report.step == verdict.step);
     if (report.wish == StepReport::Wish::kStop && verdict.action == StepVerdict::Action::kGoOn) {
       verdict.action = StepVerdict::Action::kStop;
     }
@@ -56,17 +57,17 @@ StepVerdict Judge(std::span<const StepReport> reports) {
   return verdict;
 }
 
-void ThrowLateReports(int64_t rank, std::chrono::milliseconds deadline, int64_t step) {
+void ThrowLateReports(int64_t rank, std::chrono::milliseconds deadline) {
   throw std::runtime_error("rank " + std::to_string(rank) + " waited " +
                            std::to_string(deadline.count() / 1000) +
-                           " s for the other ranks' reports of step " + std::to_string(step + 1));
+                           " s for the other ranks' reports");
 }
 
 class LocalControl::RankControl : public Control {
  public:
   RankControl(LocalControl& hub, int64_t rank) : hub_(hub), rank_(rank) {}
   void Post(const StepReport& report) override { hub_.Post(rank_, report); }
-  StepVerdict Await(int64_t step) override { return hub_.Await(rank_, step); }
+  StepVerdict Await(int64_t round) override { return hub_.Await(rank_, round); }
 
  private:
   LocalControl& hub_;
@@ -91,10 +92,10 @@ void LocalControl::Abort(const std::string& why) {
 
 void LocalControl::Post(int64_t rank, const StepReport& report) {
   const std::lock_guard lock(mutex_);
-  Slot& slot = SlotOf(report.step);
+  Slot& slot = SlotOf(report.round);
   if (slot.verdict) {
-    // Left from a step that everyone has awaited.
-    CHECK(slot.verdict->step == report.step - kSteps);
+    // Left from a round that everyone has awaited.
+    CHECK(slot.verdict->round == report.round - kRounds);
     slot.verdict.reset();
     slot.posted = 0;
   }
@@ -104,15 +105,15 @@ void LocalControl::Post(int64_t rank, const StepReport& report) {
   changed_.notify_all();
 }
 
-StepVerdict LocalControl::Await(int64_t rank, int64_t step) {
+StepVerdict LocalControl::Await(int64_t rank, int64_t round) {
   std::unique_lock lock(mutex_);
-  const Slot& slot = SlotOf(step);
-  const auto judged = [&] { return slot.verdict && slot.verdict->step == step; };
+  const Slot& slot = SlotOf(round);
+  const auto judged = [&] { return slot.verdict && slot.verdict->round == round; };
   const bool in_time = changed_.wait_for(lock, deadline_, [&] { return judged() || aborted_; });
   if (judged()) return *slot.verdict;
   if (aborted_) throw AbortedError(*aborted_);
   CHECK(!in_time);
-  ThrowLateReports(rank, deadline_, step);
+  ThrowLateReports(rank, deadline_);
 }
 
 }  // namespace pprun

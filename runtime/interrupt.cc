@@ -4,6 +4,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <string>
+#include <utility>
+
 #include "compiler/plan/base/check.h"
 #include "runtime/start_thread.h"
 
@@ -20,7 +23,16 @@ sigset_t Watched() {
 
 }  // namespace
 
-InterruptWatch::InterruptWatch() {
+void SayInterrupted() {
+  // In one piece; on a terminal below a progress line that stands.
+  const std::string line =
+      std::string(isatty(STDERR_FILENO) != 0 ? "\n" : "") +
+      "pprun: interrupted: ending after this step or the next, then saving what is to be saved; "
+      "again to stop at once\n";
+  static_cast<void>(!write(STDERR_FILENO, line.data(), line.size()));
+}
+
+InterruptWatch::InterruptWatch(std::function<void()> on_first) : on_first_(std::move(on_first)) {
   const sigset_t set = Watched();
   CHECK(pthread_sigmask(SIG_BLOCK, &set, &before_) == 0);
   thread_ = StartThread([this] { Watch(); });
@@ -43,6 +55,7 @@ void InterruptWatch::Watch() {
     // Before the count, which says that it is there.
     signal_.store(signal);
     count_.store(1);
+    if (on_first_) on_first_();
   }
 }
 

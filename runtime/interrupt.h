@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 namespace pprun {
@@ -14,10 +15,14 @@ namespace pprun {
 // The exit status of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM.
 constexpr int StatusOfSignal(int signal) { return 128 + signal; }
 
+// Tells the user, on standard error, what an interrupt begins.
+void SayInterrupted();
+
 class InterruptWatch {
  public:
   // Construct it before the threads that are to leave the signals to it.
-  InterruptWatch();
+  // `on_first` is called once, by the watch's thread.
+  explicit InterruptWatch(std::function<void()> on_first = {});
   // Restores the thread's signals.
   ~InterruptWatch();
   InterruptWatch(const InterruptWatch&) = delete;
@@ -31,6 +36,7 @@ class InterruptWatch {
  private:
   void Watch();
 
+  const std::function<void()> on_first_;
   sigset_t before_;
   std::atomic<int> count_{0};
   std::atomic<int> signal_{SIGINT};

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -276,7 +277,9 @@ int Run(const Flags& flags, char** argv) {
   }
   if (!identity && flags.processes == Switch::kOn && plan.Ranks() > 1) return Spawn(plan, argv);
   // Before the threads of the ranks, which leave the signals to it.
-  const InterruptWatch interrupts;
+  const bool first = !identity || identity->rank == 0;
+  const bool says = first && flags.quiet == Switch::kOff;
+  const InterruptWatch interrupts(says ? SayInterrupted : std::function<void()>());
   RunOptions options = {
       .on = on,
       .threads = static_cast<int>(flags.threads.value_or(0)),
@@ -366,6 +369,8 @@ int Main(int argc, char** argv) {
   // Where the process started over, it is named after /proc/self/exe.
   prctl(PR_SET_NAME, program_invocation_short_name);
   StandardOutput output(std::cout);
+  // The ranks' threads write to one, the watchdog's to the other.
+  std::cerr.tie(nullptr);
   try {
     const int status = RunCommandLine(argc, argv);
     output.Finish();

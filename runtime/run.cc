@@ -56,7 +56,8 @@ class StepLog {
     step_flops_ = StepFlops(plan);
   }
 
-  void Add(const StepVerdict& verdict, const StepTime& time) {
+  // Steps that nobody can read of any more are not worth going on with.
+  StepReport::Wish Add(const StepVerdict& verdict, const StepTime& time) {
     const int64_t tokens = train_.batch * train_.sequence;
     const StepMetrics metrics = {
         .step = verdict.step + 1,
@@ -72,17 +73,30 @@ class StepLog {
     figures_.seconds += time.seconds;
     figures_.loss = verdict.loss;
     if (verdict.validation_loss) figures_.validation_loss = verdict.validation_loss;
-    if (metrics_) metrics_->Write(metrics);
+    if (metrics_) WriteMetrics(metrics);
     if (speaks_) progress_.Step(metrics);
+    return failure_ ? StepReport::Wish::kStop : StepReport::Wish::kGoOn;
   }
   void Finish() { progress_.Finish(); }
   RunFigures& figures() { return figures_; }
+  // Why metrics could not be written: what the run ends with, once its weights are saved.
+  const std::optional<std::string>& failure() const { return failure_; }
 
  private:
+  void WriteMetrics(const StepMetrics& metrics) {
+    try {
+      metrics_->Write(metrics);
+    } catch (const std::runtime_error& error) {
+      failure_ = error.what();
+      metrics_.reset();
+    }
+  }
+
   const TrainSpec& train_;
   Progress progress_;
   bool speaks_ = true;
   std::optional<MetricsFile> metrics_;
+  std::optional<std::string> failure_;
   double step_flops_ = 0;
   RunFigures figures_;
 };
@@ -272,7 +286,7 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& all_options, std::ostream& ou
                                 .on_step = {}};
       if (rank.executor.rank() == 0) {
         train.on_step = [&log](const StepVerdict& verdict, const StepTime& time) {
-          log.Add(verdict, time);
+          return log.Add(verdict, time);
         };
       }
       const int64_t index = job == nullptr ? rank.executor.rank() : 0;
@@ -284,12 +298,14 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& all_options, std::ostream& ou
   }
   log.Finish();
 
-  const RunEnd end = results[0].end == TrainRankResult::End::kInterrupted ? RunEnd::kInterrupted
-                                                                          : RunEnd::kFinished;
+  const bool stopped = results[0].end == TrainRankResult::End::kStopped;
+  const RunEnd end = stopped ? RunEnd::kInterrupted : RunEnd::kFinished;
   ProcessSummary seen = SummaryOf(ranks, results);
   if (!first) {
     GiveAll(plan, ranks, seen, *job);
-    return end;
+    // Why the run was stopped is rank 0's to say, unless it was interrupted here.
+    const bool here = options.interrupts != nullptr && options.interrupts->load() > 0;
+    return here ? end : RunEnd::kFinished;
   }
   std::optional<Collector> collector;
   if (job != nullptr) {
@@ -299,6 +315,12 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& all_options, std::ostream& ou
   if (options.save) Save(*options.save, plan, ranks, collector ? &*collector : nullptr);
   if (collector) collector->Finish();
   const Trace trace = Joined(std::move(seen.trace));
+  const int64_t last_traced = std::min(traced.end(), results[0].steps) - 1;
+  if (options.trace && trace.events.empty()) {
+    err << "pprun: warning: the run ended before a step was traced, so `" << *options.trace
+        << "` is not written" << std::endl;
+    options.trace.reset();
+  }
   if (options.trace) WriteTrace(*options.trace, plan, trace);
   const Profile profile = options.profile ? ProfileOf(plan, trace) : Profile();
   if (profile.entries.empty() && options.profile) {
@@ -310,23 +332,25 @@ RunEnd RunPlan(const Plan& plan, const RunOptions& all_options, std::ostream& ou
   if (speaks) {
     RunFigures& figures = log.figures();
     figures.predicted_bubble = predicted.bubble_of_makespan;
-    figures.measured_bubble = MeasuredBubble(plan, trace, traced.end() - 1);
+    figures.measured_bubble = MeasuredBubble(plan, trace, last_traced);
     figures.predicted_activations = std::ranges::max(predicted.peak_activations);
-    figures.measured_activations = MeasuredActivations(plan, trace, traced.end() - 1);
+    figures.measured_activations = MeasuredActivations(plan, trace, last_traced);
     figures.arena_bytes = seen.arena_bytes;
     figures.touched_bytes = seen.touched_bytes;
     figures.resident_bytes = seen.resident_bytes;
-    if (end == RunEnd::kInterrupted) {
-      out << "interrupted after step " << results[0].steps << " of " << plan.train.steps << "\n";
+    if (stopped) {
+      out << (log.failure() ? "ended" : "interrupted") << " after step " << results[0].steps
+          << " of " << plan.train.steps << "\n";
     }
-    if (options.trace) out << TextTimeline(plan, trace, {.repeat = traced.end() - 1});
+    if (options.trace) out << TextTimeline(plan, trace, {.repeat = last_traced});
     out << ToText(figures);
     if (options.save) out << "weights saved to " << *options.save << "\n";
-    if (options.metrics) out << "metrics written to " << *options.metrics << "\n";
+    if (options.metrics && !log.failure()) out << "metrics written to " << *options.metrics << "\n";
     if (options.trace) out << "trace written to " << *options.trace << "\n";
     if (!profile.entries.empty()) out << "profile written to " << *options.profile << "\n";
     out << std::flush;
   }
+  if (log.failure()) throw std::runtime_error(*log.failure());
   return end;
 }
 

@@ -50,7 +50,7 @@ class PlacedError : public std::runtime_error {
 };
 
 // The plan must be proven. Throws std::runtime_error with one line, or PlacedError. Weights are
-// saved when the run ends well or is interrupted.
+// saved when the run ends well, is interrupted, or ends because metrics cannot be written.
 RunEnd RunPlan(const Plan& plan, const RunOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace pprun

@@ -45,16 +45,6 @@ bool ValidationIsDue(const TrainSpec& train, int64_t step) {
   return (step + 1) % train.validate_every == 0 || step + 1 == train.steps;
 }
 
-// This rank's share of the mean over all validation batches.
-std::optional<double> Validate(const TrainSpec& train, Executor& executor) {
-  std::optional<double> sum;
-  for (int64_t repeat = 0; repeat < train.validate_batches; ++repeat) {
-    const std::optional<double> loss = executor.RunValidation(repeat);
-    if (loss) sum = sum.value_or(0) + *loss / static_cast<double>(train.validate_batches);
-  }
-  return sum;
-}
-
 class RankTraining {
  public:
   RankTraining(const Plan& plan, Rank rank, const TrainRankOptions& options)
@@ -65,12 +55,13 @@ class RankTraining {
       if (step == options_.traced.first && options_.traced.count > 0) {
         rank_.executor.StartTrace(step, options_.traced.count);
       }
-      RunStep(step);
+      Next next = RunStep(step);
+      if (next == Next::kGoOn && ValidationIsDue(train_, step)) next = Validate(step);
       if (step + 1 == options_.traced.end()) result_.trace = rank_.executor.StopTrace();
-      // What was said of the step before is acted on now that all are through this one.
-      if (step > 0 && Act(step - 1) == Next::kEnd) break;
+      if (next == Next::kEnd) break;
     }
-    Act(result_.steps - 1);
+    Hear(rounds_ - 1);
+    Tell();
     const bool in_trace =
         result_.steps > options_.traced.first && result_.steps < options_.traced.end();
     if (in_trace) result_.trace = rank_.executor.StopTrace();
@@ -80,32 +71,57 @@ class RankTraining {
  private:
   enum class Next : uint8_t { kGoOn, kEnd };
 
-  void RunStep(int64_t step) {
+  Next RunStep(int64_t step) {
     const double rate = LearningRate(train_.optimizer, step, train_.steps);
     const double begin = clock_.Seconds();
     const StepResult result = rank_.executor.RunStep(step, static_cast<float>(rate));
     const double end = clock_.Seconds();
     TimeOf(step) = {.seconds = end - begin, .since_start = end};
     ++result_.steps;
-
-    StepReport report = {.step = step,
-                         .loss = result.loss,
-                         .gradient_norm = result.gradient_norm,
-                         .validation_loss = {}};
-    if (ValidationIsDue(train_, step)) report.validation_loss = Validate(train_, rank_.executor);
-    if (options_.interrupts != nullptr && options_.interrupts->load() > 0) {
-      report.wish = StepReport::Wish::kStop;
-    }
-    rank_.control.Post(report);
+    return Exchange({.step = step, .loss = result.loss, .gradient_norm = result.gradient_norm});
   }
 
-  Next Act(int64_t step) {
-    const StepVerdict verdict = rank_.control.Await(step);
+  // A round a batch, so that an interrupt need not wait for all of them. The last one has this
+  // rank's share of the mean.
+  Next Validate(int64_t step) {
+    std::optional<double> sum;
+    for (int64_t batch = 0; batch < train_.validate_batches; ++batch) {
+      const std::optional<double> loss = rank_.executor.RunValidation(batch);
+      if (loss) sum = sum.value_or(0) + *loss / static_cast<double>(train_.validate_batches);
+      StepReport report = {.step = step};
+      if (batch + 1 == train_.validate_batches) report.validation_loss = sum;
+      if (Exchange(report) == Next::kEnd) return Next::kEnd;
+    }
+    return Next::kGoOn;
+  }
+
+  // What was said in the round before is acted on now that all are through this one.
+  Next Exchange(StepReport report) {
+    report.round = rounds_++;
+    const bool interrupted = options_.interrupts != nullptr && options_.interrupts->load() > 0;
+    report.wish = interrupted ? StepReport::Wish::kStop : wish_;
+    rank_.control.Post(report);
+    return report.round > 0 ? Hear(report.round - 1) : Next::kGoOn;
+  }
+
+  Next Hear(int64_t round) {
+    const StepVerdict verdict = rank_.control.Await(round);
     if (verdict.action == StepVerdict::Action::kFail) throw std::runtime_error(verdict.why);
-    if (options_.on_step) options_.on_step(verdict, TimeOf(step));
+    if (heard_ && heard_->step == verdict.step) {
+      heard_->validation_loss = verdict.validation_loss;
+    } else {
+      Tell();
+      heard_ = verdict;
+    }
+    if (verdict.validation_loss || !ValidationIsDue(train_, verdict.step)) Tell();
     if (verdict.action != StepVerdict::Action::kStop) return Next::kGoOn;
-    result_.end = TrainRankResult::End::kInterrupted;
+    result_.end = TrainRankResult::End::kStopped;
     return Next::kEnd;
+  }
+
+  void Tell() {
+    if (heard_ && options_.on_step) wish_ = options_.on_step(*heard_, TimeOf(heard_->step));
+    heard_.reset();
   }
 
   // Two steps are under way at most.
@@ -116,6 +132,9 @@ class RankTraining {
   const TrainRankOptions& options_;
   const Clock clock_;
   std::array<StepTime, 2> times_;
+  int64_t rounds_ = 0;
+  std::optional<StepVerdict> heard_;  // on a step whose validation is not over
+  StepReport::Wish wish_ = StepReport::Wish::kGoOn;
   TrainRankResult result_;
 };
 

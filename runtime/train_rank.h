@@ -35,12 +35,13 @@ struct TrainRankOptions {
   const WeightsFile* initial = nullptr;          // null: as the plan initialises
   const std::atomic<int>* interrupts = nullptr;  // more than 0: stop
   TracedSteps traced;
-  // Called for each verdict, in the order of the steps, by this rank's thread.
-  std::function<void(const StepVerdict&, const StepTime&)> on_step;
+  // Called for each step that has been judged, in order, by this rank's thread; with the loss of
+  // the validation, if one follows it and is not broken off. Says whether the run should go on.
+  std::function<StepReport::Wish(const StepVerdict&, const StepTime&)> on_step;
 };
 
 struct TrainRankResult {
-  enum class End : uint8_t { kFinished, kInterrupted } end = End::kFinished;
+  enum class End : uint8_t { kFinished, kStopped } end = End::kFinished;
   int64_t steps = 0;
   std::vector<TraceEvent> trace;
 };

@@ -197,7 +197,7 @@ void Job::Handle(const Message& message) {
     case MessageKind::kVerdict: {
       const StepVerdict verdict = ToVerdict(message.body);
       const std::lock_guard lock(mutex_);
-      verdicts_[verdict.step] = verdict;
+      verdicts_[verdict.round] = verdict;
       changed_.notify_all();
       return;
     }
@@ -283,18 +283,18 @@ void Job::Post(const StepReport& report) {
   }
 }
 
-StepVerdict Job::Await(int64_t step, milliseconds deadline) {
+StepVerdict Job::Await(int64_t round, milliseconds deadline) {
   std::unique_lock lock(mutex_);
   const bool in_time =
-      changed_.wait_for(lock, deadline, [&] { return verdicts_.contains(step) || failure_; });
-  const auto found = verdicts_.find(step);
+      changed_.wait_for(lock, deadline, [&] { return verdicts_.contains(round) || failure_; });
+  const auto found = verdicts_.find(round);
   if (found != verdicts_.end()) {
     verdicts_.erase(verdicts_.begin(), found);
     return found->second;
   }
   if (failure_) throw AbortedError(failure_->why);
   CHECK(!in_time);
-  ThrowLateReports(rank(), deadline, step);
+  ThrowLateReports(rank(), deadline);
 }
 
 void Job::Fail(JobFailure failure) {

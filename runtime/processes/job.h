@@ -71,7 +71,7 @@ class Job {
 
   // As Control has them.
   void Post(const StepReport& report);
-  StepVerdict Await(int64_t step, std::chrono::milliseconds deadline);
+  StepVerdict Await(int64_t round, std::chrono::milliseconds deadline);
 
   // Ends the job everywhere, and returns when that has begun. The first failure of all ranks stays.
   void Fail(JobFailure failure);

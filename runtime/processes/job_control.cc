@@ -8,7 +8,7 @@ class JobControls::RankControl : public Control {
  public:
   RankControl(Job& job, std::chrono::milliseconds deadline) : job_(job), deadline_(deadline) {}
   void Post(const StepReport& report) override { job_.Post(report); }
-  StepVerdict Await(int64_t step) override { return job_.Await(step, deadline_); }
+  StepVerdict Await(int64_t round) override { return job_.Await(round, deadline_); }
 
  private:
   Job& job_;

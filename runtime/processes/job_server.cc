@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestLook{200};
 // Steps that ranks may be apart; see LocalControl.
-constexpr int64_t kSteps = 4;
+constexpr int64_t kRounds = 4;
 // Connections that have yet to say who they are, beside those of the ranks.
 constexpr size_t kStrangers = 64;
 constexpr size_t kMostUnsentBytes = 64 << 20;
@@ -312,21 +312,21 @@ void JobServer::Get(Peer& peer, const std::string& key) {
 }
 
 void JobServer::AddReport(const Peer& peer, const StepReport& report) {
-  if (report.step < judged_ || report.step >= judged_ + kSteps) {
-    throw std::runtime_error("a report is of a step that is not under way");
+  if (report.round < judged_ || report.round >= judged_ + kRounds) {
+    throw std::runtime_error("a report is of a round that is not under way");
   }
-  Slot& slot = slots_[report.step];
+  Slot& slot = slots_[report.round];
   slot.reports.resize(static_cast<size_t>(options_.ranks));
   auto& own = slot.reports[static_cast<size_t>(peer.rank)];
-  if (own) throw std::runtime_error("a step was reported twice");
+  if (own) throw std::runtime_error("a round was reported twice");
   own = report;
   if (++slot.posted < options_.ranks) return;
   std::vector<StepReport> reports;
   reports.reserve(slot.reports.size());
   for (const auto& one : slot.reports) reports.push_back(*one);
-  slots_.erase(report.step);
-  // A rank posts in order, so steps are judged in order.
-  judged_ = report.step + 1;
+  slots_.erase(report.round);
+  // A rank posts in order, so rounds are judged in order.
+  judged_ = report.round + 1;
   SendAllMembers(MessageKind::kVerdict, ToBody(Judge(reports)));
 }
 

@@ -83,8 +83,8 @@ class JobServer {
   std::map<std::string, std::string> values_;
   size_t stored_bytes_ = 0;
   std::multimap<std::string, int64_t> waiting_;  // ranks, by key
-  std::map<int64_t, Slot> slots_;                // by step
-  int64_t judged_ = 0;                           // steps
+  std::map<int64_t, Slot> slots_;                // by round
+  int64_t judged_ = 0;                           // rounds
   std::optional<JobFailure> failure_;
   std::chrono::milliseconds lingered_{0};
   const StopSignal never_;

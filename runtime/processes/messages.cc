@@ -95,7 +95,7 @@ Hello ToHello(std::string_view body) {
 
 std::string ToBody(const StepReport& report) {
   BodyWriter body;
-  body.Put(report.step);
+  body.Put(report.round).Put(report.step);
   PutOptional(body, report.loss);
   PutOptional(body, report.gradient_norm);
   PutOptional(body, report.validation_loss);
@@ -105,6 +105,7 @@ std::string ToBody(const StepReport& report) {
 StepReport ToReport(std::string_view body) {
   BodyReader reader(body);
   StepReport report;
+  report.round = reader.Get<int64_t>();
   report.step = reader.Get<int64_t>();
   report.loss = GetOptional(reader);
   report.gradient_norm = GetOptional(reader);
@@ -116,7 +117,11 @@ StepReport ToReport(std::string_view body) {
 
 std::string ToBody(const StepVerdict& verdict) {
   BodyWriter body;
-  body.Put(verdict.action).PutText(verdict.why).Put(verdict.step).Put(verdict.loss);
+  body.Put(verdict.action)
+      .PutText(verdict.why)
+      .Put(verdict.round)
+      .Put(verdict.step)
+      .Put(verdict.loss);
   PutOptional(body, verdict.gradient_norm);
   PutOptional(body, verdict.validation_loss);
   return body.Take();
@@ -127,6 +132,7 @@ StepVerdict ToVerdict(std::string_view body) {
   StepVerdict verdict;
   verdict.action = Checked(reader.Get<uint8_t>(), StepVerdict::Action::kFail);
   verdict.why = reader.GetText();
+  verdict.round = reader.Get<int64_t>();
   verdict.step = reader.Get<int64_t>();
   verdict.loss = reader.Get<double>();
   verdict.gradient_norm = GetOptional(reader);

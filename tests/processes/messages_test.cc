@@ -66,11 +66,13 @@ TEST(Messages, DamagedBodiesAreErrors) {
 }
 
 TEST(Messages, AReportIsWhole) {
-  const StepReport report = ToReport(ToBody(StepReport{.step = 7,
+  const StepReport report = ToReport(ToBody(StepReport{.round = 9,
+                                                       .step = 7,
                                                        .loss = 1.5,
                                                        .gradient_norm = {},
                                                        .validation_loss = 2.5,
                                                        .wish = StepReport::Wish::kStop}));
+  EXPECT_EQ(report.round, 9);
   EXPECT_EQ(report.step, 7);
   EXPECT_EQ(report.loss, 1.5);
   EXPECT_FALSE(report.gradient_norm);

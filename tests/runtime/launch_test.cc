@@ -66,7 +66,7 @@ TEST(Launch, RunsEveryRankOnAThreadOfItsOwn) {
     rank.executor.Initialise();
     for (int64_t step = 0; step < 20; ++step) {
       rank.executor.RunStep(step, 0.1F);
-      rank.control.Post({.step = step});
+      rank.control.Post({.round = step, .step = step});
       rank.control.Await(step);
       ++steps;
     }

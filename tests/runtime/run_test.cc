@@ -267,6 +267,50 @@ TEST_F(RunPlanTest, AnInterruptStopsAfterAStepOfAllAndSaves) {
   EXPECT_EQ(Text(Path("w.safetensors")), Text(Path("again.safetensors")));
 }
 
+TEST_F(RunPlanTest, AnInterruptBreaksAValidationOff) {
+  Plan plan = Trainable({.positions = 2, .replicas = 2, .steps = 1'000'000'000});
+  plan.train.validate_every = 2;
+  plan.train.validate_batches = 1'000'000'000;
+  std::atomic<int> interrupts{0};
+  std::thread user([&] {
+    // The second step is told when its validation is broken off.
+    while (Text(Path("m.jsonl")).empty()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    interrupts = 1;
+  });
+  const RunEnd end = RunPlan(
+      plan, {.save = Path("w.safetensors"), .metrics = Path("m.jsonl"), .interrupts = &interrupts},
+      out_, err_);
+  user.join();
+  EXPECT_EQ(end, RunEnd::kInterrupted);
+  EXPECT_TRUE(std::filesystem::exists(Path("w.safetensors")));
+  const std::vector<JsonValue> metrics = Metrics(Path("m.jsonl"));
+  ASSERT_EQ(metrics.size(), 2u);
+  EXPECT_EQ(metrics[1].Find("validation_loss"), nullptr);
+}
+
+TEST_F(RunPlanTest, AnInterruptBeforeATracedStepLeavesNoTrace) {
+  const Plan plan = Trainable({.positions = 2, .steps = 100});
+  const std::atomic<int> interrupts{1};
+  RunPlan(plan, {.trace = Path("t.json"), .interrupts = &interrupts}, out_, err_);
+  EXPECT_NE(err_.str().find("ended before a step was traced"), std::string::npos);
+  EXPECT_EQ(out_.str().find("nothing to draw"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(Path("t.json")));
+}
+
+TEST_F(RunPlanTest, MetricsThatCannotBeWrittenEndTheRunAndItsWeightsAreSaved) {
+  const Plan plan = Trainable({.positions = 2, .replicas = 2, .steps = 1'000'000'000});
+  try {
+    RunPlan(plan, {.save = Path("w.safetensors"), .metrics = "/dev/full"}, out_, err_);
+    FAIL() << "nothing can be written there";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "cannot write `/dev/full`: no space left on device");
+  }
+  EXPECT_TRUE(std::filesystem::exists(Path("w.safetensors")));
+}
+
 TEST_F(RunPlanTest, WhatCannotBeWrittenIsSaidBeforeTheFirstStep) {
   const Plan plan = Trainable({.positions = 1, .steps = 1'000'000'000});
   EXPECT_THROW(RunPlan(plan, {.save = Path("no/such/folder/w")}, out_, err_), std::runtime_error);
