@@ -24,7 +24,7 @@ class DataSet {
                       std::span<int32_t> targets) const = 0;
 };
 
-// Opens (maps) the source and checks it: missing file, shorter than a sequence, a token id beyond
+// Opens the source and checks it: missing file, shorter than a sequence, a token id beyond
 // the vocabulary (with its offset). Throws std::runtime_error with one clear line.
 std::unique_ptr<DataSet> OpenData(const DataSpec& spec, int64_t sequence, int64_t vocabulary,
                                   uint64_t seed);

@@ -1,5 +1,5 @@
-// A file mapped into memory, read only. It must not be shortened while it is mapped. Tests:
-// safetensors_test.cc, data_test.cc.
+// A file mapped into memory, read only. It must not be shortened while it is mapped.
+// Tests: safetensors_test.cc, weights_test.cc.
 #pragma once
 
 #include <cstddef>

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 #include <limits>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/check.h"
@@ -29,10 +29,11 @@ std::string Quoted(const std::string& path) { return "`" + path + "`"; }
 
 // Bytes before the first token. A raw file that began with a header's magic would begin with an id
 // that no vocabulary of these sizes has.
-int64_t HeaderBytes(const std::string& path, std::span<const std::byte> bytes, int64_t width) {
+int64_t HeaderBytes(const std::string& path, const DataFile& file, int64_t width) {
   std::array<int32_t, 3> header{};
-  if (bytes.size() < sizeof(header)) return 0;
-  std::memcpy(header.data(), bytes.data(), sizeof(header));
+  const int64_t size = file.size();
+  if (size < static_cast<int64_t>(sizeof(header))) return 0;
+  file.Read(0, std::as_writable_bytes(std::span(header)));
   for (const HeaderKind& kind : kHeaderKinds) {
     if (header[0] != kind.magic) continue;
     if (width != kind.width) {
@@ -44,7 +45,6 @@ int64_t HeaderBytes(const std::string& path, std::span<const std::byte> bytes, i
                                std::to_string(header[1]) + "; only version " +
                                std::to_string(kind.version) + " is known");
     }
-    const int64_t size = static_cast<int64_t>(bytes.size());
     if (size < kHeaderBytes || (size - kHeaderBytes) % width != 0 ||
         (size - kHeaderBytes) / width != header[2]) {
       throw std::runtime_error(
@@ -56,14 +56,12 @@ int64_t HeaderBytes(const std::string& path, std::span<const std::byte> bytes, i
   return 0;
 }
 
+// Words from `begin` of the file on.
 template <typename Word>
-void ReadWords(const std::byte* from, std::span<int32_t> tokens) {
-  for (int32_t& token : tokens) {
-    Word word;
-    std::memcpy(&word, from, sizeof(word));
-    from += sizeof(word);
-    token = static_cast<int32_t>(word);
-  }
+void ReadWords(const DataFile& file, int64_t begin, std::span<int32_t> tokens) {
+  std::vector<Word> words(tokens.size());
+  file.Read(begin, std::as_writable_bytes(std::span(words)));
+  std::copy(words.begin(), words.end(), tokens.begin());
 }
 
 int64_t WidthOf(DataSpec::Kind kind) {
@@ -77,9 +75,9 @@ int64_t WidthOf(DataSpec::Kind kind) {
 
 TokenStream TokenStream::Open(const DataSpec& spec, int64_t vocabulary) {
   const int64_t width = WidthOf(spec.kind);
-  MappedFile file(spec.path);
-  const int64_t header = width == 1 ? 0 : HeaderBytes(spec.path, file.bytes(), width);
-  const int64_t data = static_cast<int64_t>(file.bytes().size()) - header;
+  DataFile file(spec.path);
+  const int64_t header = width == 1 ? 0 : HeaderBytes(spec.path, file, width);
+  const int64_t data = file.size() - header;
   if (data % width != 0) {
     throw std::runtime_error(Quoted(spec.path) + " has " + std::to_string(data) +
                              " bytes, which is no whole number of tokens of " +
@@ -104,18 +102,16 @@ void TokenStream::CheckIds(const std::string& path, int64_t vocabulary) const {
   if (vocabulary > std::numeric_limits<Word>::max()) return;
   // The largest of a block first: that loop has no branch, so it runs as fast as the file is read.
   constexpr int64_t kBlock = 1 << 16;
+  std::vector<Word> words;
   for (int64_t block = 0; block < count_; block += kBlock) {
-    const int64_t end = std::min(count_, block + kBlock);
-    const auto token_at = [&](int64_t token) {
-      Word word;
-      std::memcpy(&word, At(token), sizeof(word));
-      return word;
-    };
+    words.resize(static_cast<size_t>(std::min(count_ - block, kBlock)));
+    file_.Read(At(block), std::as_writable_bytes(std::span(words)));
     Word largest = 0;
-    for (int64_t i = block; i < end; ++i) largest = std::max(largest, token_at(i));
+    for (const Word word : words) largest = std::max(largest, word);
     if (static_cast<int64_t>(largest) < vocabulary) continue;
-    for (int64_t i = block; i < end; ++i) {
-      const int64_t token = static_cast<int64_t>(token_at(i));
+    for (size_t at = 0; at < words.size(); ++at) {
+      const int64_t i = block + static_cast<int64_t>(at);
+      const int64_t token = static_cast<int64_t>(words[at]);
       if (token < vocabulary) continue;
       throw std::runtime_error(Quoted(path) + ": token " + std::to_string(i) + " is " +
                                std::to_string(token) + ", beyond the vocabulary of " +
@@ -129,11 +125,11 @@ void TokenStream::Read(int64_t begin, std::span<int32_t> tokens) const {
   CHECK(begin >= 0 && begin + static_cast<int64_t>(tokens.size()) <= count_);
   switch (width_) {
     case 1:
-      return ReadWords<uint8_t>(At(begin), tokens);
+      return ReadWords<uint8_t>(file_, At(begin), tokens);
     case 2:
-      return ReadWords<uint16_t>(At(begin), tokens);
+      return ReadWords<uint16_t>(file_, At(begin), tokens);
     default:
-      return ReadWords<uint32_t>(At(begin), tokens);
+      return ReadWords<uint32_t>(file_, At(begin), tokens);
   }
 }
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "compiler/plan/plan.h"
-#include "runtime/mapped_file.h"
+#include "runtime/data_file.h"
 
 namespace pprun {
 
@@ -25,16 +25,14 @@ class TokenStream {
   void Read(int64_t begin, std::span<int32_t> tokens) const;
 
  private:
-  TokenStream(MappedFile file, int64_t width, int64_t header, int64_t count)
+  TokenStream(DataFile file, int64_t width, int64_t header, int64_t count)
       : file_(std::move(file)), width_(width), header_(header), count_(count) {}
 
-  const std::byte* At(int64_t token) const {
-    return file_.bytes().data() + header_ + token * width_;
-  }
+  int64_t At(int64_t token) const { return header_ + token * width_; }
   template <typename Word>
   void CheckIds(const std::string& path, int64_t vocabulary) const;
 
-  MappedFile file_;
+  DataFile file_;
   int64_t width_ = 1;   // bytes of a token
   int64_t header_ = 0;  // bytes before the first
   int64_t count_ = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -45,6 +46,17 @@ std::string LlmcFile(const std::vector<int32_t>& beginning, const std::string& t
   std::vector<int32_t> header(256);
   std::copy(beginning.begin(), beginning.end(), header.begin());
   return BytesOf(header) + tokens;
+}
+
+TEST(Data, AFileThatBecomesShorterIsAnErrorThatNamesIt) {
+  const TemporaryFolder folder;
+  const std::string path = folder.Write("a.txt", BytesOf(Counting<uint8_t>(200)));
+  const auto data = OpenData({.kind = Kind::kBytes, .path = path}, 8, 256, 1);
+  std::filesystem::resize_file(path, 5);
+  EXPECT_EQ(ErrorOf([&] {
+              for (int64_t index = 0; index < 10; ++index) SampleOf(*data, 8, index);
+            }).find("cannot read `" + path + "`: it had 200 bytes when it was opened, and ends at"),
+            0U);
 }
 
 TEST(Data, BytesAreConsecutiveAndTargetsFollowInputs) {
