@@ -49,8 +49,7 @@ void DataFile::Read(int64_t begin, std::span<std::byte> bytes) const {
     if (got < 0) throw std::runtime_error("cannot read `" + path_ + "`: " + ErrorText(errno));
     if (got == 0) {
       throw std::runtime_error("cannot read `" + path_ + "`: it had " + std::to_string(size_) +
-                               " bytes when it was opened, and ends at byte " +
-                               std::to_string(begin) + " now");
+                               " bytes when it was opened, and has fewer now");
     }
     begin += got;
     bytes = bytes.subspan(static_cast<size_t>(got));

@@ -53,10 +53,11 @@ TEST(Data, AFileThatBecomesShorterIsAnErrorThatNamesIt) {
   const std::string path = folder.Write("a.txt", BytesOf(Counting<uint8_t>(200)));
   const auto data = OpenData({.kind = Kind::kBytes, .path = path}, 8, 256, 1);
   std::filesystem::resize_file(path, 5);
-  EXPECT_EQ(ErrorOf([&] {
-              for (int64_t index = 0; index < 10; ++index) SampleOf(*data, 8, index);
-            }).find("cannot read `" + path + "`: it had 200 bytes when it was opened, and ends at"),
-            0U);
+  EXPECT_EQ(
+      ErrorOf([&] {
+        for (int64_t index = 0; index < 10; ++index) SampleOf(*data, 8, index);
+      }).find("cannot read `" + path + "`: it had 200 bytes when it was opened, and has fewer now"),
+      0U);
 }
 
 TEST(Data, BytesAreConsecutiveAndTargetsFollowInputs) {
