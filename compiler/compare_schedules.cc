@@ -49,8 +49,9 @@ void CheckIsThere(const Compilation& result, const std::string& schedule) {
   }
   if (std::ranges::find(names, name) != names.end()) return;
   const auto meant = NearestWord(name, names);
-  throw std::invalid_argument("`--schedules`: there is no schedule `" + schedule + "`" +
-                              (meant ? "; did you mean `" + *meant + "`?" : ""));
+  throw std::invalid_argument(
+      "`--schedules`: there is no schedule `" + schedule + "`" +
+      (meant ? "; did you mean `" + *meant + "`?" : "; `ppc show` lists the built-in ones"));
 }
 
 // Constants are those of a rank's whole share of the model, whatever the number of chunks it is cut
@@ -135,9 +136,8 @@ class Comparer {
   ScheduleComparison Finish() && {
     if (result_.schedules.empty()) {
       std::string reasons;
-      for (const auto& [name, reason] : result_.refused)
-        reasons += "  " + name + ": " + reason + "\n";
-      throw std::runtime_error("no schedule fits:\n" + reasons);
+      for (const auto& [name, reason] : result_.refused) reasons += "\n  " + name + ": " + reason;
+      throw std::runtime_error("no schedule fits:" + reasons);
     }
     const bool study = result_.purpose == Purpose::kStudy;
     std::ranges::stable_sort(result_.schedules, {}, [&](const ComparedSchedule& row) {
@@ -209,6 +209,11 @@ ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
                                     const CompareOptions& options) {
   Comparer comparer(options);
   const bool several = paths.size() > 1;
+  const bool set = !options.compile.overrides.empty() || !options.compile.schedule.empty();
+  if (set && std::ranges::none_of(paths, HasSource)) {
+    throw std::invalid_argument("`--set` needs a `.sched`: in `" + paths.front() +
+                                "` there is nothing to set");
+  }
   for (const std::string& path : paths) {
     const std::string file = std::filesystem::path(path).filename().string();
     const std::string suffix = several ? " (" + file + ")" : "";
