@@ -198,9 +198,7 @@ void TrainChecker::ReadPrecision() {
   const ast::Setting* setting = Find("precision");
   if (setting == nullptr) return;
   const auto word = reader_.Word(setting->value, "precision", {"fp32", "bf16"});
-  if (word == "bf16") {
-    context_.diagnostics.Error(setting->location, "`precision = bf16` is not supported yet");
-  }
+  if (word == "bf16") train_.precision = CheckedTrain::Precision::kBf16;
 }
 
 void TrainChecker::ReadNames() {

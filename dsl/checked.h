@@ -130,6 +130,9 @@ struct CheckedTrain {
   CheckedOptimizer optimizer;
   int64_t validate_every = 0;
   int64_t validate_batches = 0;
+  // bf16: what functions compute, keep and send; parameters, their gradients and the optimizer stay
+  // fp32.
+  enum class Precision : uint8_t { kFp32, kBf16 } precision = Precision::kFp32;
   std::string names;  // "huggingface(gpt2)", "huggingface(llama)" or empty: pprun's own
   ast::Location names_location;
   ast::Location location;

@@ -147,6 +147,7 @@ std::string TrainText(const CheckedTrain& train) {
             Amount(train.validate_every, "step") + ", " + Amount(train.validate_batches, "batch") +
             "\n";
   }
+  if (train.precision == CheckedTrain::Precision::kBf16) text += "  precision bf16\n";
   if (!train.names.empty()) text += "  names " + train.names + "\n";
   return text;
 }

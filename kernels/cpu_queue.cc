@@ -28,6 +28,10 @@ float* ScratchFloats(const CpuQueue& queue, int64_t count) {
   return Grown(queue.scratch->floats, count);
 }
 
+float* ScratchWidened(const CpuQueue& queue, int64_t count) {
+  return Grown(queue.scratch->widened, count);
+}
+
 double* ScratchDoubles(const CpuQueue& queue, int64_t count) {
   return Grown(queue.scratch->doubles, count);
 }

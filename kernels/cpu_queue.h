@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/kernel.h"
 #include "kernels/linear_algebra.h"
 
 namespace pprun::kernels {
@@ -25,6 +26,8 @@ struct RotationTable {
 // between calls, except the rotation table's.
 struct Scratch {
   std::vector<float> floats;
+  std::vector<float> widened;  // of bf16 operands: see widened.h
+  std::vector<Tensor> widened_operands;
   std::vector<double> doubles;
   RotationTable rotation;
 };
@@ -41,6 +44,7 @@ struct CpuQueue {
 
 // At least `count` elements, uninitialised. The next call takes the same memory.
 float* ScratchFloats(const CpuQueue& queue, int64_t count);
+float* ScratchWidened(const CpuQueue& queue, int64_t count);
 double* ScratchDoubles(const CpuQueue& queue, int64_t count);
 
 }  // namespace pprun::kernels

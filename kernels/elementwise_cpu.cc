@@ -1,9 +1,9 @@
 #include <cstring>
 
 #include "compiler/plan/base/check.h"
+#include "kernels/convert.h"
 #include "kernels/cpu_queue.h"
 #include "kernels/elementwise.h"
-#include "kernels/formulas/bfloat16.h"
 #include "kernels/parallel.h"
 #include "kernels/vectorise.h"
 
@@ -24,22 +24,6 @@ PPRUN_VECTORISED void AddDoublesLoop(double* target, const double* source, int64
                                      int64_t end) {
 #pragma omp simd
   for (int64_t i = begin; i < end; ++i) target[i] += source[i];
-}
-
-PPRUN_VECTORISED void ShortenLoop(const float* source, uint16_t* target, int64_t begin,
-                                  int64_t end) {
-#pragma omp simd
-  for (int64_t i = begin; i < end; ++i) {
-    target[i] = BitsOfBfloat16(source[i]);
-  }
-}
-
-PPRUN_VECTORISED void LengthenLoop(const uint16_t* source, float* target, int64_t begin,
-                                   int64_t end) {
-#pragma omp simd
-  for (int64_t i = begin; i < end; ++i) {
-    target[i] = FloatOfBfloat16(source[i]);
-  }
 }
 
 }  // namespace
@@ -83,13 +67,13 @@ void LaunchCast(const CpuQueue& queue, const Tensor& source, const Tensor& targe
   if (source.dtype == DType::kF32) {
     CHECK(target.dtype == DType::kBF16);
     ForRanges(queue, elements, kElementGrain, [&](int64_t begin, int64_t end) {
-      ShortenLoop(source.f32(), static_cast<uint16_t*>(target.data), begin, end);
+      RoundRange(source.f32(), target.bf16(), begin, end);
     });
     return;
   }
   CHECK(source.dtype == DType::kBF16 && target.dtype == DType::kF32);
   ForRanges(queue, elements, kElementGrain, [&](int64_t begin, int64_t end) {
-    LengthenLoop(static_cast<const uint16_t*>(source.data), target.f32(), begin, end);
+    WidenRange(source.bf16(), target.f32(), begin, end);
   });
 }
 

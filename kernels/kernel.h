@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "compiler/plan/types.h"
+#include "kernels/formulas/bfloat16.h"
 
 namespace pprun::kernels {
 
@@ -20,6 +21,7 @@ struct Tensor {
 
   explicit operator bool() const { return data != nullptr; }
   float* f32() const { return static_cast<float*>(data); }
+  Bfloat16* bf16() const { return static_cast<Bfloat16*>(data); }
   double* f64() const { return static_cast<double*>(data); }
   int32_t* i32() const { return static_cast<int32_t*>(data); }
 };

@@ -7,13 +7,15 @@
 #include <cstdint>
 #include <memory>
 
+#include "compiler/plan/types.h"
+
 namespace pprun::kernels {
 
 enum class MatrixForm : uint8_t { kPlain, kTransposed };
 enum class Result : uint8_t { kOverwrite, kAccumulate };
 
-// C[m, n] (= | +=) op(A)[m, k] op(B)[k, n], row-major fp32. A transposed operand is stored as [k,
-// m] or [n, k].
+// C[m, n] (= | +=) op(A)[m, k] op(B)[k, n], row-major. A transposed operand is stored as [k, m] or
+// [n, k]. Sums are f32 whatever the types.
 struct Product {
   int64_t m = 0;
   int64_t n = 0;
@@ -25,6 +27,8 @@ struct Product {
   int64_t b_stride = 0;
   int64_t c_stride = 0;
   Result result = Result::kOverwrite;
+  DType operands = DType::kF32;  // of A, B and the bias: f32, or bf16 where Multiplies() says so
+  DType c = DType::kF32;         // f32, or that of the operands
 
   auto operator<=>(const Product&) const = default;
 };
@@ -37,10 +41,12 @@ class LinearAlgebra {
  public:
   virtual ~LinearAlgebra() = default;
 
+  // Whether operands may be of this type.
+  virtual bool Multiplies(DType operands) const = 0;
   // `bias`, of n elements, is added to every row; it may be null. The bits depend on the operands,
   // their sizes and the processor, never on the number of threads.
-  virtual void Multiply(const Product& product, const float* a, const float* b, const float* bias,
-                        float* c) = 0;
+  virtual void Multiply(const Product& product, const void* a, const void* b, const void* bias,
+                        void* c) = 0;
 };
 
 // One thread; every element is a sum in ascending k, which starts from the bias or, accumulating,

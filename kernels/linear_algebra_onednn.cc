@@ -7,12 +7,15 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "compiler/plan/base/check.h"
 #include "kernels/linear_algebra.h"
 
 namespace pprun::kernels {
@@ -24,10 +27,23 @@ using dnnl::memory;
 // kernels.
 constexpr int64_t kBandUnit = 64;
 
-memory::desc Stored(int64_t rows, int64_t columns, MatrixForm form, int64_t stride) {
+memory::data_type TypeOf(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return memory::data_type::f32;
+    case DType::kBF16:
+      return memory::data_type::bf16;
+    case DType::kF64:
+    case DType::kI32:
+      break;
+  }
+  CHECK(false);
+}
+
+memory::desc Stored(int64_t rows, int64_t columns, MatrixForm form, int64_t stride, DType dtype) {
   const memory::dims strides =
       form == MatrixForm::kPlain ? memory::dims{stride, 1} : memory::dims{1, stride};
-  return {memory::dims{rows, columns}, memory::data_type::f32, strides};
+  return {memory::dims{rows, columns}, TypeOf(dtype), strides};
 }
 
 // A primitive and the memory objects that it runs on; only their pointers change from call to call.
@@ -42,30 +58,31 @@ class Worker {
  public:
   Worker() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
 
-  void Multiply(const Product& product, const float* a, const float* b, const float* bias,
-                float* c) {
+  void Multiply(const Product& product, const void* a, const void* b, const void* bias, void* c) {
     // The setting is the calling thread's own; oneDNN reads it when it compiles a primitive and
     // when it runs one.
     omp_set_num_threads(1);
     Prepared& prepared = Prepare(product, bias);
-    prepared.a.set_data_handle(const_cast<float*>(a));
-    prepared.b.set_data_handle(const_cast<float*>(b));
-    if (bias != nullptr) prepared.bias.set_data_handle(const_cast<float*>(bias));
+    prepared.a.set_data_handle(const_cast<void*>(a));
+    prepared.b.set_data_handle(const_cast<void*>(b));
+    if (bias != nullptr) prepared.bias.set_data_handle(const_cast<void*>(bias));
     prepared.c.set_data_handle(c);
     prepared.primitive.execute(stream_, prepared.arguments);
     stream_.wait();
   }
 
  private:
-  Prepared& Prepare(const Product& product, const float* bias_data) {
+  Prepared& Prepare(const Product& product, const void* bias_data) {
     const bool has_bias = bias_data != nullptr;
     const auto [entry, is_new] = prepared_.try_emplace({product, has_bias});
     Prepared& prepared = entry->second;
     if (!is_new) return prepared;
-    const memory::desc a = Stored(product.m, product.k, product.a_form, product.a_stride);
-    const memory::desc b = Stored(product.k, product.n, product.b_form, product.b_stride);
-    const memory::desc c = Stored(product.m, product.n, MatrixForm::kPlain, product.c_stride);
-    const memory::desc bias = Stored(1, product.n, MatrixForm::kPlain, product.n);
+    const DType dtype = product.operands;
+    const memory::desc a = Stored(product.m, product.k, product.a_form, product.a_stride, dtype);
+    const memory::desc b = Stored(product.k, product.n, product.b_form, product.b_stride, dtype);
+    const memory::desc c =
+        Stored(product.m, product.n, MatrixForm::kPlain, product.c_stride, product.c);
+    const memory::desc bias = Stored(1, product.n, MatrixForm::kPlain, product.n, dtype);
     dnnl::primitive_attr attributes;
     // The library's own scratch memory belongs to the thread that compiled the primitive and is
     // shared among them.
@@ -111,12 +128,30 @@ int64_t Bands(const Product& product) {
   return std::max<int64_t>(1, std::min(bands, product.m * product.n * product.k / kGrain));
 }
 
+// Whether the processor has more for bf16 than the library's reference loops, or anything at all.
+bool HasBfloat16() {
+  const memory::desc matrix =
+      Stored(kBandUnit, kBandUnit, MatrixForm::kPlain, kBandUnit, DType::kBF16);
+  try {
+    const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(matrix, matrix, matrix),
+                                                   dnnl::engine(dnnl::engine::kind::cpu, 0));
+    return std::string_view(description.impl_info_str()).find("ref") == std::string_view::npos;
+  } catch (const dnnl::error& error) {
+    if (error.status == dnnl_unimplemented) return false;
+    throw;
+  }
+}
+
 class OneDnnLinearAlgebra : public LinearAlgebra {
  public:
   explicit OneDnnLinearAlgebra(int threads) : workers_(static_cast<size_t>(threads)) {}
 
-  void Multiply(const Product& product, const float* a, const float* b, const float* bias,
-                float* c) override {
+  bool Multiplies(DType operands) const override {
+    return operands == DType::kF32 || (operands == DType::kBF16 && has_bfloat16_);
+  }
+
+  void Multiply(const Product& product, const void* a, const void* b, const void* bias,
+                void* c) override {
     const int64_t bands = Bands(product);
     const int threads = static_cast<int>(std::min(static_cast<int64_t>(workers_.size()), bands));
     if (threads == 1) return MultiplyBands({0, bands, bands}, product, a, b, bias, c, workers_[0]);
@@ -135,21 +170,25 @@ class OneDnnLinearAlgebra : public LinearAlgebra {
     int64_t all;
   };
 
-  static void MultiplyBands(const BandRange& range, const Product& product, const float* a,
-                            const float* b, const float* bias, float* c, Worker& worker) {
+  static void MultiplyBands(const BandRange& range, const Product& product, const void* a,
+                            const void* b, const void* bias, void* c, Worker& worker) {
     const int64_t units = product.m / kBandUnit;
-    const int64_t a_step = product.a_form == MatrixForm::kPlain ? product.a_stride : 1;
+    const int64_t a_step =
+        SizeOf(product.operands) * (product.a_form == MatrixForm::kPlain ? product.a_stride : 1);
+    const int64_t c_step = SizeOf(product.c) * product.c_stride;
     for (int64_t band = range.begin; band < range.end; ++band) {
       const int64_t first = units * band / range.all * kBandUnit;
       const int64_t end =
           band + 1 == range.all ? product.m : units * (band + 1) / range.all * kBandUnit;
       Product part = product;
       part.m = end - first;
-      worker.Multiply(part, a + first * a_step, b, bias, c + first * product.c_stride);
+      worker.Multiply(part, static_cast<const std::byte*>(a) + first * a_step, b, bias,
+                      static_cast<std::byte*>(c) + first * c_step);
     }
   }
 
   std::vector<Worker> workers_;
+  const bool has_bfloat16_ = HasBfloat16();
 };
 
 }  // namespace

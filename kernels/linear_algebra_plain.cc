@@ -1,3 +1,4 @@
+#include "compiler/plan/base/check.h"
 #include "kernels/linear_algebra.h"
 #include "kernels/plain_product.h"
 
@@ -6,9 +7,12 @@ namespace {
 
 class PlainLinearAlgebra : public LinearAlgebra {
  public:
-  void Multiply(const Product& product, const float* a, const float* b, const float* bias,
-                float* c) override {
-    MultiplyPlain(product, a, b, bias, c);
+  bool Multiplies(DType operands) const override { return operands == DType::kF32; }
+  void Multiply(const Product& product, const void* a, const void* b, const void* bias,
+                void* c) override {
+    CHECK(product.operands == DType::kF32 && product.c == DType::kF32);
+    MultiplyPlain(product, static_cast<const float*>(a), static_cast<const float*>(b),
+                  static_cast<const float*>(bias), static_cast<float*>(c));
   }
 };
 

@@ -11,10 +11,33 @@ namespace {
 constexpr auto kPlain = MatrixForm::kPlain;
 constexpr auto kTransposed = MatrixForm::kTransposed;
 
-PPRUN_VECTORISED void BiasGradLoop(const float* dy, int64_t rows, int64_t width, int64_t begin,
-                                   int64_t end, float* dbias) {
+PPRUN_INLINE float ToFloat(float value) { return value; }
+PPRUN_INLINE float ToFloat(Bfloat16 value) { return FloatOfBfloat16(value.bits); }
+
+template <class Element>
+PPRUN_INLINE void BiasGradLoop(const Element* dy, int64_t rows, int64_t width, int64_t begin,
+                               int64_t end, float* dbias) {
   AddColumnSums(rows, begin, end, dbias,
-                [&](int64_t row, int64_t j) { return dy[row * width + j]; });
+                [&](int64_t row, int64_t j) { return ToFloat(dy[row * width + j]); });
+}
+
+PPRUN_VECTORISED void BiasGrad(const float* dy, int64_t rows, int64_t width, int64_t begin,
+                               int64_t end, float* dbias) {
+  BiasGradLoop(dy, rows, width, begin, end, dbias);
+}
+
+PPRUN_VECTORISED void BiasGrad(const Bfloat16* dy, int64_t rows, int64_t width, int64_t begin,
+                               int64_t end, float* dbias) {
+  BiasGradLoop(dy, rows, width, begin, end, dbias);
+}
+
+// A product of dense matrices whose operands are of one type.
+void Multiply(const CpuQueue& queue, Product product, const Tensor& a, const Tensor& b,
+              const Tensor& bias, const Tensor& c) {
+  CHECK(a.dtype == b.dtype && (!bias || bias.dtype == a.dtype));
+  product.operands = a.dtype;
+  product.c = c.dtype;
+  queue.linear_algebra->Multiply(product, a.data, b.data, bias.data, c.data);
 }
 
 }  // namespace
@@ -27,9 +50,8 @@ void LaunchLinear(const CpuQueue& queue, const Tensor& x, const Tensor& weight, 
   CHECK(x.shape.Elements() == rows * width);
   CHECK(y.shape.Elements() == rows * outputs);
   CHECK(!bias || bias.shape.Elements() == outputs);
-  queue.linear_algebra->Multiply(
-      DenseProduct(rows, outputs, width, kPlain, kTransposed, Result::kOverwrite), x.f32(),
-      weight.f32(), bias.f32(), y.f32());
+  Multiply(queue, DenseProduct(rows, outputs, width, kPlain, kTransposed, Result::kOverwrite), x,
+           weight, bias, y);
 }
 
 void LaunchLinearInputGrad(const CpuQueue& queue, const Tensor& dy, const Tensor& weight,
@@ -39,9 +61,8 @@ void LaunchLinearInputGrad(const CpuQueue& queue, const Tensor& dy, const Tensor
   const int64_t rows = dx.shape.Elements() / width;
   CHECK(dx.shape.Elements() == rows * width);
   CHECK(dy.shape.Elements() == rows * outputs);
-  queue.linear_algebra->Multiply(
-      DenseProduct(rows, width, outputs, kPlain, kPlain, Result::kOverwrite), dy.f32(),
-      weight.f32(), nullptr, dx.f32());
+  Multiply(queue, DenseProduct(rows, width, outputs, kPlain, kPlain, Result::kOverwrite), dy,
+           weight, {}, dx);
 }
 
 void LaunchLinearWeightGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
@@ -51,13 +72,16 @@ void LaunchLinearWeightGrad(const CpuQueue& queue, const Tensor& x, const Tensor
   const int64_t rows = x.shape.Elements() / width;
   CHECK(x.shape.Elements() == rows * width);
   CHECK(dy.shape.Elements() == rows * outputs);
-  queue.linear_algebra->Multiply(
-      DenseProduct(outputs, width, rows, kTransposed, kPlain, Result::kAccumulate), dy.f32(),
-      x.f32(), nullptr, dweight.f32());
+  Multiply(queue, DenseProduct(outputs, width, rows, kTransposed, kPlain, Result::kAccumulate), dy,
+           x, {}, dweight);
   if (!dbias) return;
   CHECK(dbias.shape.Elements() == outputs);
   ForRanges(queue, outputs, RowGrain(rows), [&](int64_t begin, int64_t end) {
-    BiasGradLoop(dy.f32(), rows, outputs, begin, end, dbias.f32());
+    if (dy.dtype == DType::kBF16) {
+      BiasGrad(dy.bf16(), rows, outputs, begin, end, dbias.f32());
+    } else {
+      BiasGrad(dy.f32(), rows, outputs, begin, end, dbias.f32());
+    }
   });
 }
 

@@ -28,30 +28,34 @@ void LaunchSquareSum(const CpuQueue& queue, const Tensor& gradient, const Tensor
 void LaunchClipFactor(const CpuQueue& queue, const Tensor& partials, const Tensor& order,
                       float max_norm, const Tensor& factor, const Tensor& norm);
 
+// Of every update: `rounded` is absent, or bf16 and gets the updated parameter rounded, in the same
+// pass.
+
 // `momentum` holds the velocity, zero at first; absent if settings.momentum is 0.
 void LaunchSgdUpdate(const CpuQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                     const Tensor& momentum, const SgdSettings& settings, const StepState& state);
+                     const Tensor& momentum, const Tensor& rounded, const SgdSettings& settings,
+                     const StepState& state);
 
 // `first` and `second` are the moments, zero at first. Bias correction takes state.step + 1 as the
 // number of steps.
 void LaunchAdamUpdate(const CpuQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                      const Tensor& first, const Tensor& second, const AdamSettings& settings,
-                      const StepState& state);
+                      const Tensor& first, const Tensor& second, const Tensor& rounded,
+                      const AdamSettings& settings, const StepState& state);
 
 // On CUDA; `state` is in device memory.
 void LaunchSquareSum(const CudaQueue& queue, const Tensor& gradient, const Tensor& partials);
 void LaunchClipFactor(const CudaQueue& queue, const Tensor& partials, const Tensor& order,
                       float max_norm, const Tensor& factor, const Tensor& norm);
 void LaunchSgdUpdate(const CudaQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                     const Tensor& momentum, const SgdSettings& settings, const StepState* state);
+                     const Tensor& momentum, const Tensor& rounded, const SgdSettings& settings,
+                     const StepState* state);
 void LaunchAdamUpdate(const CudaQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                      const Tensor& first, const Tensor& second, const AdamSettings& settings,
-                      const StepState* state);
+                      const Tensor& first, const Tensor& second, const Tensor& rounded,
+                      const AdamSettings& settings, const StepState* state);
 
-// One of many parameters that one launch updates. `compute` is absent, or bf16 and gets the updated
-// parameter rounded, in the same pass.
+// One of many parameters that one launch updates.
 struct AdamTensors {
-  Tensor parameter, gradient, first, second, compute;
+  Tensor parameter, gradient, first, second, rounded;
   enum class Decay : uint8_t { kYes, kNo } decay = Decay::kYes;  // by settings.weight_decay, or not
 };
 void LaunchAdamUpdates(const CudaQueue& queue, std::span<const AdamTensors> parameters,

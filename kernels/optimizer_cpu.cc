@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "compiler/plan/base/check.h"
+#include "kernels/convert.h"
 #include "kernels/cpu_queue.h"
 #include "kernels/formulas/optimizer.h"
 #include "kernels/optimizer.h"
@@ -53,6 +54,19 @@ void AdamLoop(const AdamScalars& settings, const float* gradient, float* paramet
     AdamElement(scalars, gradient[i], parameter[i], first[i], second[i]);
 }
 
+// Calls update(begin, end) for pieces of the range, short enough to be in the cache still when they
+// are rounded.
+template <class Update>
+void InPieces(int64_t begin, int64_t end, const Tensor& parameter, const Tensor& rounded,
+              const Update& update) {
+  constexpr int64_t kPiece = 2048;
+  for (int64_t at = begin; at < end; at += kPiece) {
+    const int64_t to = std::min(end, at + kPiece);
+    update(at, to);
+    if (rounded) RoundRange(parameter.f32(), rounded.bf16(), at, to);
+  }
+}
+
 }  // namespace
 
 void LaunchSquareSum(const CpuQueue& queue, const Tensor& gradient, const Tensor& partials) {
@@ -83,30 +97,37 @@ void LaunchClipFactor(const CpuQueue& /*queue*/, const Tensor& partials, const T
 }
 
 void LaunchSgdUpdate(const CpuQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                     const Tensor& momentum, const SgdSettings& settings, const StepState& state) {
+                     const Tensor& momentum, const Tensor& rounded, const SgdSettings& settings,
+                     const StepState& state) {
   const int64_t elements = parameter.shape.Elements();
   CHECK(gradient.shape.Elements() == elements);
+  CHECK(!rounded || rounded.shape.Elements() == elements);
   CHECK(momentum ? momentum.shape.Elements() == elements : settings.momentum == 0.0F);
   const SgdScalars scalars = {state.learning_rate, settings.momentum, settings.weight_decay};
   ForRanges(queue, elements, kElementGrain, [&](int64_t begin, int64_t end) {
-    if (momentum) {
-      SgdLoop(scalars, gradient.f32(), parameter.f32(), momentum.f32(), begin, end);
-    } else {
-      PlainSgdLoop(scalars, gradient.f32(), parameter.f32(), begin, end);
-    }
+    InPieces(begin, end, parameter, rounded, [&](int64_t at, int64_t to) {
+      if (momentum) {
+        SgdLoop(scalars, gradient.f32(), parameter.f32(), momentum.f32(), at, to);
+      } else {
+        PlainSgdLoop(scalars, gradient.f32(), parameter.f32(), at, to);
+      }
+    });
   });
 }
 
 void LaunchAdamUpdate(const CpuQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                      const Tensor& first, const Tensor& second, const AdamSettings& settings,
-                      const StepState& state) {
+                      const Tensor& first, const Tensor& second, const Tensor& rounded,
+                      const AdamSettings& settings, const StepState& state) {
   const int64_t elements = parameter.shape.Elements();
   CHECK(gradient.shape.Elements() == elements);
   CHECK(first.shape.Elements() == elements);
   CHECK(second.shape.Elements() == elements);
+  CHECK(!rounded || rounded.shape.Elements() == elements);
   const AdamScalars scalars = AdamScalarsOf(settings, state);
   ForRanges(queue, elements, kElementGrain / 4, [&](int64_t begin, int64_t end) {
-    AdamLoop(scalars, gradient.f32(), parameter.f32(), first.f32(), second.f32(), begin, end);
+    InPieces(begin, end, parameter, rounded, [&](int64_t at, int64_t to) {
+      AdamLoop(scalars, gradient.f32(), parameter.f32(), first.f32(), second.f32(), at, to);
+    });
   });
 }
 

@@ -63,6 +63,7 @@ struct PlainSgd {
   static constexpr int kWidth = 4;
   const float* gradient;
   float* parameter;
+  Bfloat16* rounded;  // may be null
   SgdScalars scalars;
   const StepState* state;
 
@@ -77,6 +78,7 @@ struct PlainSgd {
 #pragma unroll
     for (int i = 0; i < kCount; ++i) PlainSgdElement(now, g[i], p[i]);
     Store(parameter + first, p);
+    if (rounded != nullptr) Store(rounded + first, p);
   }
 };
 
@@ -85,6 +87,7 @@ struct Sgd {
   const float* gradient;
   float* parameter;
   float* momentum;
+  Bfloat16* rounded;  // may be null
   SgdScalars scalars;
   const StepState* state;
 
@@ -102,6 +105,7 @@ struct Sgd {
     for (int i = 0; i < kCount; ++i) SgdElement(now, g[i], p[i], m[i]);
     Store(parameter + first, p);
     Store(momentum + first, m);
+    if (rounded != nullptr) Store(rounded + first, p);
   }
 };
 
@@ -115,7 +119,7 @@ struct TableEntry {
   const float* gradient;
   float* first;
   float* second;
-  Bfloat16* compute;  // may be null
+  Bfloat16* rounded;  // may be null
   int64_t elements;
   int64_t first_block;
   AdamTensors::Decay decay;
@@ -156,7 +160,7 @@ __device__ __forceinline__ void UpdatePiece(const AdamScalars& scalars, const Ta
   Store(entry.parameter + at, p);
   Store(entry.first + at, m);
   Store(entry.second + at, v);
-  if (entry.compute != nullptr) Store(entry.compute + at, p);
+  if (entry.rounded != nullptr) Store(entry.rounded + at, p);
 }
 
 template <int kWidth>
@@ -186,8 +190,8 @@ void CheckTensors(const AdamTensors& tensors) {
     CHECK(tensor->shape.Elements() == elements);
     RequireType("adam_update", *tensor, DType::kF32);
   }
-  CHECK(!tensors.compute || tensors.compute.shape.Elements() == elements);
-  RequireType("adam_update", tensors.compute, DType::kBF16);
+  CHECK(!tensors.rounded || tensors.rounded.shape.Elements() == elements);
+  RequireType("adam_update", tensors.rounded, DType::kBF16);
 }
 
 }  // namespace
@@ -216,27 +220,32 @@ void LaunchClipFactor(const CudaQueue& queue, const Tensor& partials, const Tens
 }
 
 void LaunchSgdUpdate(const CudaQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                     const Tensor& momentum, const SgdSettings& settings, const StepState* state) {
+                     const Tensor& momentum, const Tensor& rounded, const SgdSettings& settings,
+                     const StepState* state) {
   const int64_t elements = parameter.shape.Elements();
   CHECK(gradient.shape.Elements() == elements);
+  CHECK(!rounded || rounded.shape.Elements() == elements);
   CHECK(momentum ? momentum.shape.Elements() == elements : settings.momentum == 0.0F);
   for (const Tensor* const tensor : {&parameter, &gradient, &momentum})
     RequireType("sgd_update", *tensor, DType::kF32);
+  RequireType("sgd_update", rounded, DType::kBF16);
   const SgdScalars scalars = {0.0F, settings.momentum, settings.weight_decay};
-  const Alignment alignment = AlignmentOfAll({parameter.data, gradient.data, momentum.data});
+  const Alignment alignment =
+      AlignmentOfAll({parameter.data, gradient.data, momentum.data, rounded.data});
   if (momentum) {
-    LaunchElementwise(queue, "sgd_update", elements, alignment,
-                      Sgd{gradient.f32(), parameter.f32(), momentum.f32(), scalars, state});
+    LaunchElementwise(
+        queue, "sgd_update", elements, alignment,
+        Sgd{gradient.f32(), parameter.f32(), momentum.f32(), rounded.bf16(), scalars, state});
   } else {
     LaunchElementwise(queue, "sgd_update", elements, alignment,
-                      PlainSgd{gradient.f32(), parameter.f32(), scalars, state});
+                      PlainSgd{gradient.f32(), parameter.f32(), rounded.bf16(), scalars, state});
   }
 }
 
 void LaunchAdamUpdate(const CudaQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                      const Tensor& first, const Tensor& second, const AdamSettings& settings,
-                      const StepState* state) {
-  const AdamTensors tensors = {parameter, gradient, first, second, Tensor{}};
+                      const Tensor& first, const Tensor& second, const Tensor& rounded,
+                      const AdamSettings& settings, const StepState* state) {
+  const AdamTensors tensors = {parameter, gradient, first, second, rounded};
   LaunchAdamUpdates(queue, {&tensors, 1}, settings, state);
 }
 
@@ -254,12 +263,12 @@ void LaunchAdamUpdates(const CudaQueue& queue, std::span<const AdamTensors> para
       const int64_t elements = tensors.parameter.shape.Elements();
       is_aligned =
           is_aligned && AreAligned({tensors.parameter.data, tensors.gradient.data,
-                                    tensors.first.data, tensors.second.data, tensors.compute.data});
+                                    tensors.first.data, tensors.second.data, tensors.rounded.data});
       table.entries[table.count++] = {tensors.parameter.f32(),
                                       tensors.gradient.f32(),
                                       tensors.first.f32(),
                                       tensors.second.f32(),
-                                      DataOf<Bfloat16>(tensors.compute),
+                                      tensors.rounded.bf16(),
                                       elements,
                                       table.blocks,
                                       tensors.decay};

@@ -64,7 +64,7 @@ struct ClipFactorCall {
 struct UpdateCall {
   const OptimizerSpec* optimizer = nullptr;
   Parameter::Decay decay = Parameter::Decay::kYes;
-  kernels::Tensor value, gradient, first_moment, second_moment;
+  kernels::Tensor value, gradient, first_moment, second_moment, rounded;
   const kernels::StepState* state = nullptr;  // in device memory
 };
 

@@ -7,6 +7,7 @@
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/text.h"
+#include "kernels/formulas/bfloat16.h"
 
 namespace pprun {
 namespace {
@@ -26,6 +27,22 @@ std::vector<BufferId> ValuesOf(const Plan& plan, const Position& position) {
   return values;
 }
 
+// By parameter, the copies that `initialise` rounds from its value.
+std::vector<std::vector<BufferId>> RoundedOf(const Position& position,
+                                             const std::vector<BufferId>& values) {
+  std::vector<std::vector<BufferId>> rounded(values.size());
+  const Program& program = position.programs[static_cast<size_t>(ProgramKind::kInitialise)];
+  for (const Instruction& instruction : program.instructions) {
+    const auto* cast = std::get_if<Cast>(&instruction.operands);
+    if (cast == nullptr) continue;
+    const auto value = std::ranges::find(values, cast->source);
+    if (value == values.end()) continue;
+    CHECK(position.buffers[cast->target.index()].type.dtype == DType::kBF16);
+    rounded[static_cast<size_t>(value - values.begin())].push_back(cast->target);
+  }
+  return rounded;
+}
+
 }  // namespace
 
 Executor::Executor(const Plan& plan, int64_t rank, Device& device, Communicator& communicator,
@@ -39,6 +56,7 @@ Executor::Executor(const Plan& plan, int64_t rank, Device& device, Communicator&
       memory_(plan, position_, device),
       staging_(plan, rank, device),
       parameters_(ValuesOf(plan, position_)),
+      rounded_(RoundedOf(position_, parameters_)),
       training_(training),
       validation_(validation) {
   device.OnFailure([this, &communicator](WorkTag tag, const std::exception& error) {
@@ -119,11 +137,19 @@ void Executor::Read(std::span<std::byte> host, BufferId buffer, size_t offset) {
 
 bool Executor::Holds(ParameterId parameter) const { return parameters_[parameter.index()].valid(); }
 
-void Executor::SetParameter(ParameterId parameter, std::span<const std::byte> value) {
-  const BufferId buffer = parameters_[parameter.index()];
-  CHECK(buffer.valid());
-  CHECK(static_cast<int64_t>(value.size()) == position_.buffers[buffer.index()].type.Bytes());
-  device_.Upload(static_cast<std::byte*>(memory_.TensorOf(buffer).data), value);
+void Executor::SetParameter(ParameterId parameter, std::span<const float> value) {
+  const auto upload = [&](BufferId buffer, std::span<const std::byte> bytes) {
+    CHECK(static_cast<int64_t>(bytes.size()) == position_.buffers[buffer.index()].type.Bytes());
+    device_.Upload(static_cast<std::byte*>(memory_.TensorOf(buffer).data), bytes);
+  };
+  CHECK(Holds(parameter));
+  upload(parameters_[parameter.index()], std::as_bytes(value));
+  if (rounded_[parameter.index()].empty()) return;
+  std::vector<uint16_t> rounded(value.size());
+  std::ranges::transform(value, rounded.begin(), kernels::BitsOfBfloat16);
+  for (const BufferId copy : rounded_[parameter.index()]) {
+    upload(copy, std::as_bytes(std::span(rounded)));
+  }
 }
 
 void Executor::GetParameter(ParameterId parameter, std::span<std::byte> value) {

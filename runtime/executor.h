@@ -56,9 +56,9 @@ class Executor {
   // On samples [repeat * batch, (repeat + 1) * batch); the loss as in StepResult.
   std::optional<double> RunValidation(int64_t repeat);
 
-  // Parameters that this rank holds, as their bytes in the plan's type; between runs.
+  // Parameters that this rank holds, between runs. What functions read rounded is set too.
   bool Holds(ParameterId parameter) const;
-  void SetParameter(ParameterId parameter, std::span<const std::byte> value);
+  void SetParameter(ParameterId parameter, std::span<const float> value);
   void GetParameter(ParameterId parameter, std::span<std::byte> value);
 
   int64_t rank() const { return rank_; }
@@ -89,7 +89,8 @@ class Executor {
   Issuer& issuer_;
   RankMemory memory_;
   BatchStaging staging_;
-  const std::vector<BufferId> parameters_;  // by ParameterId; not valid() where not held
+  const std::vector<BufferId> parameters_;            // by ParameterId; not valid() where not held
+  const std::vector<std::vector<BufferId>> rounded_;  // by ParameterId: copies in bf16
   const DataSet* const training_;
   const DataSet* const validation_;
   int64_t traced_from_ = 0;

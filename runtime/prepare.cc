@@ -96,6 +96,7 @@ struct PrepareInstruction {
                            .gradient = TensorOf(update.gradient),
                            .first_moment = TensorOf(update.first_moment),
                            .second_moment = TensorOf(update.second_moment),
+                           .rounded = TensorOf(update.rounded),
                            .state = context.memory.step_state()});
   }
   Action operator()(const Record& record) const {

@@ -35,7 +35,7 @@ void LoadWeights(const Plan& plan, const WeightsFile& weights, Executor& executo
     CHECK(type.dtype == DType::kF32);
     values.resize(static_cast<size_t>(type.shape.Elements()));
     weights.Read(parameter, values);
-    executor.SetParameter(parameter, std::as_bytes(std::span(values)));
+    executor.SetParameter(parameter, values);
   }
 }
 

@@ -67,7 +67,7 @@ struct Differentiator {
         CHECK(of.kind == GraphValue::Kind::kParameter);
         return AddValue({.kind = GraphValue::Kind::kParameterGradient,
                          .name = "d_" + of.name,
-                         .type = of.type,
+                         .type = graph.parameters[static_cast<size_t>(of.ordinal)].type,
                          .ordinal = of.ordinal});
       }
       case Access::kWrite: {

@@ -31,18 +31,18 @@ struct Builder {
     return ValueId(static_cast<int64_t>(graph.values.size()) - 1);
   }
 
-  ValueId Computed(std::string name, Shape shape, DType dtype = DType::kF32) {
+  ValueId Computed(std::string name, Shape shape, DType dtype) {
     return AddValue(GraphValue::Kind::kComputed, std::move(name), {dtype, shape});
   }
 
   // An activation of the given width.
   ValueId Activation(std::string name, int64_t width) {
-    return Computed(std::move(name), {sizes.samples, sizes.sequence, width});
+    return Computed(std::move(name), {sizes.samples, sizes.sequence, width}, sizes.compute);
   }
 
   // f32[b, s]: one number a token.
   ValueId PerToken(std::string name) {
-    return Computed(std::move(name), {sizes.samples, sizes.sequence});
+    return Computed(std::move(name), {sizes.samples, sizes.sequence}, DType::kF32);
   }
 
   ValueId TokenIds(GraphValue::Kind kind, std::string name) {
@@ -53,8 +53,8 @@ struct Builder {
     // Labels are unique within a layer, and names with them.
     CHECK(names.insert(parameter.name).second);
     const int32_t ordinal = static_cast<int32_t>(graph.parameters.size());
-    const ValueId value =
-        AddValue(GraphValue::Kind::kParameter, parameter.name, parameter.type, ordinal);
+    const ValueId value = AddValue(GraphValue::Kind::kParameter, parameter.name,
+                                   {parameter.read, parameter.type.shape}, ordinal);
     graph.parameters.push_back(std::move(parameter));
     return value;
   }
@@ -62,15 +62,21 @@ struct Builder {
   ValueId Matrix(std::string name, Shape shape, double deviation, std::string tied = {}) {
     return AddParameter({.name = std::move(name),
                          .type = {DType::kF32, shape},
+                         .read = sizes.compute,
                          .initialisation = {Initialisation::Kind::kNormal, deviation},
                          .tied = std::move(tied)});
   }
 
-  ValueId Vector(std::string name, int64_t width, Initialisation::Kind kind) {
+  ValueId Vector(std::string name, int64_t width, DType read, Initialisation::Kind kind) {
     return AddParameter({.name = std::move(name),
                          .type = {DType::kF32, {width}},
+                         .read = read,
                          .initialisation = {kind, 0},
                          .decay = Parameter::Decay::kNo});
+  }
+
+  ValueId NormVector(std::string name, int64_t width, Initialisation::Kind kind) {
+    return Vector(std::move(name), width, DType::kF32, kind);
   }
 
   void Emit(OpKind kind, std::string label, std::vector<ValueId> operands,
@@ -97,7 +103,8 @@ struct Builder {
                                   projection.deviation, projection.tied);
     ValueId bias;
     if (projection.bias) {
-      bias = Vector(label + ".bias", projection.width_out, Initialisation::Kind::kZeros);
+      bias = Vector(label + ".bias", projection.width_out, sizes.compute,
+                    Initialisation::Kind::kZeros);
     }
     const ValueId y = Activation(label, projection.width_out);
     Emit(OpKind::kLinear, label, {x, weight, bias, y});
@@ -117,6 +124,7 @@ struct Builder {
     const ValueId table =
         AddParameter({.name = operation.label + ".weight",
                       .type = {DType::kF32, {operation.context, operation.width_out}},
+                      .read = sizes.compute,
                       .initialisation = {Initialisation::Kind::kNormal, kDeviation},
                       .decay = Parameter::Decay::kNo});
     const ValueId y = Activation(operation.label, operation.width_out);
@@ -127,8 +135,9 @@ struct Builder {
   ValueId LayerNorm(const CheckedOperation& operation, ValueId x) {
     const std::string& label = operation.label;
     const ValueId weight =
-        Vector(label + ".weight", operation.width_out, Initialisation::Kind::kOnes);
-    const ValueId bias = Vector(label + ".bias", operation.width_out, Initialisation::Kind::kZeros);
+        NormVector(label + ".weight", operation.width_out, Initialisation::Kind::kOnes);
+    const ValueId bias =
+        NormVector(label + ".bias", operation.width_out, Initialisation::Kind::kZeros);
     const ValueId y = Activation(label, operation.width_out);
     const ValueId mean = PerToken(label + ".mean");
     const ValueId rstd = PerToken(label + ".rstd");
@@ -140,7 +149,7 @@ struct Builder {
   ValueId RmsNorm(const CheckedOperation& operation, ValueId x) {
     const std::string& label = operation.label;
     const ValueId weight =
-        Vector(label + ".weight", operation.width_out, Initialisation::Kind::kOnes);
+        NormVector(label + ".weight", operation.width_out, Initialisation::Kind::kOnes);
     const ValueId y = Activation(label, operation.width_out);
     const ValueId rstd = PerToken(label + ".rstd");
     Emit(OpKind::kRmsNorm, label, {x, weight, y, rstd},
@@ -180,7 +189,8 @@ struct Builder {
       qkv = rotated;
     }
     const ValueId y = Activation(label, operation.width_in);
-    const ValueId lse = Computed(label + ".lse", {sizes.samples, operation.heads, sizes.sequence});
+    const ValueId lse =
+        Computed(label + ".lse", {sizes.samples, operation.heads, sizes.sequence}, DType::kF32);
     Emit(OpKind::kAttention, label, {qkv, y, lse}, attributes);
     return Linear(label + ".out", y,
                   {.width_in = operation.width_in,
@@ -293,6 +303,7 @@ GraphSizes SizesOf(const CheckedProgram& program, int64_t samples) {
   for (const CheckedLayer& layer : program.model->layers) {
     if (HasResidual(layer)) sizes.residual_depth += layer.repeat;
   }
+  if (program.train->precision == CheckedTrain::Precision::kBf16) sizes.compute = DType::kBF16;
   return sizes;
 }
 
@@ -303,8 +314,9 @@ LayerGraph BuildLayerGraph(const CheckedLayer& layer, const GraphSizes& sizes) {
   graph.name = layer.name;
   const CheckedOperation& first = layer.operations.front();
   if (first.kind != LayerOpKind::kEmbedding) {
-    graph.input = builder.AddValue(GraphValue::Kind::kInput, "input",
-                                   {DType::kF32, {sizes.samples, sizes.sequence, first.width_in}});
+    graph.input =
+        builder.AddValue(GraphValue::Kind::kInput, "input",
+                         {sizes.compute, {sizes.samples, sizes.sequence, first.width_in}});
   }
   graph.output = builder.Sequence(layer.operations, graph.input, Branch::kInside);
   return std::move(builder.graph);

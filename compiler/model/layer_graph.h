@@ -39,6 +39,7 @@ struct GraphValue {
 struct LayerParameter {
   std::string name;  // within the layer: the operation's label, then the role
   TensorType type;
+  DType read = DType::kF32;  // as functions read it: its value has this type
   Initialisation initialisation;
   Parameter::Decay decay = Parameter::Decay::kYes;
   std::string tied;  // the layer whose embedding table this is; empty: its own
@@ -67,6 +68,9 @@ struct GraphSizes {
   int64_t sequence = 1;        // positions
   double loss_scale = 1;       // 1 / (tokens in the batch)
   int64_t residual_depth = 1;  // instances of layers with residuals: initialisation depends on it
+  // Of activations, their gradients and what products read; statistics of norms and softmax, the
+  // weights of norms and the gradients of parameters are f32 in every precision, losses f64.
+  DType compute = DType::kF32;
 };
 
 // Sizes for a program with a model and a train record.

@@ -46,6 +46,7 @@ CompiledLayer CompileLayer(CompiledModel& model, const LayerGraph& graph) {
   layer.weight_grad = AddFunction(model, std::move(functions.weight_grad));
   for (const LayerParameter& parameter : graph.parameters) {
     layer.parameter_elements += parameter.type.shape.Elements();
+    layer.parameter_types.push_back(parameter.read);
   }
   return layer;
 }

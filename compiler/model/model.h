@@ -48,6 +48,7 @@ struct CompiledLayer {
   int64_t stash_bytes = 0;         // between the two halves
   double forward_flops = 0;
   int64_t parameter_elements = 0;
+  std::vector<DType> parameter_types;  // by ordinal: the type in which functions read it
 };
 
 struct CompiledInstance {

@@ -38,6 +38,7 @@ struct RenameBuffers {
   void operator()(ClipFactor& clip) const { Map(clip.partials), Map(clip.target); }
   void operator()(Update& update) const {
     Map(update.value), Map(update.gradient), Map(update.first_moment), Map(update.second_moment);
+    Map(update.rounded);
   }
   void operator()(Permute& permute) const { Map(permute.source), Map(permute.target); }
   void operator()(Record&) const {}

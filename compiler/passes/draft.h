@@ -81,7 +81,8 @@ struct DraftPosition {
       tasks;  // of the step, and of validation if there is any
 
   // Buffers by what they hold, while the passes need them; not valid() where there is none.
-  std::vector<BufferId> parameter;              // by ParameterId
+  std::vector<BufferId> parameter;              // by ParameterId: what the optimizer works on
+  std::vector<BufferId> rounded;                // by ParameterId: see ReadBuffer
   std::vector<std::vector<BufferId>> gradient;  // by ParameterId, then use
   BufferId all_gradients;                       // covers the first use of each
 };
@@ -126,6 +127,9 @@ struct Draft {
   // All but pp: those whose ranks hold the same parameters.
   std::vector<AxisId> ReplicaAxes() const;
 };
+
+// What functions read as a parameter: its value, or a copy rounded to their type.
+BufferId ReadBuffer(const DraftPosition& place, ParameterId parameter);
 
 // A new buffer of a new fixed pool.
 BufferId AddFixedBuffer(Draft& draft, PositionId position, ArenaKind arena, std::string name,

@@ -120,7 +120,8 @@ void AddUpdates(Draft& draft, PositionId position, StreamId compute, SourceId so
     const TensorType type{.dtype = DType::kF32, .shape = parameter.type.shape};
     Update update{.parameter = ParameterId(static_cast<int64_t>(i)),
                   .value = place.parameter[i],
-                  .gradient = place.gradient[i].front()};
+                  .gradient = place.gradient[i].front(),
+                  .rounded = place.rounded[i]};
     const auto moment = [&](const char* what) {
       const BufferId buffer =
           AddFixedBuffer(draft, position, ArenaKind::kOptimizer, what + parameter.name, type);

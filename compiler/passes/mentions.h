@@ -39,7 +39,7 @@ struct MentionBuffers {
   void operator()(const ClipFactor& clip) const { Mention(clip.partials), Mention(clip.target); }
   void operator()(const Update& update) const {
     Mention(update.value), Mention(update.gradient);
-    Mention(update.first_moment), Mention(update.second_moment);
+    Mention(update.first_moment), Mention(update.second_moment), Mention(update.rounded);
   }
   void operator()(const Permute& permute) const {
     Mention(permute.source), Mention(permute.target);

@@ -11,9 +11,13 @@
 
 namespace pprun {
 
+// Parameters have buffers for their values, what functions read of them, and their gradients, and
+// are initialised.
+void PlaceParameters(Draft& draft);
+
 // Every task becomes the runs of its layers, with their buffers, on the compute streams. After it
-// every position's programs hold runs, parameters are initialised, and boundaries between positions
-// are listed but not yet crossed.
+// every position's programs hold runs, and boundaries between positions are listed but not yet
+// crossed.
 void PlaceTasks(Draft& draft);
 
 // Tokens and targets of every microbatch are loaded where a run reads them.

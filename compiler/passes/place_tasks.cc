@@ -1,11 +1,10 @@
 // Every task of the schedule becomes one run per layer of its stage, bound to buffers, on the
 // position that holds the stage.
 //
-// After it: parameters, gradients and optimizer state have fixed buffers; what a run saves is in
-// frames, what two layers hand over is in a frame where a backward needs it and transient
-// otherwise, what crosses a stage boundary is in a transfer slot and listed in Draft::boundaries;
-// the step, validate and initialise programs hold everything that needs no other rank. Tests:
-// place_tasks_test.cc.
+// After it: what a run saves is in frames, what two layers hand over is in a frame where a backward
+// needs it and transient otherwise, what crosses a stage boundary is in a transfer slot and listed
+// in Draft::boundaries; the step and validate programs hold everything that needs no other rank.
+// Tests: place_tasks_test.cc.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -28,10 +27,18 @@ class PositionPlacer {
         place_(draft.positions[position.index()]),
         calls_(calls),
         microbatches_(static_cast<size_t>(draft.microbatches)),
-        row_of_(model_.instances.size() + 1, -1) {}
+        row_of_(model_.instances.size() + 1, -1),
+        tokens_(microbatches_),
+        targets_(microbatches_),
+        losses_(microbatches_) {
+    for (const int32_t instance : place_.instances) {
+      for (const int32_t near : {instance - 1, instance}) {
+        int32_t& row = row_of_[static_cast<size_t>(near + 1)];
+        if (row < 0) row = static_cast<int32_t>(rows_++);
+      }
+    }
+  }
 
-  void MakeState();
-  void PlaceInitialise();
   void PlaceProgram(ProgramKind program);
   void ListBoundaries(ProgramKind program, std::vector<Boundary>& boundaries);
   BufferId TargetOf(ProgramKind program, const Boundary& boundary);
@@ -99,48 +106,6 @@ class PositionPlacer {
   std::vector<BufferId> workspaces_;  // by StreamId
   std::vector<Values> values_;        // by ProgramKind, as far as made
 };
-
-void PositionPlacer::MakeState() {
-  const std::vector<Parameter>& parameters = draft_.plan.parameters;
-  place_.parameter.resize(parameters.size());
-  place_.gradient.resize(parameters.size());
-  for (int32_t instance : place_.instances) {
-    for (const int32_t near : {instance - 1, instance}) {
-      int32_t& row = row_of_[static_cast<size_t>(near + 1)];
-      if (row < 0) row = static_cast<int32_t>(rows_++);
-    }
-    for (const ParameterUse& use : model_.instances[static_cast<size_t>(instance)].parameters) {
-      const size_t index = use.parameter.index();
-      const Parameter& parameter = parameters[index];
-      if (!place_.parameter[index].valid()) {
-        place_.parameter[index] = AddFixedBuffer(draft_, position_, ArenaKind::kParameters,
-                                                 parameter.name, parameter.type);
-      }
-      if (!draft_.Trains()) continue;
-      std::vector<BufferId>& uses = place_.gradient[index];
-      const size_t ordinal = static_cast<size_t>(use.use);
-      if (uses.size() <= ordinal) uses.resize(ordinal + 1);
-      const std::string suffix = ordinal == 0 ? "" : ", use " + std::to_string(ordinal);
-      uses[ordinal] = AddFixedBuffer(
-          draft_, position_, ordinal == 0 ? ArenaKind::kGradients : ArenaKind::kTransientGradients,
-          "gradient of " + parameter.name + suffix, parameter.type);
-    }
-  }
-  for (auto* ids : {&tokens_, &targets_, &losses_}) ids->resize(microbatches_);
-}
-
-void PositionPlacer::PlaceInitialise() {
-  const StreamId stream =
-      StreamNamed(draft_, position_, {.name = "compute.0", .kind = StreamKind::kCompute});
-  const SourceId source = SourceAt(draft_, draft_.program->train->location, "initialise");
-  for (size_t i = 0; i < place_.parameter.size(); ++i) {
-    if (!place_.parameter[i].valid()) continue;
-    const Initialise initialise{.parameter = ParameterId(static_cast<int64_t>(i)),
-                                .target = place_.parameter[i]};
-    draft_.Instructions(position_, ProgramKind::kInitialise)
-        .push_back({stream, source, initialise});
-  }
-}
 
 template <typename Describe>
 BufferId PositionPlacer::FromPool(BufferTable& table, int32_t instance, size_t microbatch,
@@ -230,8 +195,7 @@ BufferId PositionPlacer::Bind(Values& values, ProgramKind program, const Argumen
   };
   switch (argument.role) {
     case Role::kParameter:
-      return place_
-          .parameter[layer.parameters[static_cast<size_t>(argument.ordinal)].parameter.index()];
+      return ReadBuffer(place_, layer.parameters[static_cast<size_t>(argument.ordinal)].parameter);
     case Role::kGradient: {
       const ParameterUse& use = layer.parameters[static_cast<size_t>(argument.ordinal)];
       return place_.gradient[use.parameter.index()][static_cast<size_t>(use.use)];
@@ -371,8 +335,6 @@ void PlaceTasks(Draft& draft) {
   for (size_t p = 0; p < draft.positions.size(); ++p) {
     PositionPlacer& placer =
         placers.emplace_back(draft, PositionId(static_cast<int64_t>(p)), calls);
-    placer.MakeState();
-    placer.PlaceInitialise();
     for (ProgramKind program : {ProgramKind::kStep, ProgramKind::kValidate})
       placer.PlaceProgram(program);
   }

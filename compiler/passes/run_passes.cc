@@ -5,6 +5,7 @@ namespace pprun {
 
 const std::vector<Pass>& AllPasses() {
   static const std::vector<Pass> passes = {
+      {"place_parameters", PlaceParameters},  // values, what functions read of them, gradients
       {"place_tasks", PlaceTasks},            // tasks -> runs of layers, with buffers
       {"insert_loads", InsertLoads},          // tokens and targets to where they are read
       {"insert_transfers", InsertTransfers},  // sends and recvs across stage boundaries

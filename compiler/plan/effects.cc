@@ -101,6 +101,7 @@ struct AppendAccessesOf {
     Touch(update.value, Access::kAccumulate);
     if (update.first_moment.valid()) Touch(update.first_moment, Access::kAccumulate);
     if (update.second_moment.valid()) Touch(update.second_moment, Access::kAccumulate);
+    if (update.rounded.valid()) Touch(update.rounded, Access::kWrite);
   }
   void operator()(const Permute& permute) const {
     Touch(permute.source, Access::kRead);

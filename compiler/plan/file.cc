@@ -28,7 +28,8 @@ void CheckHeader(std::span<const std::byte> file) {
                         "; this one reads " + std::to_string(kVersion) + ")");
   }
   if (version != kVersion) {
-    throw PlanFileError("written in the unknown format " + std::to_string(version));
+    throw PlanFileError("written by an older pprun (format " + std::to_string(version) +
+                        "; this one reads " + std::to_string(kVersion) + "): compile it again");
   }
   if (LoadNumber<uint32_t>(file, kSectionsAt) != kSectionCount) {
     throw PlanFileError("damaged: number of sections");

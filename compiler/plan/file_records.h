@@ -222,7 +222,7 @@ struct DescribeOperands {
   }
   void operator()(Of<Archive, Update>& update) const {
     archive.OperandIds(update.parameter, update.value, update.gradient, update.first_moment,
-                       update.second_moment);
+                       update.second_moment, update.rounded);
   }
   void operator()(Of<Archive, Permute>& permute) const {
     archive.OperandIds(permute.source, permute.target, permute.group);

@@ -24,7 +24,7 @@
 namespace pprun::file_detail {
 
 inline constexpr std::string_view kMagic = "PPRUNPLN";
-inline constexpr uint32_t kVersion = 3;
+inline constexpr uint32_t kVersion = 4;
 
 static_assert(std::endian::native == std::endian::little, "plan files are little-endian");
 

@@ -101,13 +101,15 @@ struct ClipFactor {
   BufferId target;  // f32[2]
 };
 
-// One optimizer step on one parameter (or this rank's shard of it).
+// One optimizer step on one parameter (or this rank's shard of it). `rounded`, where functions read
+// the parameter in bf16, gets the new value rounded in the same pass.
 struct Update {
   ParameterId parameter;
   BufferId value;
   BufferId gradient;
   BufferId first_moment;   // momentum, or Adam's m; none if the optimizer has none
   BufferId second_moment;  // Adam's v
+  BufferId rounded;        // none if functions read the value itself
 };
 
 // A ring shift along an axis.

@@ -115,8 +115,9 @@ struct TextOf {
   std::string operator()(const Update& update) const {
     std::string text =
         Mnemonic("update") + Buffer(update.value) + " with " + Buffer(update.gradient);
-    if (update.first_moment.valid()) text += ", first moment " + Buffer(update.first_moment);
-    if (update.second_moment.valid()) text += ", second moment " + Buffer(update.second_moment);
+    if (update.first_moment.valid()) text += ", " + Buffer(update.first_moment);
+    if (update.second_moment.valid()) text += ", " + Buffer(update.second_moment);
+    if (update.rounded.valid()) text += ", rounded into " + Buffer(update.rounded);
     return text;
   }
   std::string operator()(const Permute& permute) const {

@@ -165,8 +165,8 @@ struct ProblemOf {
       return all % members == 0 && all / members == one;
     };
     const bool sums = IsFloat(*source);
-    const bool rooted = collective.kind == CollectiveKind::kBroadcast ||
-                        collective.kind == CollectiveKind::kReduce;
+    const bool rooted =
+        collective.kind == CollectiveKind::kBroadcast || collective.kind == CollectiveKind::kReduce;
     if (rooted ? collective.root < 0 || collective.root >= members : collective.root != 0) {
       return "has no such root";
     }
@@ -240,6 +240,12 @@ struct ProblemOf {
     const TensorType* target = TypeOf(cast.target);
     if (source == nullptr || target == nullptr) return "has no buffer";
     if (source->shape != target->shape) return "changes the shape";
+    const auto is = [](const TensorType* type, DType dtype) { return type->dtype == dtype; };
+    const bool rounds = is(source, DType::kF32) && is(target, DType::kBF16);
+    const bool widens = is(source, DType::kBF16) && is(target, DType::kF32);
+    if (!rounds && !widens && source->dtype != target->dtype) {
+      return "casts " + ToString(*source) + " to " + ToString(*target);
+    }
     return Local();
   }
   Problem operator()(const Add& add) const {
@@ -297,6 +303,12 @@ struct ProblemOf {
     }
     if (adam) {
       if (const auto second = OfParameter(update.parameter, {update.second_moment})) return second;
+    }
+    if (update.rounded.valid()) {
+      const TensorType wanted{DType::kBF16, plan.parameters[update.parameter.index()].type.shape};
+      const TensorType* type = TypeOf(update.rounded);
+      if (type == nullptr) return "has no buffer";
+      if (*type != wanted) return "rounds into " + ToString(*type) + ", not " + ToString(wanted);
     }
     return Local();
   }

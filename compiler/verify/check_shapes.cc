@@ -47,6 +47,15 @@ class Rule {
          ToString(*types_[operand]) + ", not " + ToString(wanted));
   }
   void IsF32(size_t operand, const Shape& shape) { Is(operand, DType::kF32, shape); }
+  // Of the type of activations and of what products read: f32 or bf16, one for the operation.
+  void IsCompute(size_t operand, const Shape& shape) {
+    if (types_[operand] == nullptr) return;
+    if (!compute_) {
+      const DType dtype = types_[operand]->dtype;
+      compute_ = dtype == DType::kBF16 ? dtype : DType::kF32;
+    }
+    Is(operand, *compute_, shape);
+  }
   void HasRank(size_t operand, int least, int most) {
     const Shape& shape = ShapeOf(operand);
     if (shape.rank < least || shape.rank > most) {
@@ -64,54 +73,62 @@ class Rule {
   const Operation& operation_;
   const OpSignature& signature_;
   std::span<const TensorType* const> types_;
+  std::optional<DType> compute_;
   Problem problem_;
 };
 
-// All operands are f32 of the first one's shape.
+// All operands have the type of activations and the first one's shape.
 void Elementwise(Rule& rule, size_t operands) {
-  for (size_t i = 0; i < operands; ++i) rule.IsF32(i, rule.ShapeOf(0));
+  for (size_t i = 0; i < operands; ++i) rule.IsCompute(i, rule.ShapeOf(0));
+}
+
+enum class Weights : uint8_t { kRead, kGradient };
+
+// A parameter as functions read it, or its gradient.
+void Weight(Rule& rule, size_t operand, const Shape& shape, Weights weights) {
+  return weights == Weights::kRead ? rule.IsCompute(operand, shape) : rule.IsF32(operand, shape);
 }
 
 // [first[:-1]..., table's width], rows of the table.
-void Embedding(Rule& rule, size_t tokens, size_t activation, size_t table) {
+void Embedding(Rule& rule, size_t tokens, size_t activation, size_t table, Weights weights) {
   rule.HasRank(tokens, 1, 3);
   rule.HasRank(table, 2, 2);
   if (!rule.ok()) return;
   rule.Is(tokens, DType::kI32, rule.ShapeOf(tokens));
-  rule.IsF32(table, rule.ShapeOf(table));
+  Weight(rule, table, rule.ShapeOf(table), weights);
   Shape wanted = rule.ShapeOf(tokens);
   wanted.extents[static_cast<size_t>(wanted.rank++)] = Last(rule.ShapeOf(table));
-  rule.IsF32(activation, wanted);
+  rule.IsCompute(activation, wanted);
 }
 
-void Positions(Rule& rule, size_t activation, size_t table) {
+void Positions(Rule& rule, size_t activation, size_t table, Weights weights) {
   rule.HasRank(activation, 3, 3);
   rule.HasRank(table, 2, 2);
   if (!rule.ok()) return;
-  rule.IsF32(activation, rule.ShapeOf(activation));
-  rule.IsF32(table, {rule.ShapeOf(table)[0], rule.ShapeOf(activation)[2]});
+  rule.IsCompute(activation, rule.ShapeOf(activation));
+  Weight(rule, table, {rule.ShapeOf(table)[0], rule.ShapeOf(activation)[2]}, weights);
   rule.Require(rule.ShapeOf(table)[0] >= rule.ShapeOf(activation)[1],
                "the table has fewer positions than the activation");
 }
 
 // y = x W^T: x [..., d], W [n, d], bias [n], y [..., n].
-void Linear(Rule& rule, size_t x, size_t weight, size_t y) {
+void Linear(Rule& rule, size_t x, size_t weight, size_t y, Weights weights) {
   rule.HasRank(x, 1, 4);
   rule.HasRank(weight, 2, 2);
   if (!rule.ok()) return;
   const Shape& shape = rule.ShapeOf(weight);
-  rule.IsF32(weight, shape);
-  rule.IsF32(x, WithLast(rule.ShapeOf(x), shape[1]));
-  rule.IsF32(y, WithLast(rule.ShapeOf(x), shape[0]));
+  Weight(rule, weight, shape, weights);
+  rule.IsCompute(x, WithLast(rule.ShapeOf(x), shape[1]));
+  rule.IsCompute(y, WithLast(rule.ShapeOf(x), shape[0]));
 }
 
-// Operands of x's shape, vectors of its last dimension, and statistics of the others.
+// Operands of x's shape, f32 vectors of its last dimension, and statistics of the others.
 void Norm(Rule& rule, std::initializer_list<size_t> activations,
           std::initializer_list<size_t> vectors, std::initializer_list<size_t> statistics) {
   rule.HasRank(0, 1, 4);
   if (!rule.ok()) return;
   const Shape x = rule.ShapeOf(0);
-  for (const size_t operand : activations) rule.IsF32(operand, x);
+  for (const size_t operand : activations) rule.IsCompute(operand, x);
   for (const size_t operand : vectors) rule.IsF32(operand, {Last(x)});
   for (const size_t operand : statistics) rule.IsF32(operand, Leading(x));
 }
@@ -177,8 +194,8 @@ void Attention(Rule& rule, std::initializer_list<size_t> packed,
   const int64_t width = HeadWidth(rule, qkv);
   if (!rule.ok()) return;
   const int64_t heads = rule.attributes().heads;
-  for (const size_t operand : packed) rule.IsF32(operand, qkv);
-  for (const size_t operand : outputs) rule.IsF32(operand, WithLast(qkv, heads * width));
+  for (const size_t operand : packed) rule.IsCompute(operand, qkv);
+  for (const size_t operand : outputs) rule.IsCompute(operand, WithLast(qkv, heads * width));
   rule.IsF32(lse, {qkv[0], heads, qkv[1]});
 }
 
@@ -188,7 +205,7 @@ void Loss(Rule& rule, std::initializer_list<size_t> activations,
   rule.HasRank(0, 2, 4);
   if (!rule.ok()) return;
   const Shape x = rule.ShapeOf(0);
-  for (const size_t operand : activations) rule.IsF32(operand, x);
+  for (const size_t operand : activations) rule.IsCompute(operand, x);
   rule.Is(1, DType::kI32, Leading(x));
   for (const size_t operand : losses) rule.Is(operand, DType::kF64, {});
   for (const size_t operand : statistics) rule.IsF32(operand, Leading(x));
@@ -204,21 +221,21 @@ void Dropout(Rule& rule) {
 void Apply(Rule& rule, OpKind kind) {
   switch (kind) {
     case OpKind::kEmbedding:
-      return Embedding(rule, 0, 2, 1);
+      return Embedding(rule, 0, 2, 1, Weights::kRead);
     case OpKind::kEmbeddingWeightGrad:
-      return Embedding(rule, 0, 1, 2);
+      return Embedding(rule, 0, 1, 2, Weights::kGradient);
     case OpKind::kPositions:
-      Positions(rule, 0, 1);
-      return rule.IsF32(2, rule.ShapeOf(0));
+      Positions(rule, 0, 1, Weights::kRead);
+      return rule.IsCompute(2, rule.ShapeOf(0));
     case OpKind::kPositionsWeightGrad:
-      return Positions(rule, 0, 1);
+      return Positions(rule, 0, 1, Weights::kGradient);
     case OpKind::kLinear:
-      Linear(rule, 0, 1, 3);
-      return rule.ok() ? rule.IsF32(2, {rule.ShapeOf(1)[0]}) : void();
+      Linear(rule, 0, 1, 3, Weights::kRead);
+      return rule.ok() ? rule.IsCompute(2, {rule.ShapeOf(1)[0]}) : void();
     case OpKind::kLinearInputGrad:
-      return Linear(rule, 2, 1, 0);
+      return Linear(rule, 2, 1, 0, Weights::kRead);
     case OpKind::kLinearWeightGrad:
-      Linear(rule, 0, 2, 1);
+      Linear(rule, 0, 2, 1, Weights::kGradient);
       return rule.ok() ? rule.IsF32(3, {rule.ShapeOf(2)[0]}) : void();
     case OpKind::kLayerNorm:
       return Norm(rule, {0, 3}, {1, 2}, {4, 5});

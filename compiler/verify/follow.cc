@@ -32,6 +32,15 @@ FollowContext::FollowContext(const Plan& whole, const std::vector<Segments>& cut
   work_limit = WorkLimit(size);
 }
 
+ParameterId FollowContext::ParameterIn(Value value, int64_t bytes) const {
+  const bool rounded = value.kind() == ValueKind::kRoundedParameter;
+  if (!rounded && value.kind() != ValueKind::kParameter) return {};
+  const int64_t whole = parameter_bytes[static_cast<size_t>(value.index())];
+  // f32 to bf16.
+  if (bytes * (rounded ? 2 : 1) != whole) return {};
+  return ParameterId(value.index());
+}
+
 Follower::Follower(FollowContext& context, ProgramKind program, Memory memory)
     : context_(context), program_(program) {
   done_.memory = std::move(memory);
@@ -129,10 +138,23 @@ void Follower::operator()(const Initialise& initialise) {
 
 void Follower::operator()(const Zero& zero) { Fill(SpanOf(zero.target), Value(ValueKind::kZero)); }
 
+// A parameter is followed when it is rounded, other values while their type stays.
 void Follower::operator()(const Cast& cast) {
   const Value value = memory().Whole(SpanOf(cast.source));
-  Fill(SpanOf(cast.target),
-       value.kind() == ValueKind::kNothing ? Value(ValueKind::kScratch) : value);
+  const auto type_of = [&](BufferId id) { return position().buffers[id.index()].type.dtype; };
+  const auto made = [&] {
+    if (value.kind() == ValueKind::kNothing) return Value(ValueKind::kScratch);
+    if (type_of(cast.source) == type_of(cast.target)) return value;
+    const bool rounds = type_of(cast.target) == DType::kBF16;
+    if (rounds && value.kind() == ValueKind::kParameter) {
+      return Value(ValueKind::kRoundedParameter, value.index());
+    }
+    if (rounds && value.kind() == ValueKind::kUpdatedParameter) {
+      return Value(ValueKind::kUpdatedRounded, value.index());
+    }
+    return Value(ValueKind::kScratch);
+  };
+  Fill(SpanOf(cast.target), made());
 }
 
 void Follower::operator()(const Add& add) {
@@ -186,9 +208,9 @@ void FindUses(FollowContext& context, const Memory& initialised) {
         const BufferId buffer = position.bindings[binding++];
         const ParameterUseSite use{run->layer, argument.ordinal};
         if (argument.role != Role::kParameter || context.uses.Find(use).valid()) continue;
-        const Value value = initialised[p].Whole(context.segments[p].Of(buffer, argument.bytes));
-        if (value.kind() != ValueKind::kParameter) continue;
-        context.uses.Add(use, ParameterId(value.index()));
+        const ParameterId parameter = context.ParameterIn(
+            initialised[p].Whole(context.segments[p].Of(buffer, argument.bytes)), argument.bytes);
+        if (parameter.valid()) context.uses.Add(use, parameter);
       }
     }
   }
@@ -217,7 +239,7 @@ void FollowValues(const Plan& plan, const std::vector<Segments>& segments, Findi
   if (plan.train.steps == 0 && GoesForward(step)) {
     CheckForwardOnly(context, ProgramKind::kStep, step);
   } else {
-    CheckStep(context, step);
+    CheckStep(context, start, step);
   }
   CheckForwardOnly(context, ProgramKind::kValidate,
                    Follower(context, ProgramKind::kValidate, start).Run());

@@ -59,6 +59,10 @@ struct FollowContext {
   FollowContext(const Plan& whole, const std::vector<Segments>& cut, Findings& wrong,
                 Findings& incomplete);
 
+  // The parameter that a function reads in so many bytes of that value: itself, or rounded. Not
+  // valid if it is none.
+  ParameterId ParameterIn(Value value, int64_t bytes) const;
+
   const Plan& plan;
   const std::vector<Segments>& segments;  // by position
   Makers makers;
@@ -149,7 +153,7 @@ bool IsGradientInPlace(const std::vector<ValuePiece>& pieces);
 
 // follow_results.cc: what must hold when a program has ended.
 void CheckInitialised(FollowContext& context, const Followed& followed);
-void CheckStep(FollowContext& context, const Followed& followed);
+void CheckStep(FollowContext& context, const Memory& start, const Followed& followed);
 void CheckForwardOnly(FollowContext& context, ProgramKind program, const Followed& followed);
 
 }  // namespace pprun

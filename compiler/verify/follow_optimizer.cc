@@ -92,6 +92,9 @@ void Follower::operator()(const Update& update) {
   CheckGradient(update.parameter, SpanOf(update.gradient), scaled);
   Expect(SpanOf(update.value), OfParameter(ValueKind::kParameter, update.parameter), "the value");
   Fill(SpanOf(update.value), OfParameter(ValueKind::kUpdatedParameter, update.parameter));
+  if (update.rounded.valid()) {
+    Fill(SpanOf(update.rounded), OfParameter(ValueKind::kUpdatedRounded, update.parameter));
+  }
   const auto moment = [&](BufferId buffer, ValueKind kind, const char* what) {
     if (!buffer.valid()) return;
     const Value wanted = OfParameter(kind, update.parameter);

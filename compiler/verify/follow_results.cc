@@ -258,7 +258,7 @@ void CheckInitialised(FollowContext& context, const Followed& followed) {
   }
 }
 
-void CheckStep(FollowContext& context, const Followed& followed) {
+void CheckStep(FollowContext& context, const Memory& start, const Followed& followed) {
   const ProgramKind program = ProgramKind::kStep;
   TaskCheck(context, program, followed.tasks).Run(Part::kWeightGrad);
   CheckHolders(context, program, followed.updated, "update");
@@ -276,9 +276,21 @@ void CheckStep(FollowContext& context, const Followed& followed) {
     holds(update.second_moment, ValueKind::kSecondMoment);
   }
   for (size_t p = 0; p < context.plan.positions.size(); ++p) {
+    const PositionId position(static_cast<int64_t>(p));
     const BufferId norm = context.plan.positions[p].gradient_norm;
-    if (!norm.valid()) continue;
-    end.Holds(PositionId(static_cast<int64_t>(p)), norm, Value(ValueKind::kClipFactor), {});
+    if (norm.valid()) end.Holds(position, norm, Value(ValueKind::kClipFactor), {});
+    // What holds a parameter for the next step holds it as it is now.
+    const std::vector<Buffer>& buffers = context.plan.positions[p].buffers;
+    for (size_t i = 0; i < buffers.size(); ++i) {
+      if (!Persists(buffers[i].arena)) continue;
+      const BufferId buffer(static_cast<int64_t>(i));
+      const Value before = start[p].Whole(context.segments[p].Of(buffer));
+      if (before.kind() == ValueKind::kRoundedParameter) {
+        end.Holds(position, buffer, Value(ValueKind::kUpdatedRounded, before.index()), {});
+      } else if (before.kind() == ValueKind::kParameter) {
+        end.Holds(position, buffer, Value(ValueKind::kUpdatedParameter, before.index()), {});
+      }
+    }
   }
 }
 

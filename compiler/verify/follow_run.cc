@@ -106,17 +106,14 @@ void Follower::CheckParameterRead(const struct Run& run, const Argument& argumen
   context_.work += span.end - span.begin;
   const ParameterUseSite use{run.layer, argument.ordinal};
   const ParameterId known = context_.uses.Find(use);
-  if (known.valid() && context_.parameter_bytes[known.index()] == argument.bytes &&
-      memory().Holds(span, OfParameter(ValueKind::kParameter, known))) {
-    return;
-  }
   const Value value = memory().Whole(span);
+  const ParameterId read = context_.ParameterIn(value, argument.bytes);
+  if (read.valid() && read == known) return;
   const auto number = [&] { return "parameter " + std::to_string(argument.ordinal); };
-  if (value.kind() != ValueKind::kParameter ||
-      context_.parameter_bytes[static_cast<size_t>(value.index())] != argument.bytes) {
+  if (!read.valid()) {
     return Fail(context_.data_flow, "reads " + Describe(Read(span)) + " as " + number());
   }
-  if (!known.valid()) return context_.uses.Add(use, ParameterId(value.index()));
+  if (!known.valid()) return context_.uses.Add(use, read);
   Fail(context_.data_flow, "reads " + Describe(Read(span)) + " as " + number() +
                                ", where another run of the layer reads `" +
                                plan().parameters[known.index()].name + "`");

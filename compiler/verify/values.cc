@@ -51,6 +51,10 @@ std::string Describe(const Plan& plan, const Makers& makers, Value value) {
       return "the parameter " + parameter();
     case ValueKind::kUpdatedParameter:
       return "the parameter " + parameter() + " after its update";
+    case ValueKind::kRoundedParameter:
+      return "the parameter " + parameter() + ", rounded";
+    case ValueKind::kUpdatedRounded:
+      return "the parameter " + parameter() + " after its update, rounded";
     case ValueKind::kFirstMoment:
       return "the first moment of " + parameter();
     case ValueKind::kSecondMoment:

@@ -27,6 +27,8 @@ enum class ValueKind : uint8_t {
   kLoss,                // microbatch
   kParameter,           // as the step began
   kUpdatedParameter,
+  kRoundedParameter,  // parameter in bf16, as the step began
+  kUpdatedRounded,
   kFirstMoment,   // of parameter
   kSecondMoment,  // of parameter
   kPartials,      // square sums of parameter's whole gradient

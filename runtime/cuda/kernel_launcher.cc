@@ -52,14 +52,15 @@ struct Launch {
     const float weight_decay = WeightDecayOf(call);
     switch (optimizer.kind) {
       case OptimizerSpec::Kind::kSgd:
-        kernels::LaunchSgdUpdate(queue, call.value, call.gradient, call.first_moment,
+        kernels::LaunchSgdUpdate(queue, call.value, call.gradient, call.first_moment, call.rounded,
                                  {static_cast<float>(optimizer.momentum), weight_decay},
                                  call.state);
         return;
       case OptimizerSpec::Kind::kAdam:
       case OptimizerSpec::Kind::kAdamW:
         kernels::LaunchAdamUpdate(queue, call.value, call.gradient, call.first_moment,
-                                  call.second_moment, AdamOf(optimizer, weight_decay), call.state);
+                                  call.second_moment, call.rounded, AdamOf(optimizer, weight_decay),
+                                  call.state);
         return;
     }
     CHECK(false);

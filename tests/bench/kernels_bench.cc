@@ -62,7 +62,7 @@ void RunAdam(benchmark::State& state) {
   Array second = RandomFloats(shape, 4, 0, 1);
   const CpuQueue queue(1);
   for (auto _ : state) {
-    LaunchAdamUpdate(queue, parameter.View(), gradient.View(), first.View(), second.View(), {},
+    LaunchAdamUpdate(queue, parameter.View(), gradient.View(), first.View(), second.View(), {}, {},
                      {.step = 100, .learning_rate = 1e-4F});
   }
   state.counters["elements"] = benchmark::Counter(static_cast<double>(shape.Elements()),

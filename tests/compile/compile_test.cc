@@ -227,9 +227,9 @@ TEST(CompileTest, EveryPassIsReportedInOrder) {
   std::ofstream(path) << ToSource(SmallGpt{});
   EXPECT_TRUE(Compile(path, options).Ok());
   std::remove(path.c_str());
-  EXPECT_EQ(passes, (std::vector<std::string>{"place_tasks", "insert_loads", "insert_transfers",
-                                              "sync_gradients", "insert_optimizer", "assign_memory",
-                                              "insert_events"}));
+  EXPECT_EQ(passes, (std::vector<std::string>{
+                        "place_parameters", "place_tasks", "insert_loads", "insert_transfers",
+                        "sync_gradients", "insert_optimizer", "assign_memory", "insert_events"}));
 }
 
 TEST(CompileTest, AMemoryLimitIsAFindingThatKeepsThePlan) {

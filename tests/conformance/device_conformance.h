@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -19,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/formulas/bfloat16.h"
 #include "runtime/device.h"
 
 namespace pprun {
@@ -200,18 +202,34 @@ TEST_P(DeviceConformance, RunsEveryCall) {
   const auto* device_state = reinterpret_cast<const kernels::StepState*>(state_memory->data());
   const OptimizerSpec sgd = {.kind = OptimizerSpec::Kind::kSgd, .weight_decay = 0.5};
   const Floats value = Make({1, 1});
-  run(UpdateCall{&sgd, Parameter::Decay::kNo, value.tensor, gradient.tensor, {}, {}, device_state});
+  const auto update = [&](const OptimizerSpec& optimizer, Parameter::Decay decay, const Floats& of,
+                          const kernels::Tensor& first, const kernels::Tensor& second) {
+    // A bf16 copy beside it, whose bits are the upper half of the value's.
+    const auto rounded = device_->Allocate(2 * sizeof(uint16_t));
+    run(UpdateCall{.optimizer = &optimizer,
+                   .decay = decay,
+                   .value = of.tensor,
+                   .gradient = gradient.tensor,
+                   .first_moment = first,
+                   .second_moment = second,
+                   .rounded = {rounded->data(), DType::kBF16, {2}},
+                   .state = device_state});
+    std::array<uint16_t, 2> bits{};
+    device_->Download(std::as_writable_bytes(std::span(bits)), rounded->data());
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_EQ(bits[i], kernels::BitsOfBfloat16(Get(of)[i]));
+    }
+  };
+  update(sgd, Parameter::Decay::kNo, value, {}, {});
   EXPECT_EQ(Get(value), (std::vector<float>{-0.5F, -1}));
-  run(UpdateCall{
-      &sgd, Parameter::Decay::kYes, value.tensor, gradient.tensor, {}, {}, device_state});
+  update(sgd, Parameter::Decay::kYes, value, {}, {});
   EXPECT_EQ(Get(value), (std::vector<float>{-0.5F - 0.5F * (3 - 0.25F), -1 - 0.5F * (4 - 0.5F)}));
   const OptimizerSpec adam = {
       .kind = OptimizerSpec::Kind::kAdamW, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8};
   const Floats adam_value = Make({1, 1});
   const Floats first = Make({0, 0});
   const Floats second = Make({0, 0});
-  run(UpdateCall{&adam, Parameter::Decay::kYes, adam_value.tensor, gradient.tensor, first.tensor,
-                 second.tensor, device_state});
+  update(adam, Parameter::Decay::kYes, adam_value, first.tensor, second.tensor);
   // The first step of Adam goes one learning rate against the gradient's sign.
   EXPECT_NEAR(Get(adam_value)[0], 0.5, 1e-5);
 }

@@ -22,6 +22,7 @@ struct Case {
   std::string schedule;
   int microbatches = 4;
   std::string gradients = "gradients ddp(bucket = 4 KiB, overlap = true);";
+  std::string precision = "fp32";
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.schedule << ", " << c.mesh; }
@@ -39,7 +40,8 @@ std::string Source(const Case& c) {
          "stages balance(layers);\n"
          "train { data = synthetic(seed = 3); sequence = 4; batch = " +
          std::to_string(2 * c.microbatches) + "; microbatches = " + std::to_string(c.microbatches) +
-         "; steps = 4; seed = 7;\n"
+         "; steps = 4; seed = 7; precision = " + c.precision +
+         ";\n"
          "  validation = synthetic(seed = 4); validate_every = 2; validate_batches = 1;\n"
          "  optimizer = adamw(lr = 3e-3, weight_decay = 0.1, clip = 0.5); }\n"
          "schedule " +
@@ -79,7 +81,8 @@ TEST_P(CudaLibraryTest, ComputesWhatTheCpuComputes) {
 
 std::string NameOfCase(const testing::TestParamInfo<Case>& tested) {
   std::string name = tested.param.schedule + "_" + tested.param.mesh + "_" +
-                     std::to_string(tested.param.microbatches) + tested.param.gradients;
+                     std::to_string(tested.param.microbatches) + tested.param.gradients +
+                     tested.param.precision;
   std::string plain;
   for (const char letter : name) {
     if (std::isalnum(static_cast<unsigned char>(letter)) != 0) plain += letter;
@@ -100,7 +103,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"pp = 3; dp = 2;", "zero_bubble_h1", 5}, Case{"pp = 3;", "zero_bubble_h2", 6},
         Case{"pp = 3;", "zero_bubble_v", 6}, Case{"pp = 4;", "v_half", 6},
         Case{"pp = 3;", "v_min", 6}, Case{"pp = 3;", "dualpipe_v", 7},
-        Case{"pp = 4;", "dualpipe", 8}, Case{"pp = 2; dp = 2;", "dualpipe", 6}),
+        Case{"pp = 4;", "dualpipe", 8}, Case{"pp = 2; dp = 2;", "dualpipe", 6},
+        Case{"pp = 2; dp = 2;", "one_f_one_b", 4, "gradients flat;", "bf16"},
+        Case{"pp = 3;", "zero_bubble_v", 6, "gradients flat;", "bf16"}),
     NameOfCase);
 
 }  // namespace

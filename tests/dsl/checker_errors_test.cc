@@ -232,8 +232,8 @@ TEST(CheckerErrorsTest, TrainSettings) {
   EXPECT_EQ(TrainErrors(std::string(kNeeded) + "bacth = 8;"),
             "2:77 `train` has no setting `bacth` (did you mean `batch`?)\n");
   EXPECT_EQ(TrainErrors(needed + "seed = -1;"), "2:95 `seed` is -1: it must be at least 0\n");
-  EXPECT_EQ(TrainErrors(needed + "precision = bf16;"),
-            "2:88 `precision = bf16` is not supported yet\n");
+  EXPECT_EQ(TrainErrors(needed + "precision = fp16;"),
+            "2:100 `precision` has no choice `fp16` (it is one of `fp32`, `bf16`)\n");
   EXPECT_EQ(TrainErrors(needed + "names = huggingface(bert);"),
             "2:108 `huggingface` has no choice `bert` (it is one of `gpt2`, `llama`)\n");
   EXPECT_EQ(TrainErrors(needed + "validate_every = 3;"),

@@ -164,7 +164,7 @@ train {
   data = tokens("/data/train.bin", u16); validation = tokens("val.bin", u32);
   sequence = 4; batch = 2; steps = 10; seed = 9;
   optimizer = adam(lr = 1e-3, betas = (0, 0.9), epsilon = 1e-6, decay = cosine, final_lr = 1e-4);
-  names = huggingface(gpt2); precision = fp32;
+  names = huggingface(gpt2); precision = bf16;
 })");
   const CheckedTrain& train = program.train.value();
   EXPECT_EQ(train.data.kind, DataSource::Kind::kTokensU16);
@@ -179,6 +179,7 @@ train {
   EXPECT_EQ(train.optimizer.decay, CheckedOptimizer::Decay::kCosine);
   EXPECT_DOUBLE_EQ(train.optimizer.final_lr, 1e-4);
   EXPECT_EQ(train.names, "huggingface(gpt2)");
+  EXPECT_EQ(train.precision, CheckedTrain::Precision::kBf16);
 }
 
 TEST(CheckerTest, DataIsFoundBesideThePlan) {

@@ -21,6 +21,8 @@ struct CheckContext {
 };
 
 inline constexpr double kFloatTolerance = 1e-5;
+// Of f32 and its rounded copies together.
+inline constexpr double kRoundedTolerance = 1e-3;
 inline constexpr double kBfloat16Tolerance = 2e-2;
 
 // Each operation of the plan, in f32 and bf16, aligned and not, in place where that is allowed,

@@ -130,7 +130,7 @@ class Bench {
                          .gradient = Make(type),
                          .first = Make(type),
                          .second = Make(type),
-                         .compute = Make({DType::kBF16, {elements}})});
+                         .rounded = Make({DType::kBF16, {elements}})});
     }
     const auto* const state = reinterpret_cast<const kernels::StepState*>(state_.data());
     const double seconds = timer_.Of(
@@ -143,7 +143,7 @@ class Bench {
         timer_.Of(calls_, [&] { LaunchSquareSum(queue_, tensors[0].gradient, partials); });
     Print("square_sum", DType::kF32, norm, static_cast<double>(elements) * 4, 0);
     const double cast =
-        timer_.Of(calls_, [&] { LaunchCast(queue_, tensors[0].parameter, tensors[0].compute); });
+        timer_.Of(calls_, [&] { LaunchCast(queue_, tensors[0].parameter, tensors[0].rounded); });
     Print("cast to bf16", DType::kF32, cast, static_cast<double>(elements) * 6, 0);
     memory_.clear();
   }

@@ -45,11 +45,6 @@ bool IsOneOf(std::string_view name, std::initializer_list<std::string_view> name
   return std::ranges::find(names, name) != names.end();
 }
 
-// f32 in every precision.
-bool IsAlwaysFloat(std::string_view operand) {
-  return IsOneOf(operand, {"mean", "rstd", "lse", "dtable", "dweight", "dbias"});
-}
-
 bool IsNorm(OpKind kind) {
   return kind == OpKind::kLayerNorm || kind == OpKind::kLayerNormInputGrad ||
          kind == OpKind::kRmsNorm || kind == OpKind::kRmsNormInputGrad;
@@ -205,7 +200,7 @@ std::vector<Operand> MakeOperands(OpKind kind, const OpSizes& sizes, DType dtype
     const bool is_float_weight =
         variant == Variant::kFloatWeights && IsOneOf(signature.name, {"weight", "bias"});
     const DType own =
-        type.dtype == DType::kF32 && !IsAlwaysFloat(signature.name) && !is_float_weight
+        type.dtype == DType::kF32 && !kernels::IsAlwaysFloat(signature.name) && !is_float_weight
             ? dtype
             : type.dtype;
     Operand operand = {.signature = signature, .memory = operands.size()};

@@ -1,6 +1,8 @@
 #include "tests/kernels/op_types.h"
 
+#include <algorithm>
 #include <initializer_list>
+#include <iterator>
 
 namespace pprun::kernels {
 namespace {
@@ -24,6 +26,11 @@ bool IsLinear(OpKind kind) {
 }
 
 }  // namespace
+
+bool IsAlwaysFloat(std::string_view name) {
+  constexpr std::string_view kAlways[] = {"mean", "rstd", "lse", "dtable", "dweight", "dbias"};
+  return std::ranges::find(kAlways, name) != std::end(kAlways);
+}
 
 TensorType OperandType(OpKind kind, std::string_view name, const OpSizes& n) {
   const int64_t width = n.heads * n.head_width;

@@ -24,6 +24,10 @@ struct OpSizes {
 // Everything that may be of another type than f32 in bf16 is f32 here.
 TensorType OperandType(OpKind kind, std::string_view name, const OpSizes& sizes);
 
+// Whether the operand of that name is f32 in bf16 too, where the others become bf16; of norms
+// weight and bias may be either.
+bool IsAlwaysFloat(std::string_view name);
+
 OpAttributes AttributesOf(const OpSizes& sizes);
 
 std::vector<OpKind> AllOpKinds();

@@ -43,7 +43,7 @@ TEST(Sgd, MatchesTheObviousVersion) {
   const CpuQueue queue(1);
   CompareOverSteps(
       [&](const Tensor& p, const Tensor& g, const Tensor&, const Tensor&, const StepState& state) {
-        LaunchSgdUpdate(queue, p, g, {}, {.momentum = 0, .weight_decay = 0.1F}, state);
+        LaunchSgdUpdate(queue, p, g, {}, {}, {.momentum = 0, .weight_decay = 0.1F}, state);
       },
       [](double& p, double g, double&, double&, double, double rate) {
         p -= rate * (g + 0.1 * p);
@@ -55,7 +55,7 @@ TEST(Sgd, MatchesTheObviousVersionWithMomentum) {
   CompareOverSteps(
       [&](const Tensor& p, const Tensor& g, const Tensor& momentum, const Tensor&,
           const StepState& state) {
-        LaunchSgdUpdate(queue, p, g, momentum, {.momentum = 0.9F, .weight_decay = 0.1F}, state);
+        LaunchSgdUpdate(queue, p, g, momentum, {}, {.momentum = 0.9F, .weight_decay = 0.1F}, state);
       },
       [](double& p, double g, double& momentum, double&, double, double rate) {
         momentum = 0.9 * momentum + (g + 0.1 * p);
@@ -77,7 +77,7 @@ TEST(Adam, MatchesTheObviousVersionWithL2) {
       .decay = AdamSettings::Decay::kL2, .beta2 = 0.95F, .weight_decay = 0.1F};
   CompareOverSteps(
       [&](const Tensor& p, const Tensor& g, const Tensor& m, const Tensor& v,
-          const StepState& state) { LaunchAdamUpdate(queue, p, g, m, v, settings, state); },
+          const StepState& state) { LaunchAdamUpdate(queue, p, g, m, v, {}, settings, state); },
       [](double& p, double g, double& m, double& v, double t, double rate) {
         AdamReference(p, g + 0.1 * p, m, v, t, rate);
       });
@@ -88,7 +88,7 @@ TEST(AdamW, MatchesTheObviousVersion) {
   const AdamSettings settings = {.beta2 = 0.95F, .weight_decay = 0.1F};
   CompareOverSteps(
       [&](const Tensor& p, const Tensor& g, const Tensor& m, const Tensor& v,
-          const StepState& state) { LaunchAdamUpdate(queue, p, g, m, v, settings, state); },
+          const StepState& state) { LaunchAdamUpdate(queue, p, g, m, v, {}, settings, state); },
       [](double& p, double g, double& m, double& v, double t, double rate) {
         p *= 1 - rate * 0.1;
         AdamReference(p, g, m, v, t, rate);
@@ -106,13 +106,14 @@ TEST(Adam, AShardHasTheBitsOfTheWhole) {
   Array second = RandomFloats({101}, 4, 0, 1);
   Array parts_first = first;
   Array parts_second = second;
-  LaunchAdamUpdate(queue, whole.View(), gradient.View(), first.View(), second.View(), {}, state);
+  LaunchAdamUpdate(queue, whole.View(), gradient.View(), first.View(), second.View(), {}, {},
+                   state);
   for (const auto& [begin, end] : {std::pair{0, 33}, {33, 34}, {34, 101}}) {
     const auto part = [&, begin = begin, end = end](Array& array) {
       return Tensor{array.Floats().data() + begin, DType::kF32, {end - begin}};
     };
     LaunchAdamUpdate(queue, part(parts), part(gradient), part(parts_first), part(parts_second), {},
-                     state);
+                     {}, state);
   }
   EXPECT_EQ(whole, parts);
   EXPECT_EQ(first, parts_first);

@@ -197,7 +197,7 @@ TEST(Executor, SetsAndGetsParameters) {
   ranks.Initialise();
   std::vector<float> value = ranks.Value(1);
   for (float& element : value) element += 1;
-  ranks.executor(0).SetParameter(ParameterId(1), std::as_bytes(std::span(value)));
+  ranks.executor(0).SetParameter(ParameterId(1), value);
   EXPECT_EQ(ranks.Value(1), value);
 }
 

@@ -33,6 +33,10 @@ std::string Source(int pp, int dp, const std::string& schedule, const std::strin
          schedule + "\ngradients " + gradients + ";\n";
 }
 
+std::string InBfloat16(std::string source) {
+  return source.insert(source.find("seed = 1;\n  optimizer"), "precision = bf16; ");
+}
+
 TEST(CompiledDamage, VerifierAndOracleAgree) {
   const uint64_t seed = static_cast<uint64_t>(Setting("PPRUN_DAMAGE_SEED", 20240602));
   const int runs = static_cast<int>(Setting("PPRUN_DAMAGE_RUNS", 200));
@@ -52,8 +56,10 @@ TEST(CompiledDamage, VerifierAndOracleAgree) {
         Source(2, 1, "interleaved_one_f_one_b(chunks = 2);", "flat", untied, 4),
         // Two holders of each parameter, in one bucket each, in one a parameter, and replicas.
         Source(2, 1, "dualpipe;", "ddp(bucket = 1 KiB, overlap = true)", untied, 4),
-        Source(2, 1, "dualpipe;", "naive", untied, 4),
-        Source(2, 2, "dualpipe;", "flat", untied, 4)}) {
+        Source(2, 1, "dualpipe;", "naive", untied, 4), Source(2, 2, "dualpipe;", "flat", untied, 4),
+        // Every parameter but a norm's is read from a rounded copy.
+        InBfloat16(Source(2, 2, "one_f_one_b;", "ddp(bucket = 1 KiB, overlap = true)", untied)),
+        InBfloat16(Source(1, 1, "zero_bubble_h1;", "flat", tied))}) {
     const CompiledText compiled = CompileText(source);
     ASSERT_TRUE(compiled.result.plan.has_value()) << source;
     const Comparison one = CompareWithOracle(*compiled.result.plan, seed, runs);
@@ -66,6 +72,45 @@ TEST(CompiledDamage, VerifierAndOracleAgree) {
     EXPECT_GT(total.sound, 0);
     EXPECT_GT(total.unsound, runs / 2);
   }
+}
+
+// A rounded copy that the update does not reach is what the step after would read.
+TEST(CompiledDamage, ARoundedCopyIsKeptUpToDate) {
+  const CompiledText compiled =
+      CompileText(InBfloat16(Source(1, 1, "gpipe;", "flat", "linear(16, bias = false)")));
+  ASSERT_TRUE(compiled.result.plan.has_value());
+  const Plan sound = *compiled.result.plan;
+  EXPECT_TRUE(Verify(sound).empty());
+  const auto found = [](const Plan& plan) {
+    const std::vector<Finding> findings = Verify(plan);
+    return findings.empty() ? "" : std::string(Name(findings[0].kind)) + ": " + findings[0].message;
+  };
+  const auto updates = [](Plan& plan) {
+    std::vector<Update*> all;
+    for (Instruction& instruction :
+         plan.positions[0].programs[static_cast<size_t>(ProgramKind::kStep)].instructions) {
+      auto* update = std::get_if<Update>(&instruction.operands);
+      if (update != nullptr && update->rounded.valid()) all.push_back(update);
+    }
+    return all;
+  };
+  Plan plan = sound;
+  ASSERT_GT(updates(plan).size(), 3u);
+  updates(plan)[0]->rounded = {};
+  EXPECT_NE(found(plan).find("completeness"), std::string::npos) << found(plan);
+  EXPECT_NE(found(plan).find("after its update, rounded"), std::string::npos) << found(plan);
+  // Into the value of the type of the gradient.
+  plan = sound;
+  updates(plan)[0]->rounded = updates(plan)[0]->gradient;
+  EXPECT_NE(found(plan).find("rounds into f32"), std::string::npos) << found(plan);
+  // Never rounded at first.
+  plan = sound;
+  std::erase_if(
+      plan.positions[0].programs[static_cast<size_t>(ProgramKind::kInitialise)].instructions,
+      [](const Instruction& instruction) {
+        return std::holds_alternative<Cast>(instruction.operands);
+      });
+  EXPECT_NE(found(plan).find("data_flow: "), std::string::npos) << found(plan);
 }
 
 // Where two positions hold a parameter, each adds its own microbatches, and the sum over the

@@ -215,7 +215,15 @@ class Machine {
       Put(initialise.target, InitialWords(initialise.parameter, bytes));
     }
     void operator()(const Zero& zero) const { Put(zero.target, Words(Get(zero.target).size(), 0)); }
-    void operator()(const Cast& cast) const { Put(cast.target, Get(cast.source)); }
+    void operator()(const Cast& cast) const {
+      const auto bytes = [&](BufferId id) { return place().buffers[id.index()].type.Bytes(); };
+      const Words source = Get(cast.source);
+      if (bytes(cast.target) == bytes(cast.source)) return Put(cast.target, source);
+      if (2 * bytes(cast.target) == bytes(cast.source)) {
+        return Put(cast.target, RoundedWords(source));
+      }
+      machine.verdict = "a cast that this oracle does not know";
+    }
     void operator()(const Add& add) const {
       Words sum = Get(add.target);
       const Words source = Get(add.source);
@@ -253,6 +261,7 @@ class Machine {
       Put(update.value, value);
       if (update.first_moment.valid()) Put(update.first_moment, first);
       if (update.second_moment.valid()) Put(update.second_moment, second);
+      if (update.rounded.valid()) Put(update.rounded, RoundedWords(value));
     }
     void operator()(const Permute&) const { machine.verdict = "a permute"; }
     // Seen to by Do.

@@ -37,6 +37,9 @@ struct OracleCall {
   Words Result(const Argument& argument) const;
 };
 
+// What rounding to half as many bytes leaves.
+Words RoundedWords(const Words& words);
+
 // Square sums of the 64 Ki-element blocks, two words each.
 Words SquareSums(const Words& gradient);
 Word ClipWord(const Words& sums_in_order);

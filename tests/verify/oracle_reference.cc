@@ -47,6 +47,14 @@ Words OracleCall::Result(const Argument& argument) const {
   return words;
 }
 
+Words RoundedWords(const Words& words) {
+  Words rounded;
+  for (size_t i = 0; i + 1 < words.size(); i += 2) {
+    rounded.push_back(Combine({71, words[i], words[i + 1]}));
+  }
+  return rounded;
+}
+
 Words SquareSums(const Words& gradient) {
   constexpr size_t kBlock = 64 << 10;
   Words sums;
@@ -101,6 +109,8 @@ Model ModelOf(const Plan& plan) {
     for (const Instruction& instruction : body(ProgramKind::kInitialise)) {
       const auto* initialise = std::get_if<Initialise>(&instruction.operands);
       if (initialise != nullptr) parameter_of[initialise->target.value] = initialise->parameter;
+      const auto* cast = std::get_if<Cast>(&instruction.operands);
+      if (cast != nullptr) parameter_of[cast->target.value] = parameter_of.at(cast->source.value);
     }
     for (const Instruction& instruction : body(ProgramKind::kStep)) {
       if (std::holds_alternative<ClipFactor>(instruction.operands)) model.clips = true;
@@ -200,7 +210,7 @@ class Trainer {
     OracleCall call(function, LayerId(static_cast<int64_t>(layer)), microbatch_, replica_);
     for (const Argument& argument : function.arguments) {
       if (argument.access != Access::kRead) continue;
-      call.Read(argument, argument.role == Role::kParameter ? values_[ParameterAt(layer, argument)]
+      call.Read(argument, argument.role == Role::kParameter ? ParameterRead(layer, argument)
                                                             : Named(layer, argument));
     }
     for (const Argument& argument : function.arguments) {
@@ -216,6 +226,12 @@ class Trainer {
 
   size_t ParameterAt(size_t layer, const Argument& argument) const {
     return model_.layers[layer].parameters.at(argument.ordinal).index();
+  }
+
+  // As the function reads it: in half the bytes, rounded.
+  Words ParameterRead(size_t layer, const Argument& argument) const {
+    const Words& value = values_[ParameterAt(layer, argument)];
+    return static_cast<size_t>(argument.bytes) == 4 * value.size() ? value : RoundedWords(value);
   }
 
   static std::string NameOfArgument(size_t layer, const Argument& argument) {
