@@ -16,11 +16,16 @@ void LaunchCrossEntropy(const CpuQueue& queue, const Tensor& logits, const Tenso
                         const Tensor& loss, const Tensor& lse, double loss_scale);
 void LaunchCrossEntropyGrad(const CpuQueue& queue, const Tensor& logits, const Tensor& targets,
                             const Tensor& lse, const Tensor& dlogits, double loss_scale);
+// Both at once: dlogits may be logits.
+void LaunchCrossEntropyWithGrad(const CpuQueue& queue, const Tensor& logits, const Tensor& targets,
+                                const Tensor& loss, const Tensor& dlogits, double loss_scale);
 
 // On CUDA: f32 or bf16 activations and compute weights, see README.md.
 void LaunchCrossEntropy(const CudaQueue& queue, const Tensor& logits, const Tensor& targets,
                         const Tensor& loss, const Tensor& lse, double loss_scale);
 void LaunchCrossEntropyGrad(const CudaQueue& queue, const Tensor& logits, const Tensor& targets,
                             const Tensor& lse, const Tensor& dlogits, double loss_scale);
+void LaunchCrossEntropyWithGrad(const CudaQueue& queue, const Tensor& logits, const Tensor& targets,
+                                const Tensor& loss, const Tensor& dlogits, double loss_scale);
 
 }  // namespace pprun::kernels

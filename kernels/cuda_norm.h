@@ -22,6 +22,22 @@ class RowPieces {
   __device__ RowPieces(const T* row, int64_t columns) : row_(row) {
     if (First() < columns) Load(row + First(), held_);
   }
+  // The row is a + b, rounded to T, and is written to `row` first; the rest of it is read again by
+  // the thread that wrote it.
+  __device__ RowPieces(const T* a, const T* b, T* row, int64_t columns) : row_(row) {
+    float sum[kWidth];
+    float also[kWidth];
+    for (int64_t at = First(); at < columns; at += Step()) {
+      Load(a + at, sum);
+      Load(b + at, also);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) {
+        sum[i] = ToFloat(FromFloat<T>(sum[i] + also[i]));
+        if (at == First()) held_[i] = sum[i];
+      }
+      Store(row + at, sum);
+    }
+  }
   static __device__ int64_t First() { return static_cast<int64_t>(threadIdx.x) * kWidth; }
   static __device__ int64_t Step() { return static_cast<int64_t>(blockDim.x) * kWidth; }
 
@@ -37,6 +53,39 @@ class RowPieces {
  private:
   const T* row_;
   float held_[kWidth];
+};
+
+// Adds what reaches the gradient by another way, if anything does.
+template <int kWidth, class T>
+__device__ __forceinline__ void AddPassed(const T* passed, int64_t at, float (&to)[kWidth]) {
+  if (passed == nullptr) return;
+  float also[kWidth];
+  Load(passed + at, also);
+#pragma unroll
+  for (int i = 0; i < kWidth; ++i) to[i] += also[i];
+}
+
+// Where a norm's rows come from: memory, or the sum of two tensors, which is kept in `sum`.
+template <class T>
+struct StoredRows {
+  const T* x;
+
+  template <int kWidth>
+  __device__ RowPieces<kWidth, T> Row(int64_t row, int64_t columns) const {
+    return {x + row * columns, columns};
+  }
+};
+
+template <class T>
+struct AddedRows {
+  const T* a;
+  const T* b;
+  T* sum;
+
+  template <int kWidth>
+  __device__ RowPieces<kWidth, T> Row(int64_t row, int64_t columns) const {
+    return {a + row * columns, b + row * columns, sum + row * columns, columns};
+  }
 };
 
 // Calls body(T{}, W{}) with the types of activations and of the norm's weights, which may be f32

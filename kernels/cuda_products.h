@@ -20,6 +20,9 @@ struct CudaProduct {
   Product product;
   DType operands = DType::kF32;  // of A and B: f32 or bf16
   DType result = DType::kF32;    // of C and the bias: f32, or the operands' type
+  // What becomes of the sum before it is C: nothing; gelu_tanh, with the sum itself in `aux`; or
+  // times gelu_tanh's derivative at what is in `aux`.
+  enum class Epilogue : uint8_t { kNone, kGeluTanh, kGeluTanhGrad } epilogue = Epilogue::kNone;
 };
 
 // The same product as column-major libraries see it: D[m, n] = op(first)[m, k] op(second)[k, n],
@@ -44,6 +47,10 @@ class CudaProducts {
   // The bits depend on the operands, their sizes, their alignment and the GPU alone.
   virtual void Multiply(const CudaQueue& queue, const CudaProduct& product, const void* a,
                         const void* b, const void* bias, void* c) = 0;
+  // The same with an epilogue; `aux` is of C's size and type. False, and nothing done, where there
+  // is no such product of these sizes, types and addresses.
+  virtual bool TryMultiply(const CudaQueue& queue, const CudaProduct& product, const void* a,
+                           const void* b, const void* bias, void* aux, void* c) = 0;
 };
 
 // Through cuBLASLt, on the current device.

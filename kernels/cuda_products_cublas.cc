@@ -10,6 +10,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -83,6 +84,8 @@ struct Key {
   DType result = DType::kF32;
   std::array<uint32_t, 3> alignment{};  // A, B, C
   uint32_t bias_alignment = 0;          // 0: no bias
+  uint32_t aux_alignment = 0;           // 0: no epilogue
+  CudaProduct::Epilogue epilogue = CudaProduct::Epilogue::kNone;
   auto operator<=>(const Key&) const = default;
 };
 
@@ -129,7 +132,8 @@ bool IsDeterministic(const cublasLtMatmulAlgo_t& algorithm) {
   return (scheme & ~kReductions) == 0;
 }
 
-void ChooseAlgorithm(cublasLtHandle_t handle, const Key& key, Prepared& prepared) {
+// False if the library has none.
+bool ChooseAlgorithm(cublasLtHandle_t handle, const Key& key, Prepared& prepared) {
   Preference preference;
   CheckLt(cublasLtMatmulPreferenceCreate(preference.out()), "cublasLtMatmulPreferenceCreate");
   Set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
@@ -155,27 +159,47 @@ void ChooseAlgorithm(cublasLtHandle_t handle, const Key& key, Prepared& prepared
     if (!IsDeterministic(result.algo)) continue;
     prepared.algorithm = result.algo;
     prepared.workspace = result.workspaceSize;
-    return;
+    return true;
   }
-  const Product& product = key.product;
-  throw std::runtime_error("cuBLASLt has no algorithm for " + std::to_string(product.m) + " x " +
-                           std::to_string(product.n) + " x " + std::to_string(product.k) + ", " +
-                           std::string(Name(key.operands)) + " to " +
-                           std::string(Name(key.result)));
+  return false;
 }
 
-Prepared Prepare(cublasLtHandle_t handle, const Key& key, const void* bias) {
+cublasLtEpilogue_t EpilogueOf(CudaProduct::Epilogue epilogue, const void* bias) {
+  switch (epilogue) {
+    case CudaProduct::Epilogue::kNone:
+      return bias == nullptr ? CUBLASLT_EPILOGUE_DEFAULT : CUBLASLT_EPILOGUE_BIAS;
+    case CudaProduct::Epilogue::kGeluTanh:
+      return bias == nullptr ? CUBLASLT_EPILOGUE_GELU_AUX : CUBLASLT_EPILOGUE_GELU_AUX_BIAS;
+    case CudaProduct::Epilogue::kGeluTanhGrad:
+      return CUBLASLT_EPILOGUE_DGELU;
+  }
+  CHECK(false);
+}
+
+// What the call at hand has at which address, where the epilogue takes it.
+void SetPointers(const Operation& operation, const void* bias, void* aux) {
+  if (bias != nullptr) Set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+  if (aux != nullptr) Set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, aux);
+}
+
+// Empty if the library has no algorithm for it.
+std::optional<Prepared> Prepare(cublasLtHandle_t handle, const Key& key, const void* bias,
+                                void* aux) {
   const ColumnMajorProduct shape = ColumnMajorOf(key.product);
   Prepared prepared;
   CheckLt(cublasLtMatmulDescCreate(prepared.operation.out(), CUBLAS_COMPUTE_32F, CUDA_R_32F),
           "cublasLtMatmulDescCreate");
   Set(prepared.operation, CUBLASLT_MATMUL_DESC_TRANSA, FormOf(shape.first_form));
   Set(prepared.operation, CUBLASLT_MATMUL_DESC_TRANSB, FormOf(shape.second_form));
+  Set(prepared.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, EpilogueOf(key.epilogue, bias));
   if (bias != nullptr) {
-    Set(prepared.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
     Set(prepared.operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, TypeOf(key.result));
-    Set(prepared.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
   }
+  if (aux != nullptr) {
+    Set(prepared.operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, shape.result_stride);
+    Set(prepared.operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_DATA_TYPE, TypeOf(key.result));
+  }
+  SetPointers(prepared.operation, bias, aux);
   const bool first_plain = shape.first_form == MatrixForm::kPlain;
   const bool second_plain = shape.second_form == MatrixForm::kPlain;
   prepared.first = MakeLayout(key.operands, first_plain ? shape.m : shape.k,
@@ -183,7 +207,7 @@ Prepared Prepare(cublasLtHandle_t handle, const Key& key, const void* bias) {
   prepared.second = MakeLayout(key.operands, second_plain ? shape.k : shape.n,
                                second_plain ? shape.n : shape.k, shape.second_stride);
   prepared.result = MakeLayout(key.result, shape.m, shape.n, shape.result_stride);
-  ChooseAlgorithm(handle, key, prepared);
+  if (!ChooseAlgorithm(handle, key, prepared)) return std::nullopt;
   return prepared;
 }
 
@@ -191,20 +215,43 @@ class CublasProducts : public CudaProducts {
  public:
   void Multiply(const CudaQueue& queue, const CudaProduct& product, const void* a, const void* b,
                 const void* bias, void* c) override {
+    CHECK(product.epilogue == CudaProduct::Epilogue::kNone);
+    if (Run(queue, product, a, b, bias, nullptr, c)) return;
+    const Product& sizes = product.product;
+    throw std::runtime_error("cuBLASLt has no algorithm for " + std::to_string(sizes.m) + " x " +
+                             std::to_string(sizes.n) + " x " + std::to_string(sizes.k) + ", " +
+                             std::string(Name(product.operands)) + " to " +
+                             std::string(Name(product.result)));
+  }
+
+  bool TryMultiply(const CudaQueue& queue, const CudaProduct& product, const void* a, const void* b,
+                   const void* bias, void* aux, void* c) override {
+    CHECK(product.epilogue != CudaProduct::Epilogue::kNone && aux != nullptr);
+    // The library's auxiliary matrix has columns of a multiple of 8 elements.
+    if (product.product.c_stride % 8 != 0) return false;
+    return Run(queue, product, a, b, bias, aux, c);
+  }
+
+ private:
+  bool Run(const CudaQueue& queue, const CudaProduct& product, const void* a, const void* b,
+           const void* bias, void* aux, void* c) {
     const bool accumulates = product.product.result == Result::kAccumulate;
     CHECK(bias == nullptr || !accumulates);
     const Key key = {.product = product.product,
                      .operands = product.operands,
                      .result = product.result,
                      .alignment = {AlignmentOf(a), AlignmentOf(b), AlignmentOf(c)},
-                     .bias_alignment = bias == nullptr ? 0 : AlignmentOf(bias)};
+                     .bias_alignment = bias == nullptr ? 0 : AlignmentOf(bias),
+                     .aux_alignment = aux == nullptr ? 0 : AlignmentOf(aux),
+                     .epilogue = product.epilogue};
     // Not before it is needed: most streams carry no product.
     if (handle_.get() == nullptr) CheckLt(cublasLtCreate(handle_.out()), "cublasLtCreate");
     auto entry = prepared_.find(key);
     if (entry == prepared_.end())
-      entry = prepared_.emplace(key, Prepare(handle_.get(), key, bias)).first;
-    const Prepared& prepared = entry->second;
-    if (bias != nullptr) Set(prepared.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+      entry = prepared_.emplace(key, Prepare(handle_.get(), key, bias, aux)).first;
+    if (!entry->second) return false;
+    const Prepared& prepared = *entry->second;
+    SetPointers(prepared.operation, bias, aux);
     const float one = 1.0F;
     const float kept = accumulates ? 1.0F : 0.0F;
     void* const workspace = queue.scratch->AtLeast(kProductWorkspace);
@@ -213,11 +260,11 @@ class CublasProducts : public CudaProducts {
                            prepared.result.get(), &prepared.algorithm, workspace,
                            prepared.workspace, queue.stream),
             "cublasLtMatmul");
+    return true;
   }
 
- private:
   Handle handle_;
-  std::map<Key, Prepared> prepared_;
+  std::map<Key, std::optional<Prepared>> prepared_;  // empty: there is no algorithm
 };
 
 }  // namespace

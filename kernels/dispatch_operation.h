@@ -45,16 +45,25 @@ void LaunchOperation(const Queue& queue, OpKind kind, const OpAttributes& attrib
       return LaunchLinearInputGrad(queue, o[0], o[1], o[2]);
     case OpKind::kLinearWeightGrad:
       return LaunchLinearWeightGrad(queue, o[0], o[1], o[2], o[3]);
+    case OpKind::kLinearGeluTanh:
+      return LaunchLinearGeluTanh(queue, o[0], o[1], o[2], o[3], o[4]);
+    case OpKind::kLinearInputGradGeluTanh:
+      return LaunchLinearInputGradGeluTanh(queue, o[0], o[1], o[2], o[3]);
     case OpKind::kLayerNorm:
       return LaunchLayerNorm(queue, o[0], o[1], o[2], o[3], o[4], o[5], attributes.epsilon);
+    case OpKind::kAddLayerNorm:
+      return LaunchAddLayerNorm(queue, o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7],
+                                attributes.epsilon);
     case OpKind::kLayerNormInputGrad:
-      return LaunchLayerNormInputGrad(queue, o[0], o[1], o[2], o[3], o[4], o[5]);
+      return LaunchLayerNormInputGrad(queue, o[0], o[1], o[2], o[3], o[4], o[5], o[6]);
     case OpKind::kLayerNormWeightGrad:
       return LaunchLayerNormWeightGrad(queue, o[0], o[1], o[2], o[3], o[4], o[5]);
     case OpKind::kRmsNorm:
       return LaunchRmsNorm(queue, o[0], o[1], o[2], o[3], attributes.epsilon);
+    case OpKind::kAddRmsNorm:
+      return LaunchAddRmsNorm(queue, o[0], o[1], o[2], o[3], o[4], o[5], attributes.epsilon);
     case OpKind::kRmsNormInputGrad:
-      return LaunchRmsNormInputGrad(queue, o[0], o[1], o[2], o[3], o[4]);
+      return LaunchRmsNormInputGrad(queue, o[0], o[1], o[2], o[3], o[4], o[5]);
     case OpKind::kRmsNormWeightGrad:
       return LaunchRmsNormWeightGrad(queue, o[0], o[1], o[2], o[3]);
     case OpKind::kGelu:
@@ -93,6 +102,8 @@ void LaunchOperation(const Queue& queue, OpKind kind, const OpAttributes& attrib
       return LaunchCrossEntropy(queue, o[0], o[1], o[2], o[3], attributes.loss_scale);
     case OpKind::kCrossEntropyGrad:
       return LaunchCrossEntropyGrad(queue, o[0], o[1], o[2], o[3], attributes.loss_scale);
+    case OpKind::kCrossEntropyWithGrad:
+      return LaunchCrossEntropyWithGrad(queue, o[0], o[1], o[2], o[3], attributes.loss_scale);
     case OpKind::kMeanSquaredError:
       return LaunchMeanSquaredError(queue, o[0], o[1], o[2], attributes.loss_scale);
     case OpKind::kMeanSquaredErrorGrad:

@@ -3,7 +3,8 @@
 // bias f32[d]; mean and rstd f32[b, s] are kept for the gradients:
 //   g = dy weight, dx = rstd (g - average(g) - xhat average(g xhat))
 //   dweight += sum over rows of dy xhat, dbias += sum over rows of dy, rows in ascending order.
-// y may be x, and dx may be dy. Tests: layer_norm_test.cc.
+// Where `passed` is there, dx is added to it: what reaches x's gradient by another way. y may be x,
+// and dx may be dy. Tests: layer_norm_test.cc.
 #pragma once
 
 #include "kernels/kernel.h"
@@ -18,10 +19,15 @@ void LaunchLayerNorm(const CpuQueue& queue, const Tensor& x, const Tensor& weigh
                      float epsilon);
 void LaunchLayerNormInputGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
                               const Tensor& weight, const Tensor& mean, const Tensor& rstd,
-                              const Tensor& dx);
+                              const Tensor& passed, const Tensor& dx);
 void LaunchLayerNormWeightGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
                                const Tensor& mean, const Tensor& rstd, const Tensor& dweight,
                                const Tensor& dbias);
+
+// sum = a + b, then y, mean and rstd of it.
+void LaunchAddLayerNorm(const CpuQueue& queue, const Tensor& a, const Tensor& b,
+                        const Tensor& weight, const Tensor& bias, const Tensor& sum,
+                        const Tensor& y, const Tensor& mean, const Tensor& rstd, float epsilon);
 
 // On CUDA: f32 or bf16 activations and compute weights, see README.md.
 void LaunchLayerNorm(const CudaQueue& queue, const Tensor& x, const Tensor& weight,
@@ -29,9 +35,12 @@ void LaunchLayerNorm(const CudaQueue& queue, const Tensor& x, const Tensor& weig
                      float epsilon);
 void LaunchLayerNormInputGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
                               const Tensor& weight, const Tensor& mean, const Tensor& rstd,
-                              const Tensor& dx);
+                              const Tensor& passed, const Tensor& dx);
 void LaunchLayerNormWeightGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
                                const Tensor& mean, const Tensor& rstd, const Tensor& dweight,
                                const Tensor& dbias);
+void LaunchAddLayerNorm(const CudaQueue& queue, const Tensor& a, const Tensor& b,
+                        const Tensor& weight, const Tensor& bias, const Tensor& sum,
+                        const Tensor& y, const Tensor& mean, const Tensor& rstd, float epsilon);
 
 }  // namespace pprun::kernels

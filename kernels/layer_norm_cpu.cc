@@ -76,7 +76,7 @@ PPRUN_INLINE GradientSums SumGradient(const float* x, const float* dy, const flo
 
 PPRUN_VECTORISED
 void InputGrad(const Rows& rows, const float* x, const float* dy, const float* weight,
-               const float* mean, const float* rstd, float* dx) {
+               const float* mean, const float* rstd, const float* passed, float* dx) {
   const int64_t n = rows.width;
   for (int64_t row = rows.begin; row < rows.end; ++row) {
     const float* input = x + row * n;
@@ -92,6 +92,10 @@ void InputGrad(const Rows& rows, const float* x, const float* dy, const float* w
       const float xhat = Normalised(input[i], m, r);
       to[i] = LayerNormGradElement(xhat, gradient[i], weight[i], r, average, average_xhat);
     }
+    if (passed == nullptr) continue;
+    const float* also = passed + row * n;
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) to[i] = also[i] + to[i];
   }
 }
 
@@ -125,16 +129,17 @@ void LaunchLayerNorm(const CpuQueue& queue, const Tensor& x, const Tensor& weigh
 
 void LaunchLayerNormInputGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
                               const Tensor& weight, const Tensor& mean, const Tensor& rstd,
-                              const Tensor& dx) {
+                              const Tensor& passed, const Tensor& dx) {
   const int64_t rows = mean.shape.Elements();
   const int64_t width = weight.shape.Elements();
   CHECK(x.shape.Elements() == rows * width);
   CHECK(dy.shape.Elements() == rows * width);
   CHECK(dx.shape.Elements() == rows * width);
+  CHECK(!passed || passed.shape.Elements() == rows * width);
   CHECK(rstd.shape.Elements() == rows);
   ForRanges(queue, rows, RowGrain(width), [&](int64_t begin, int64_t end) {
     InputGrad({begin, end, width}, x.f32(), dy.f32(), weight.f32(), mean.f32(), rstd.f32(),
-              dx.f32());
+              passed.f32(), dx.f32());
   });
 }
 

@@ -1,4 +1,5 @@
-// x is read once and y written once; the gradients read x and dy once each.
+// x is read once and y written once; the gradients read x and dy once each. Where x is a sum, its
+// parts are read once and it is written once.
 #include "kernels/cuda_column_sum.h"
 #include "kernels/cuda_norm.h"
 #include "kernels/formulas/norm.h"
@@ -7,14 +8,14 @@
 namespace pprun::kernels {
 namespace {
 
-template <int kWidth, class T, class W>
+template <int kWidth, class T, class W, class Rows>
 __global__ void __launch_bounds__(kNormThreads)
-    LayerNormKernel(int64_t rows, int64_t columns, const T* x, const W* weight, const W* bias, T* y,
-                    float* mean, float* rstd, float epsilon) {
+    LayerNormKernel(int64_t rows, int64_t columns, const Rows x, const W* weight, const W* bias,
+                    T* y, float* mean, float* rstd, float epsilon) {
   __shared__ float parts[kNormWarps];
   using Pieces = RowPieces<kWidth, T>;
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    const Pieces pieces(x + row * columns, columns);
+    const Pieces pieces = x.template Row<kWidth>(row, columns);
     float value[kWidth];
     float sum = 0;
     for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
@@ -53,7 +54,7 @@ __global__ void __launch_bounds__(kNormThreads)
 template <int kWidth, class T, class W>
 __global__ void __launch_bounds__(kNormThreads)
     InputGradKernel(int64_t rows, int64_t columns, const T* x, const T* dy, const W* weight,
-                    const float* mean, const float* rstd, T* dx) {
+                    const float* mean, const float* rstd, const T* passed, T* dx) {
   __shared__ float parts[kNormWarps];
   using Pieces = RowPieces<kWidth, T>;
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
@@ -88,6 +89,7 @@ __global__ void __launch_bounds__(kNormThreads)
         input[i] = LayerNormGradElement(Normalised(input[i], m, r), gradient[i], scale[i], r,
                                         average, average_xhat);
       }
+      AddPassed(passed, row * columns + at, input);
       Store(dx + row * columns + at, input);
     }
   }
@@ -138,34 +140,64 @@ void LaunchLayerNorm(const CudaQueue& queue, const Tensor& x, const Tensor& weig
     WithNormWidth<T>(columns, {x.data, weight.data, bias.data, y.data}, [&](auto width) {
       constexpr int kWidth = decltype(width)::kWidth;
       LaunchKernel(queue, "layer_norm", RowGeometry(rows, columns, kWidth, kNormThreads),
-                   LayerNormKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<W>(weight),
-                   DataOf<W>(bias), DataOf<T>(y), mean.f32(), rstd.f32(), epsilon);
+                   LayerNormKernel<kWidth, T, W, StoredRows<T>>, rows, columns,
+                   StoredRows<T>{DataOf<T>(x)}, DataOf<W>(weight), DataOf<W>(bias), DataOf<T>(y),
+                   mean.f32(), rstd.f32(), epsilon);
     });
   });
 }
 
+void LaunchAddLayerNorm(const CudaQueue& queue, const Tensor& a, const Tensor& b,
+                        const Tensor& weight, const Tensor& bias, const Tensor& sum,
+                        const Tensor& y, const Tensor& mean, const Tensor& rstd, float epsilon) {
+  const int64_t rows = mean.shape.Elements();
+  const int64_t columns = weight.shape.Elements();
+  for (const Tensor* const tensor : {&a, &b, &sum, &y})
+    CHECK(tensor->shape.Elements() == rows * columns);
+  CHECK(bias.shape.Elements() == columns);
+  CHECK(rstd.shape.Elements() == rows);
+  RequireType("add_layer_norm", mean, DType::kF32);
+  RequireType("add_layer_norm", rstd, DType::kF32);
+  WithNormElements(
+      "add_layer_norm", {&a, &b, &sum, &y}, {&weight, &bias}, [&](auto element, auto vector) {
+        using T = decltype(element);
+        using W = decltype(vector);
+        WithNormWidth<T>(
+            columns, {a.data, b.data, sum.data, weight.data, bias.data, y.data}, [&](auto width) {
+              constexpr int kWidth = decltype(width)::kWidth;
+              LaunchKernel(
+                  queue, "add_layer_norm", RowGeometry(rows, columns, kWidth, kNormThreads),
+                  LayerNormKernel<kWidth, T, W, AddedRows<T>>, rows, columns,
+                  AddedRows<T>{DataOf<T>(a), DataOf<T>(b), DataOf<T>(sum)}, DataOf<W>(weight),
+                  DataOf<W>(bias), DataOf<T>(y), mean.f32(), rstd.f32(), epsilon);
+            });
+      });
+}
+
 void LaunchLayerNormInputGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
                               const Tensor& weight, const Tensor& mean, const Tensor& rstd,
-                              const Tensor& dx) {
+                              const Tensor& passed, const Tensor& dx) {
   const int64_t rows = mean.shape.Elements();
   const int64_t columns = weight.shape.Elements();
   CHECK(x.shape.Elements() == rows * columns);
   CHECK(dy.shape.Elements() == rows * columns);
   CHECK(dx.shape.Elements() == rows * columns);
+  CHECK(!passed || passed.shape.Elements() == rows * columns);
   CHECK(rstd.shape.Elements() == rows);
   RequireType("layer_norm_input_grad", mean, DType::kF32);
   RequireType("layer_norm_input_grad", rstd, DType::kF32);
   WithNormElements(
-      "layer_norm_input_grad", {&x, &dy, &dx}, {&weight}, [&](auto element, auto vector) {
+      "layer_norm_input_grad", {&x, &dy, &passed, &dx}, {&weight}, [&](auto element, auto vector) {
         using T = decltype(element);
         using W = decltype(vector);
-        WithNormWidth<T>(columns, {x.data, dy.data, weight.data, dx.data}, [&](auto width) {
-          constexpr int kWidth = decltype(width)::kWidth;
-          LaunchKernel(queue, "layer_norm_input_grad",
-                       RowGeometry(rows, columns, kWidth, kNormThreads),
-                       InputGradKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<T>(dy),
-                       DataOf<W>(weight), mean.f32(), rstd.f32(), DataOf<T>(dx));
-        });
+        WithNormWidth<T>(
+            columns, {x.data, dy.data, weight.data, passed.data, dx.data}, [&](auto width) {
+              constexpr int kWidth = decltype(width)::kWidth;
+              LaunchKernel(
+                  queue, "layer_norm_input_grad", RowGeometry(rows, columns, kWidth, kNormThreads),
+                  InputGradKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<T>(dy),
+                  DataOf<W>(weight), mean.f32(), rstd.f32(), DataOf<T>(passed), DataOf<T>(dx));
+            });
       });
 }
 

@@ -17,6 +17,11 @@ void LaunchLinearInputGrad(const CpuQueue& queue, const Tensor& dy, const Tensor
                            const Tensor& dx);
 void LaunchLinearWeightGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
                             const Tensor& dweight, const Tensor& dbias);
+// pre = x W^T + bias and y = gelu_tanh(pre); and of such a y's gradient dy W, that of pre.
+void LaunchLinearGeluTanh(const CpuQueue& queue, const Tensor& x, const Tensor& weight,
+                          const Tensor& bias, const Tensor& pre, const Tensor& y);
+void LaunchLinearInputGradGeluTanh(const CpuQueue& queue, const Tensor& dy, const Tensor& weight,
+                                   const Tensor& pre, const Tensor& dpre);
 
 // On CUDA: f32 or bf16 activations and compute weights, see README.md.
 void LaunchLinear(const CudaQueue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -25,5 +30,9 @@ void LaunchLinearInputGrad(const CudaQueue& queue, const Tensor& dy, const Tenso
                            const Tensor& dx);
 void LaunchLinearWeightGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
                             const Tensor& dweight, const Tensor& dbias);
+void LaunchLinearGeluTanh(const CudaQueue& queue, const Tensor& x, const Tensor& weight,
+                          const Tensor& bias, const Tensor& pre, const Tensor& y);
+void LaunchLinearInputGradGeluTanh(const CudaQueue& queue, const Tensor& dy, const Tensor& weight,
+                                   const Tensor& pre, const Tensor& dpre);
 
 }  // namespace pprun::kernels

@@ -1,5 +1,7 @@
-// The products are the library's; the gradient of the bias is a sum of columns, since the library's
-// own would overwrite what is to be added to.
+// The products are the library's, with gelu_tanh and its gradient where it has them for the sizes,
+// else followed by their own kernels; the gradient of the bias is a sum of columns, since the
+// library's own would overwrite what is to be added to.
+#include "kernels/activation.h"
 #include "kernels/cuda_column_sum.h"
 #include "kernels/linear.h"
 
@@ -36,9 +38,31 @@ void RequireResult(const char* what, const Tensor& result, DType operands) {
   if (result.dtype != DType::kF32) RequireType(what, result, operands);
 }
 
-}  // namespace
+using Epilogue = CudaProduct::Epilogue;
 
-void LaunchLinear(const CudaQueue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias,
+// y = x W^T; the operands are checked.
+CudaProduct Forward(const Tensor& x, const Tensor& weight, const Tensor& y, Epilogue epilogue) {
+  const int64_t outputs = weight.shape[0];
+  const int64_t width = weight.shape[1];
+  return {.product = DenseProduct(x.shape.Elements() / width, outputs, width, kPlain, kTransposed,
+                                  Result::kOverwrite),
+          .operands = x.dtype,
+          .result = y.dtype,
+          .epilogue = epilogue};
+}
+
+// dx = dy W.
+CudaProduct Backward(const Tensor& dy, const Tensor& weight, const Tensor& dx, Epilogue epilogue) {
+  const int64_t outputs = weight.shape[0];
+  const int64_t width = weight.shape[1];
+  return {.product = DenseProduct(dx.shape.Elements() / width, width, outputs, kPlain, kPlain,
+                                  Result::kOverwrite),
+          .operands = dy.dtype,
+          .result = dx.dtype,
+          .epilogue = epilogue};
+}
+
+void CheckForward(const char* what, const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const Tensor& y) {
   const int64_t outputs = weight.shape[0];
   const int64_t width = weight.shape[1];
@@ -46,32 +70,57 @@ void LaunchLinear(const CudaQueue& queue, const Tensor& x, const Tensor& weight,
   CHECK(x.shape.Elements() == rows * width);
   CHECK(y.shape.Elements() == rows * outputs);
   CHECK(!bias || bias.shape.Elements() == outputs);
-  const DType operands = OperandType("linear", x, weight);
-  RequireResult("linear", y, operands);
-  RequireType("linear", bias, y.dtype);
-  queue.products->Multiply(
-      queue,
-      {.product = DenseProduct(rows, outputs, width, kPlain, kTransposed, Result::kOverwrite),
-       .operands = operands,
-       .result = y.dtype},
-      x.data, weight.data, bias.data, y.data);
+  RequireResult(what, y, OperandType(what, x, weight));
+  RequireType(what, bias, y.dtype);
+}
+
+void CheckBackward(const char* what, const Tensor& dy, const Tensor& weight, const Tensor& dx) {
+  const int64_t rows = dx.shape.Elements() / weight.shape[1];
+  CHECK(dx.shape.Elements() == rows * weight.shape[1]);
+  CHECK(dy.shape.Elements() == rows * weight.shape[0]);
+  RequireResult(what, dx, OperandType(what, dy, weight));
+}
+
+}  // namespace
+
+void LaunchLinear(const CudaQueue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const Tensor& y) {
+  CheckForward("linear", x, weight, bias, y);
+  queue.products->Multiply(queue, Forward(x, weight, y, Epilogue::kNone), x.data, weight.data,
+                           bias.data, y.data);
+}
+
+void LaunchLinearGeluTanh(const CudaQueue& queue, const Tensor& x, const Tensor& weight,
+                          const Tensor& bias, const Tensor& pre, const Tensor& y) {
+  CheckForward("linear_gelu_tanh", x, weight, bias, pre);
+  CHECK(y.shape == pre.shape);
+  WithElement("linear_gelu_tanh", {&pre, &y}, [](auto) {});
+  if (queue.products->TryMultiply(queue, Forward(x, weight, y, Epilogue::kGeluTanh), x.data,
+                                  weight.data, bias.data, pre.data, y.data)) {
+    return;
+  }
+  LaunchLinear(queue, x, weight, bias, pre);
+  LaunchGeluTanh(queue, pre, y);
 }
 
 void LaunchLinearInputGrad(const CudaQueue& queue, const Tensor& dy, const Tensor& weight,
                            const Tensor& dx) {
-  const int64_t outputs = weight.shape[0];
-  const int64_t width = weight.shape[1];
-  const int64_t rows = dx.shape.Elements() / width;
-  CHECK(dx.shape.Elements() == rows * width);
-  CHECK(dy.shape.Elements() == rows * outputs);
-  const DType operands = OperandType("linear_input_grad", dy, weight);
-  RequireResult("linear_input_grad", dx, operands);
-  queue.products->Multiply(
-      queue,
-      {.product = DenseProduct(rows, width, outputs, kPlain, kPlain, Result::kOverwrite),
-       .operands = operands,
-       .result = dx.dtype},
-      dy.data, weight.data, nullptr, dx.data);
+  CheckBackward("linear_input_grad", dy, weight, dx);
+  queue.products->Multiply(queue, Backward(dy, weight, dx, Epilogue::kNone), dy.data, weight.data,
+                           nullptr, dx.data);
+}
+
+void LaunchLinearInputGradGeluTanh(const CudaQueue& queue, const Tensor& dy, const Tensor& weight,
+                                   const Tensor& pre, const Tensor& dpre) {
+  CheckBackward("linear_input_grad_gelu_tanh", dy, weight, dpre);
+  CHECK(pre.shape == dpre.shape);
+  WithElement("linear_input_grad_gelu_tanh", {&pre, &dpre}, [](auto) {});
+  if (queue.products->TryMultiply(queue, Backward(dy, weight, dpre, Epilogue::kGeluTanhGrad),
+                                  dy.data, weight.data, nullptr, pre.data, dpre.data)) {
+    return;
+  }
+  LaunchLinearInputGrad(queue, dy, weight, dpre);
+  LaunchGeluTanhGrad(queue, pre, dpre, dpre);
 }
 
 void LaunchLinearWeightGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,

@@ -45,7 +45,7 @@ PPRUN_INLINE float TripleDot(const float* a, const float* b, const float* c, int
 
 PPRUN_VECTORISED
 void InputGrad(const Rows& rows, const float* x, const float* dy, const float* weight,
-               const float* rstd, float* dx) {
+               const float* rstd, const float* passed, float* dx) {
   const int64_t n = rows.width;
   for (int64_t row = rows.begin; row < rows.end; ++row) {
     const float* input = x + row * n;
@@ -57,6 +57,10 @@ void InputGrad(const Rows& rows, const float* x, const float* dy, const float* w
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i)
       to[i] = RmsNormGradElement(input[i], gradient[i], weight[i], r, pull);
+    if (passed == nullptr) continue;
+    const float* also = passed + row * n;
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) to[i] = also[i] + to[i];
   }
 }
 
@@ -82,14 +86,17 @@ void LaunchRmsNorm(const CpuQueue& queue, const Tensor& x, const Tensor& weight,
 }
 
 void LaunchRmsNormInputGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
-                            const Tensor& weight, const Tensor& rstd, const Tensor& dx) {
+                            const Tensor& weight, const Tensor& rstd, const Tensor& passed,
+                            const Tensor& dx) {
   const int64_t rows = rstd.shape.Elements();
   const int64_t width = weight.shape.Elements();
   CHECK(x.shape.Elements() == rows * width);
   CHECK(dy.shape.Elements() == rows * width);
   CHECK(dx.shape.Elements() == rows * width);
+  CHECK(!passed || passed.shape.Elements() == rows * width);
   ForRanges(queue, rows, RowGrain(width), [&](int64_t begin, int64_t end) {
-    InputGrad({begin, end, width}, x.f32(), dy.f32(), weight.f32(), rstd.f32(), dx.f32());
+    InputGrad({begin, end, width}, x.f32(), dy.f32(), weight.f32(), rstd.f32(), passed.f32(),
+              dx.f32());
   });
 }
 

@@ -1,4 +1,5 @@
-// x is read once and y written once; the gradients read x and dy once each.
+// x is read once and y written once; the gradients read x and dy once each. Where x is a sum, its
+// parts are read once and it is written once.
 #include "kernels/cuda_column_sum.h"
 #include "kernels/cuda_norm.h"
 #include "kernels/formulas/norm.h"
@@ -7,14 +8,14 @@
 namespace pprun::kernels {
 namespace {
 
-template <int kWidth, class T, class W>
+template <int kWidth, class T, class W, class Rows>
 __global__ void __launch_bounds__(kNormThreads)
-    RmsNormKernel(int64_t rows, int64_t columns, const T* x, const W* weight, T* y, float* rstd,
+    RmsNormKernel(int64_t rows, int64_t columns, const Rows x, const W* weight, T* y, float* rstd,
                   float epsilon) {
   __shared__ float parts[kNormWarps];
   using Pieces = RowPieces<kWidth, T>;
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    const Pieces pieces(x + row * columns, columns);
+    const Pieces pieces = x.template Row<kWidth>(row, columns);
     float value[kWidth];
     float squares = 0;
     for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
@@ -39,7 +40,7 @@ __global__ void __launch_bounds__(kNormThreads)
 template <int kWidth, class T, class W>
 __global__ void __launch_bounds__(kNormThreads)
     InputGradKernel(int64_t rows, int64_t columns, const T* x, const T* dy, const W* weight,
-                    const float* rstd, T* dx) {
+                    const float* rstd, const T* passed, T* dx) {
   __shared__ float parts[kNormWarps];
   using Pieces = RowPieces<kWidth, T>;
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
@@ -66,6 +67,7 @@ __global__ void __launch_bounds__(kNormThreads)
 #pragma unroll
       for (int i = 0; i < kWidth; ++i)
         input[i] = RmsNormGradElement(input[i], gradient[i], scale[i], r, pull);
+      AddPassed(passed, row * columns + at, input);
       Store(dx + row * columns + at, input);
     }
   }
@@ -107,31 +109,56 @@ void LaunchRmsNorm(const CudaQueue& queue, const Tensor& x, const Tensor& weight
     WithNormWidth<T>(columns, {x.data, weight.data, y.data}, [&](auto width) {
       constexpr int kWidth = decltype(width)::kWidth;
       LaunchKernel(queue, "rms_norm", RowGeometry(rows, columns, kWidth, kNormThreads),
-                   RmsNormKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<W>(weight),
+                   RmsNormKernel<kWidth, T, W, StoredRows<T>>, rows, columns,
+                   StoredRows<T>{DataOf<T>(x)}, DataOf<W>(weight), DataOf<T>(y), rstd.f32(),
+                   epsilon);
+    });
+  });
+}
+
+void LaunchAddRmsNorm(const CudaQueue& queue, const Tensor& a, const Tensor& b,
+                      const Tensor& weight, const Tensor& sum, const Tensor& y, const Tensor& rstd,
+                      float epsilon) {
+  const int64_t rows = rstd.shape.Elements();
+  const int64_t columns = weight.shape.Elements();
+  for (const Tensor* const tensor : {&a, &b, &sum, &y})
+    CHECK(tensor->shape.Elements() == rows * columns);
+  RequireType("add_rms_norm", rstd, DType::kF32);
+  WithNormElements("add_rms_norm", {&a, &b, &sum, &y}, {&weight}, [&](auto element, auto vector) {
+    using T = decltype(element);
+    using W = decltype(vector);
+    WithNormWidth<T>(columns, {a.data, b.data, sum.data, weight.data, y.data}, [&](auto width) {
+      constexpr int kWidth = decltype(width)::kWidth;
+      LaunchKernel(queue, "add_rms_norm", RowGeometry(rows, columns, kWidth, kNormThreads),
+                   RmsNormKernel<kWidth, T, W, AddedRows<T>>, rows, columns,
+                   AddedRows<T>{DataOf<T>(a), DataOf<T>(b), DataOf<T>(sum)}, DataOf<W>(weight),
                    DataOf<T>(y), rstd.f32(), epsilon);
     });
   });
 }
 
 void LaunchRmsNormInputGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
-                            const Tensor& weight, const Tensor& rstd, const Tensor& dx) {
+                            const Tensor& weight, const Tensor& rstd, const Tensor& passed,
+                            const Tensor& dx) {
   const int64_t rows = rstd.shape.Elements();
   const int64_t columns = weight.shape.Elements();
   CHECK(x.shape.Elements() == rows * columns);
   CHECK(dy.shape.Elements() == rows * columns);
   CHECK(dx.shape.Elements() == rows * columns);
+  CHECK(!passed || passed.shape.Elements() == rows * columns);
   RequireType("rms_norm_input_grad", rstd, DType::kF32);
   WithNormElements(
-      "rms_norm_input_grad", {&x, &dy, &dx}, {&weight}, [&](auto element, auto vector) {
+      "rms_norm_input_grad", {&x, &dy, &passed, &dx}, {&weight}, [&](auto element, auto vector) {
         using T = decltype(element);
         using W = decltype(vector);
-        WithNormWidth<T>(columns, {x.data, dy.data, weight.data, dx.data}, [&](auto width) {
-          constexpr int kWidth = decltype(width)::kWidth;
-          LaunchKernel(queue, "rms_norm_input_grad",
-                       RowGeometry(rows, columns, kWidth, kNormThreads),
-                       InputGradKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<T>(dy),
-                       DataOf<W>(weight), rstd.f32(), DataOf<T>(dx));
-        });
+        WithNormWidth<T>(
+            columns, {x.data, dy.data, weight.data, passed.data, dx.data}, [&](auto width) {
+              constexpr int kWidth = decltype(width)::kWidth;
+              LaunchKernel(
+                  queue, "rms_norm_input_grad", RowGeometry(rows, columns, kWidth, kNormThreads),
+                  InputGradKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<T>(dy),
+                  DataOf<W>(weight), rstd.f32(), DataOf<T>(passed), DataOf<T>(dx));
+            });
       });
 }
 

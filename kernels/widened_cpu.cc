@@ -13,6 +13,12 @@ bool IsProduct(OpKind kind) {
          kind == OpKind::kLinearWeightGrad;
 }
 
+// fused_cpu.cc launches the parts of these, each of which comes here by itself.
+bool HasParts(OpKind kind) {
+  return kind == OpKind::kLinearGeluTanh || kind == OpKind::kLinearInputGradGeluTanh ||
+         kind == OpKind::kAddLayerNorm || kind == OpKind::kAddRmsNorm;
+}
+
 // Operands start on cache lines of their own.
 constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(float));
 
@@ -25,7 +31,7 @@ int64_t RoomFor(const Tensor& tensor) {
 bool WantsWidening(const CpuQueue& queue, OpKind kind, std::span<const Tensor> operands) {
   const bool has_bfloat16 = std::ranges::any_of(
       operands, [](const Tensor& tensor) { return tensor && tensor.dtype == DType::kBF16; });
-  if (!has_bfloat16) return false;
+  if (!has_bfloat16 || HasParts(kind)) return false;
   return !IsProduct(kind) || !queue.linear_algebra->Multiplies(DType::kBF16);
 }
 

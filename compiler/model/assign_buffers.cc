@@ -55,17 +55,54 @@ std::vector<bool> ReadBy(const BackwardGraph& backward, Half half) {
   return read;
 }
 
+// The values that forward computes.
+std::vector<bool> MadeForward(const LayerGraph& graph, size_t values) {
+  std::vector<bool> made(values);
+  for (const GraphOperation& operation : graph.operations) {
+    for (size_t i = 0; i < operation.operands.size(); ++i) {
+      const ValueId id = operation.operands[i];
+      if (id.valid() && AccessOf(operation, i) == Access::kWrite) made[id.index()] = true;
+    }
+  }
+  return made;
+}
+
+// Values that end as saved ones which replace them live there from the beginning.
+void ReplaceInPlace(const LayerGraph& graph, const std::vector<GraphValue>& values,
+                    std::vector<Place>& saved) {
+  for (size_t at = 0; at < graph.operations.size(); ++at) {
+    const GraphOperation& operation = graph.operations[at];
+    const auto signature = Signature(operation.kind).operands;
+    for (size_t i = 0; i < signature.size(); ++i) {
+      if (signature[i].may_replace < 0) continue;
+      const ValueId from = operation.operands[static_cast<size_t>(signature[i].may_replace)];
+      const ValueId to = operation.operands[i];
+      const bool read_later =
+          std::any_of(graph.operations.begin() + static_cast<ptrdiff_t>(at) + 1,
+                      graph.operations.end(), [&](const GraphOperation& later) {
+                        return std::ranges::find(later.operands, from) != later.operands.end();
+                      });
+      const bool free = values[from.index()].kind == GraphValue::Kind::kComputed &&
+                        saved[from.index()].role == Role::kWorkspace && !read_later;
+      if (free && saved[to.index()].role != Role::kWorkspace) {
+        saved[from.index()] = saved[to.index()];
+      }
+    }
+  }
+}
+
 // Offsets follow the order in which the values are computed.
 Regions LayRegions(const LayerGraph& graph, const BackwardGraph& backward) {
   const size_t count = backward.values.size();
   Regions regions{.saved = std::vector<Place>(count), .stashed = std::vector<Place>(count)};
+  const std::vector<bool> made_forward = MadeForward(graph, count);
   const std::vector<bool> input_reads = ReadBy(backward, Half::kInputGrad);
   const std::vector<bool> weight_reads = ReadBy(backward, Half::kWeightGrad);
   for (size_t i = 0; i < count; ++i) {
     const GraphValue& value = backward.values[i];
     if (value.kind != GraphValue::Kind::kComputed || (!input_reads[i] && !weight_reads[i]))
       continue;
-    if (i >= graph.values.size()) {
+    if (!made_forward[i]) {
       if (weight_reads[i]) Lay(regions, value, regions.stashed[i], Role::kStash);
       continue;
     }
@@ -73,6 +110,7 @@ Regions LayRegions(const LayerGraph& graph, const BackwardGraph& backward) {
     CHECK(graph.output != ValueId(static_cast<int64_t>(i)));
     Lay(regions, value, regions.saved[i], weight_reads[i] ? Role::kFrameWeight : Role::kFrameInput);
   }
+  ReplaceInPlace(graph, backward.values, regions.saved);
   return regions;
 }
 
@@ -242,7 +280,9 @@ std::vector<GraphOperation> OperationsOf(const BackwardGraph& backward, Work wor
 
 }  // namespace
 
-LayerFunctions AssignBuffers(const LayerGraph& graph, const BackwardGraph& backward) {
+LayerFunctions AssignBuffers(const FusedLayer& layer) {
+  const LayerGraph& graph = layer.forward;
+  const BackwardGraph& backward = layer.backward;
   const Regions regions = LayRegions(graph, backward);
   const std::vector<GraphValue>& values = backward.values;
   const std::vector<Place> given = GivenPlaces(values);
@@ -256,9 +296,8 @@ LayerFunctions AssignBuffers(const LayerGraph& graph, const BackwardGraph& backw
   PlaceResults(graph, forward.places);
   functions.forward = MakeFunction(values, std::move(forward), regions);
 
-  LayerGraph without = WithoutDropout(graph);
-  Body evaluate{graph.name + ".evaluate", TaskKind::kForward, std::move(without.operations), given};
-  PlaceResults(without, evaluate.places);
+  Body evaluate{graph.name + ".evaluate", TaskKind::kForward, layer.evaluate.operations, given};
+  PlaceResults(layer.evaluate, evaluate.places);
   functions.evaluate = MakeFunction(values, std::move(evaluate), regions);
 
   std::vector<Place> places = given;

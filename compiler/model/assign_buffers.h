@@ -12,6 +12,8 @@
 //   gradients from one half to the other              kStash, but kWorkspace in backward
 //   everything else that is computed                  kWorkspace
 //
+// Where a saved value may replace an operand that nothing reads later, it has its memory.
+//
 // A weight gradient may read the layer's input and output gradient too: it then has these
 // arguments. Tests: assign_buffers_test.cc and golden/layers/.
 #pragma once
@@ -19,8 +21,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "compiler/model/differentiate.h"
-#include "compiler/model/layer_graph.h"
+#include "compiler/model/fuse.h"
 #include "compiler/plan/function.h"
 
 namespace pprun {
@@ -37,6 +38,6 @@ struct LayerFunctions {
   int64_t stash_bytes = 0;
 };
 
-LayerFunctions AssignBuffers(const LayerGraph& graph, const BackwardGraph& backward);
+LayerFunctions AssignBuffers(const FusedLayer& layer);
 
 }  // namespace pprun

@@ -56,6 +56,7 @@ struct Differentiator {
   // The gradient operand that a half names. Contributions it writes are added to `parts`.
   ValueId Operand(const GraphOperation& forward, GradientOperand source, Access access,
                   std::vector<Part>& parts) {
+    if (source.from == GradientOperand::From::kAbsent) return {};
     const ValueId value = forward.operands[static_cast<size_t>(source.operand)];
     if (source.from == GradientOperand::From::kForward || !value.valid()) return value;
     const GraphValue& of = graph.values[value.index()];

@@ -31,6 +31,8 @@ double FlopsOf(const std::vector<GraphValue>& values, const GraphOperation& oper
   switch (operation.kind) {
     case OpKind::kLinear:
     case OpKind::kLinearInputGrad:
+    case OpKind::kLinearGeluTanh:
+    case OpKind::kLinearInputGradGeluTanh:
       return product(0, type(1).shape);
     case OpKind::kLinearWeightGrad:
       return product(0, type(2).shape);
@@ -43,9 +45,11 @@ double FlopsOf(const std::vector<GraphValue>& values, const GraphOperation& oper
     case OpKind::kPositions:
     case OpKind::kPositionsWeightGrad:
     case OpKind::kLayerNorm:
+    case OpKind::kAddLayerNorm:
     case OpKind::kLayerNormInputGrad:
     case OpKind::kLayerNormWeightGrad:
     case OpKind::kRmsNorm:
+    case OpKind::kAddRmsNorm:
     case OpKind::kRmsNormInputGrad:
     case OpKind::kRmsNormWeightGrad:
     case OpKind::kGelu:
@@ -64,6 +68,7 @@ double FlopsOf(const std::vector<GraphValue>& values, const GraphOperation& oper
     case OpKind::kDropout:
     case OpKind::kCrossEntropy:
     case OpKind::kCrossEntropyGrad:
+    case OpKind::kCrossEntropyWithGrad:
     case OpKind::kMeanSquaredError:
     case OpKind::kMeanSquaredErrorGrad:
       return 0;

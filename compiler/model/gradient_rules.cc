@@ -6,6 +6,7 @@ namespace pprun {
 namespace {
 
 constexpr GradientOperand F(int8_t operand) { return {GradientOperand::From::kForward, operand}; }
+constexpr GradientOperand kAbsent = {GradientOperand::From::kAbsent, 0};
 constexpr GradientOperand G(int8_t operand) { return {GradientOperand::From::kGradient, operand}; }
 
 // F(i) is operand i of the forward operation as operation.cc orders them, G(i) its gradient.
@@ -17,9 +18,9 @@ constexpr GradientOperand kPositionsWeight[] = {G(2), G(1)};
 constexpr GradientOperand kLinearInput[] = {G(3), F(1), G(0)};
 constexpr GradientOperand kLinearWeight[] = {F(0), G(3), G(1), G(2)};
 // layer_norm: x, weight, bias, y, mean, rstd. rms_norm: x, weight, y, rstd.
-constexpr GradientOperand kLayerNormInput[] = {F(0), G(3), F(1), F(4), F(5), G(0)};
+constexpr GradientOperand kLayerNormInput[] = {F(0), G(3), F(1), F(4), F(5), kAbsent, G(0)};
 constexpr GradientOperand kLayerNormWeight[] = {F(0), G(3), F(4), F(5), G(1), G(2)};
-constexpr GradientOperand kRmsNormInput[] = {F(0), G(2), F(1), F(3), G(0)};
+constexpr GradientOperand kRmsNormInput[] = {F(0), G(2), F(1), F(3), kAbsent, G(0)};
 constexpr GradientOperand kRmsNormWeight[] = {F(0), G(2), F(3), G(1)};
 // x, y; the linear ones among them do not need x.
 constexpr GradientOperand kUnaryInput[] = {F(0), G(1), G(0)};

@@ -19,6 +19,7 @@ struct GradientOperand {
   enum class From : uint8_t {
     kForward,   // the forward operation's operand itself
     kGradient,  // its gradient: read if it is a result, written or accumulated into otherwise
+    kAbsent,    // an optional operand that is not there
   } from = From::kForward;
   int8_t operand = 0;  // of the forward operation
 };

@@ -31,7 +31,7 @@ FunctionId AddFunction(CompiledModel& model, std::optional<Function> function) {
 }
 
 CompiledLayer CompileLayer(CompiledModel& model, const LayerGraph& graph) {
-  LayerFunctions functions = AssignBuffers(graph, Differentiate(graph));
+  LayerFunctions functions = AssignBuffers(Fuse(graph, Differentiate(graph)));
   CompiledLayer layer{.name = graph.name,
                       .frame_input_bytes = functions.frame_input_bytes,
                       .frame_weight_bytes = functions.frame_weight_bytes,

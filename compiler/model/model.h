@@ -3,6 +3,7 @@
 //
 //   BuildLayerGraph  layer_graph.h    operations on values, shapes inferred, parameters named
 //   Differentiate    differentiate.h  backward, and its two halves
+//   Fuse             fuse.h           what one pass over memory does becomes one operation
 //   AssignBuffers    assign_buffers.h views of frame regions, stash and workspace
 //   CompileModel     here             all of it, for every distinct layer; the parameter table
 //

@@ -24,15 +24,25 @@ constexpr OperandSignature kLinear[] = {
 constexpr OperandSignature kLinearInputGrad[] = {{"dy"}, {"weight"}, {"dx", kWrite}};
 constexpr OperandSignature kLinearWeightGrad[] = {
     {"x"}, {"dy"}, {"dweight", kAccumulate}, {"dbias", kAccumulate, kOptional}};
+constexpr OperandSignature kLinearGeluTanh[] = {
+    {"x"}, {"weight"}, {"bias", kRead, kOptional}, {"pre", kWrite}, {"y", kWrite}};
+constexpr OperandSignature kLinearInputGradGeluTanh[] = {
+    {"dy"}, {"weight"}, {"pre"}, {"dpre", kWrite}};
 constexpr OperandSignature kLayerNorm[] = {{"x"},         {"weight"},       {"bias"},
                                            {"y", kWrite}, {"mean", kWrite}, {"rstd", kWrite}};
-constexpr OperandSignature kLayerNormInputGrad[] = {{"x"},    {"dy"},   {"weight"},
-                                                    {"mean"}, {"rstd"}, {"dx", kWrite}};
+constexpr OperandSignature kAddLayerNorm[] = {
+    {"a"},           {"b"},         {"weight"},       {"bias"},
+    {"sum", kWrite}, {"y", kWrite}, {"mean", kWrite}, {"rstd", kWrite}};
+// `passed` is what reaches x's gradient by another way, and is added.
+constexpr OperandSignature kLayerNormInputGrad[] = {
+    {"x"}, {"dy"}, {"weight"}, {"mean"}, {"rstd"}, {"passed", kRead, kOptional}, {"dx", kWrite}};
 constexpr OperandSignature kLayerNormWeightGrad[] = {
     {"x"}, {"dy"}, {"mean"}, {"rstd"}, {"dweight", kAccumulate}, {"dbias", kAccumulate}};
 constexpr OperandSignature kRmsNorm[] = {{"x"}, {"weight"}, {"y", kWrite}, {"rstd", kWrite}};
+constexpr OperandSignature kAddRmsNorm[] = {{"a"},           {"b"},         {"weight"},
+                                            {"sum", kWrite}, {"y", kWrite}, {"rstd", kWrite}};
 constexpr OperandSignature kRmsNormInputGrad[] = {
-    {"x"}, {"dy"}, {"weight"}, {"rstd"}, {"dx", kWrite}};
+    {"x"}, {"dy"}, {"weight"}, {"rstd"}, {"passed", kRead, kOptional}, {"dx", kWrite}};
 constexpr OperandSignature kRmsNormWeightGrad[] = {
     {"x"}, {"dy"}, {"rstd"}, {"dweight", kAccumulate}};
 constexpr OperandSignature kUnary[] = {{"x"}, {"y", kWrite}};
@@ -48,6 +58,11 @@ constexpr OperandSignature kCrossEntropy[] = {
     {"logits"}, {"targets"}, {"loss", kWrite}, {"lse", kWrite}};
 constexpr OperandSignature kCrossEntropyGrad[] = {
     {"logits"}, {"targets"}, {"lse"}, {"dlogits", kWrite}};
+constexpr OperandSignature kCrossEntropyWithGrad[] = {
+    {"logits"},
+    {"targets"},
+    {"loss", kWrite},
+    {"dlogits", kWrite, OperandSignature::Presence::kRequired, 0}};
 constexpr OperandSignature kMeanSquaredError[] = {{"x"}, {"targets"}, {"loss", kWrite}};
 constexpr OperandSignature kMeanSquaredErrorGrad[] = {{"x"}, {"targets"}, {"dx", kWrite}};
 
@@ -60,10 +75,14 @@ constexpr std::array<OpSignature, kOpKindCount> kSignatures = {{
     {OpKind::kLinear, "linear", kLinear},
     {OpKind::kLinearInputGrad, "linear_input_grad", kLinearInputGrad},
     {OpKind::kLinearWeightGrad, "linear_weight_grad", kLinearWeightGrad},
+    {OpKind::kLinearGeluTanh, "linear_gelu_tanh", kLinearGeluTanh},
+    {OpKind::kLinearInputGradGeluTanh, "linear_input_grad_gelu_tanh", kLinearInputGradGeluTanh},
     {OpKind::kLayerNorm, "layer_norm", kLayerNorm},
+    {OpKind::kAddLayerNorm, "add_layer_norm", kAddLayerNorm},
     {OpKind::kLayerNormInputGrad, "layer_norm_input_grad", kLayerNormInputGrad},
     {OpKind::kLayerNormWeightGrad, "layer_norm_weight_grad", kLayerNormWeightGrad},
     {OpKind::kRmsNorm, "rms_norm", kRmsNorm},
+    {OpKind::kAddRmsNorm, "add_rms_norm", kAddRmsNorm},
     {OpKind::kRmsNormInputGrad, "rms_norm_input_grad", kRmsNormInputGrad},
     {OpKind::kRmsNormWeightGrad, "rms_norm_weight_grad", kRmsNormWeightGrad},
     {OpKind::kGelu, "gelu", kUnary},
@@ -84,6 +103,7 @@ constexpr std::array<OpSignature, kOpKindCount> kSignatures = {{
     {OpKind::kDropout, "dropout", kUnary},
     {OpKind::kCrossEntropy, "cross_entropy", kCrossEntropy},
     {OpKind::kCrossEntropyGrad, "cross_entropy_grad", kCrossEntropyGrad},
+    {OpKind::kCrossEntropyWithGrad, "cross_entropy_with_grad", kCrossEntropyWithGrad},
     {OpKind::kMeanSquaredError, "mean_squared_error", kMeanSquaredError},
     {OpKind::kMeanSquaredErrorGrad, "mean_squared_error_grad", kMeanSquaredErrorGrad},
 }};

@@ -22,10 +22,14 @@ enum class OpKind : uint8_t {
   kLinear,
   kLinearInputGrad,
   kLinearWeightGrad,
+  kLinearGeluTanh,           // linear, then gelu_tanh
+  kLinearInputGradGeluTanh,  // linear_input_grad, then gelu_tanh_grad
   kLayerNorm,
+  kAddLayerNorm,  // add, then layer_norm
   kLayerNormInputGrad,
   kLayerNormWeightGrad,
   kRmsNorm,
+  kAddRmsNorm,  // add, then rms_norm
   kRmsNormInputGrad,
   kRmsNormWeightGrad,
   kGelu,
@@ -46,6 +50,7 @@ enum class OpKind : uint8_t {
   kDropout,
   kCrossEntropy,
   kCrossEntropyGrad,
+  kCrossEntropyWithGrad,  // both, in one pass
   kMeanSquaredError,
   kMeanSquaredErrorGrad,
 };
@@ -61,6 +66,7 @@ struct OperandSignature {
   std::string_view name;
   Access access = Access::kRead;
   enum class Presence : uint8_t { kRequired, kOptional } presence = Presence::kRequired;
+  int8_t may_replace = -1;  // the operand whose memory, all of it, it may have too
 };
 
 struct OpSignature {

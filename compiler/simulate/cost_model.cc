@@ -300,7 +300,8 @@ double TrafficOf(const Function& function) {
 }
 
 DType ProductType(const Function& function) {
-  constexpr OpKind kProducts[] = {OpKind::kLinear, OpKind::kLinearInputGrad,
+  constexpr OpKind kProducts[] = {OpKind::kLinear,           OpKind::kLinearInputGrad,
+                                  OpKind::kLinearGeluTanh,   OpKind::kLinearInputGradGeluTanh,
                                   OpKind::kLinearWeightGrad, OpKind::kAttention,
                                   OpKind::kAttentionGrad};
   for (const Operation& operation : function.operations) {

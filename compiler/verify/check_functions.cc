@@ -145,7 +145,8 @@ class FunctionCheck {
     if (const auto problem = ShapeProblem(operation, types)) Fail(name + ": " + *problem);
   }
 
-  // No written operand shares bytes with another one: kernels may read in any order.
+  // No written operand shares bytes with another one, since kernels may read in any order, but for
+  // one that it may replace.
   void CheckOverlap(const Operation& operation, const std::string& name) {
     const auto operands = Signature(operation.kind).operands;
     for (size_t i = 0; i < operands.size(); ++i) {
@@ -154,6 +155,9 @@ class FunctionCheck {
       for (size_t j = 0; j < operands.size(); ++j) {
         if (i == j || !operation.operands[j].valid()) continue;
         const View& other = function_.views[operation.operands[j].index()];
+        const bool replaces = operands[i].may_replace == static_cast<int>(j) &&
+                              written.offset == other.offset && written.type == other.type;
+        if (replaces) continue;
         if (written.argument == other.argument &&
             written.offset < other.offset + other.type.Bytes() &&
             other.offset < written.offset + written.type.Bytes()) {

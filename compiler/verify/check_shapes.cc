@@ -137,9 +137,11 @@ void Norm(Rule& rule, std::initializer_list<size_t> activations,
 OpAttributes WithoutOwn(OpAttributes attributes, OpKind kind) {
   switch (kind) {
     case OpKind::kLayerNorm:
+    case OpKind::kAddLayerNorm:
     case OpKind::kLayerNormInputGrad:
     case OpKind::kLayerNormWeightGrad:
     case OpKind::kRmsNorm:
+    case OpKind::kAddRmsNorm:
     case OpKind::kRmsNormInputGrad:
     case OpKind::kRmsNormWeightGrad:
       attributes.epsilon = 0;
@@ -158,6 +160,7 @@ OpAttributes WithoutOwn(OpAttributes attributes, OpKind kind) {
       return attributes;
     case OpKind::kCrossEntropy:
     case OpKind::kCrossEntropyGrad:
+    case OpKind::kCrossEntropyWithGrad:
     case OpKind::kMeanSquaredError:
     case OpKind::kMeanSquaredErrorGrad:
       attributes.loss_scale = 0;
@@ -237,16 +240,28 @@ void Apply(Rule& rule, OpKind kind) {
     case OpKind::kLinearWeightGrad:
       Linear(rule, 0, 2, 1, Weights::kGradient);
       return rule.ok() ? rule.IsF32(3, {rule.ShapeOf(2)[0]}) : void();
+    case OpKind::kLinearGeluTanh:
+      Linear(rule, 0, 1, 3, Weights::kRead);
+      if (!rule.ok()) return;
+      rule.IsCompute(2, {rule.ShapeOf(1)[0]});
+      return rule.IsCompute(4, rule.ShapeOf(3));
+    case OpKind::kLinearInputGradGeluTanh:
+      Linear(rule, 3, 1, 0, Weights::kRead);
+      return rule.ok() ? rule.IsCompute(2, rule.ShapeOf(3)) : void();
     case OpKind::kLayerNorm:
       return Norm(rule, {0, 3}, {1, 2}, {4, 5});
+    case OpKind::kAddLayerNorm:
+      return Norm(rule, {0, 1, 4, 5}, {2, 3}, {6, 7});
     case OpKind::kLayerNormInputGrad:
-      return Norm(rule, {0, 1, 5}, {2}, {3, 4});
+      return Norm(rule, {0, 1, 5, 6}, {2}, {3, 4});
     case OpKind::kLayerNormWeightGrad:
       return Norm(rule, {0, 1}, {4, 5}, {2, 3});
     case OpKind::kRmsNorm:
       return Norm(rule, {0, 2}, {1}, {3});
+    case OpKind::kAddRmsNorm:
+      return Norm(rule, {0, 1, 3, 4}, {2}, {5});
     case OpKind::kRmsNormInputGrad:
-      return Norm(rule, {0, 1, 4}, {2}, {3});
+      return Norm(rule, {0, 1, 4, 5}, {2}, {3});
     case OpKind::kRmsNormWeightGrad:
       return Norm(rule, {0, 1}, {3}, {2});
     case OpKind::kGelu:
@@ -276,6 +291,8 @@ void Apply(Rule& rule, OpKind kind) {
       return Loss(rule, {0}, {2}, {3});
     case OpKind::kCrossEntropyGrad:
       return Loss(rule, {0, 3}, {}, {2});
+    case OpKind::kCrossEntropyWithGrad:
+      return Loss(rule, {0, 3}, {2}, {});
     case OpKind::kMeanSquaredError:
       return Loss(rule, {0}, {2}, {});
     case OpKind::kMeanSquaredErrorGrad:

@@ -55,6 +55,7 @@ struct TokenCheck {
         return Rows(operation, ViewOf(operation, 2).type.shape[0]);
       case OpKind::kCrossEntropy:
       case OpKind::kCrossEntropyGrad:
+      case OpKind::kCrossEntropyWithGrad:
       case OpKind::kMeanSquaredError:
       case OpKind::kMeanSquaredErrorGrad: {
         const Shape& scores = ViewOf(operation, 0).type.shape;

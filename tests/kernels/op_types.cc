@@ -17,12 +17,14 @@ bool IsOneOf(OpKind kind, std::initializer_list<OpKind> kinds) {
 bool IsRope(OpKind kind) { return IsOneOf(kind, {OpKind::kRope, OpKind::kRopeGrad}); }
 
 bool IsLoss(OpKind kind) {
-  return IsOneOf(kind, {OpKind::kCrossEntropy, OpKind::kCrossEntropyGrad, OpKind::kMeanSquaredError,
-                        OpKind::kMeanSquaredErrorGrad});
+  return IsOneOf(kind,
+                 {OpKind::kCrossEntropy, OpKind::kCrossEntropyGrad, OpKind::kCrossEntropyWithGrad,
+                  OpKind::kMeanSquaredError, OpKind::kMeanSquaredErrorGrad});
 }
 
 bool IsLinear(OpKind kind) {
-  return IsOneOf(kind, {OpKind::kLinear, OpKind::kLinearInputGrad, OpKind::kLinearWeightGrad});
+  return IsOneOf(kind, {OpKind::kLinear, OpKind::kLinearInputGrad, OpKind::kLinearWeightGrad,
+                        OpKind::kLinearGeluTanh, OpKind::kLinearInputGradGeluTanh});
 }
 
 }  // namespace
@@ -54,6 +56,7 @@ TensorType OperandType(OpKind kind, std::string_view name, const OpSizes& n) {
     if (is({"weight", "dweight"})) return {DType::kF32, {n.outputs, width}};
     if (is({"bias", "dbias"})) return {DType::kF32, {n.outputs}};
     if (is({"y", "dy"})) return {DType::kF32, outputs};
+    if (name == "pre" && kind == OpKind::kLinearGeluTanh) return {DType::kF32, outputs};
     return {DType::kF32, activation};
   }
   if (is({"weight", "dweight", "bias", "dbias"})) return {DType::kF32, {width}};

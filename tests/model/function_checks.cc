@@ -15,6 +15,19 @@ bool Overlap(const View& a, const View& b) {
          b.offset < a.offset + a.type.Bytes();
 }
 
+// Whether an operation writes view b where it reads view a, as it may.
+bool Replaces(const Function& function, size_t a, size_t b) {
+  for (const Operation& operation : function.operations) {
+    const auto signature = Signature(operation.kind).operands;
+    for (size_t k = 0; k < signature.size(); ++k) {
+      if (signature[k].may_replace < 0) continue;
+      const ViewId from = operation.operands[static_cast<size_t>(signature[k].may_replace)];
+      if (from.index() == a && operation.operands[k].index() == b) return true;
+    }
+  }
+  return false;
+}
+
 std::string ViewProblem(const Function& function) {
   for (const View& view : function.views) {
     if (view.argument < 0 || view.argument >= static_cast<int32_t>(function.arguments.size())) {
@@ -89,6 +102,7 @@ std::string WorkspaceProblem(const Function& function) {
   for (size_t a = 0; a < spans.size(); ++a) {
     for (size_t b = a + 1; b < spans.size(); ++b) {
       if (!Overlap(function.views[a], function.views[b])) continue;
+      if (Replaces(function, a, b) || Replaces(function, b, a)) continue;
       const Role role = function.arguments[static_cast<size_t>(function.views[a].argument)].role;
       if (role != Role::kWorkspace) return "values that share memory outside the workspace";
       if (spans[a].first <= spans[b].last && spans[b].first <= spans[a].last) {

@@ -3,6 +3,7 @@
 #include "compiler/plan/base/check.h"
 #include "kernels/cuda_products.h"
 #include "kernels/cuda_queue.h"
+#include "kernels/formulas/activation.h"
 #include "kernels/formulas/bfloat16.h"
 
 namespace pprun::kernels {
@@ -11,6 +12,14 @@ namespace {
 float ElementAt(const void* matrix, DType dtype, int64_t index) {
   if (dtype == DType::kBF16) return FloatOfBfloat16(static_cast<const uint16_t*>(matrix)[index]);
   return static_cast<const float*>(matrix)[index];
+}
+
+void Put(void* matrix, DType dtype, int64_t index, float value) {
+  if (dtype == DType::kBF16) {
+    static_cast<uint16_t*>(matrix)[index] = BitsOfBfloat16(value);
+  } else {
+    static_cast<float*>(matrix)[index] = value;
+  }
 }
 
 // Element (row, column) of op(matrix), whose stored columns are `stride` elements apart.
@@ -24,14 +33,25 @@ class EmulatedProducts : public CudaProducts {
                 const void* bias, void* c) override {
     CHECK(bias == nullptr || product.product.result == Result::kOverwrite);
     queue.stream->Do([=] {
-      Compute(product, a, b, bias, c);
+      Compute(product, a, b, bias, nullptr, c);
       return cudaSuccess;
     });
   }
 
+  // As the library: where a row of C is a multiple of 8 elements.
+  bool TryMultiply(const CudaQueue& queue, const CudaProduct& product, const void* a, const void* b,
+                   const void* bias, void* aux, void* c) override {
+    if (product.product.c_stride % 8 != 0) return false;
+    queue.stream->Do([=] {
+      Compute(product, a, b, bias, aux, c);
+      return cudaSuccess;
+    });
+    return true;
+  }
+
  private:
   static void Compute(const CudaProduct& product, const void* a, const void* b, const void* bias,
-                      void* c) {
+                      void* aux, void* c) {
     const ColumnMajorProduct shape = ColumnMajorOf(product.product);
     const bool accumulates = product.product.result == Result::kAccumulate;
     for (int64_t column = 0; column < shape.n; ++column) {
@@ -46,11 +66,14 @@ class EmulatedProducts : public CudaProducts {
               static_cast<double>(ElementAt(
                   a, product.operands, IndexOf(shape.second_form, shape.second_stride, k, column)));
         }
-        if (product.result == DType::kBF16) {
-          static_cast<uint16_t*>(c)[to] = BitsOfBfloat16(static_cast<float>(sum));
-        } else {
-          static_cast<float*>(c)[to] = static_cast<float>(sum);
+        float value = static_cast<float>(sum);
+        if (product.epilogue == CudaProduct::Epilogue::kGeluTanh) {
+          Put(aux, product.result, to, value);
+          value = GeluTanh(value);
+        } else if (product.epilogue == CudaProduct::Epilogue::kGeluTanhGrad) {
+          value = GeluTanhGrad(ElementAt(aux, product.result, to), value);
         }
+        Put(c, product.result, to, value);
       }
     }
   }
