@@ -64,6 +64,10 @@ int CompareCommand(const std::vector<const char*>& words) {
   if (memory) options.memory_limit = BytesOf(*memory);
   if (html || svg) options.keep = CompareOptions::Keep::kTraces;
   const ScheduleComparison comparison = CompareSchedules(files, options);
+  if (!comparison.messages.empty()) {
+    std::cerr << comparison.messages;
+    return 1;
+  }
   std::cout << ToText(comparison);
 
   std::vector<NamedTrace> drawn;

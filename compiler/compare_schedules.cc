@@ -78,6 +78,12 @@ std::string Reason(const Compilation& result) {
   return result.findings.front().message;
 }
 
+// Wrong as it is written, whatever schedule it would be given.
+bool IsFileWrong(const Compilation& result) {
+  if (result.checked || !result.diagnostics.HasErrors()) return false;
+  return result.diagnostics.all().front().location.file != kCommandLine.file;
+}
+
 // "v_half", or "interleaved_one_f_one_b(chunks = 4)".
 std::string ChoiceText(const CheckedSchedule& schedule) {
   std::string text;
@@ -97,6 +103,7 @@ class Comparer {
 
   // `schedule`: in place of the file's own, if not empty. `suffix`: behind its name.
   void Add(const std::string& path, const std::string& schedule, const std::string& suffix) {
+    if (!result_.messages.empty()) return;
     if (path.ends_with(".plan")) {
       AddCompiled(path, suffix);
       return;
@@ -104,11 +111,16 @@ class Comparer {
     CompileOptions compile = options_.compile;
     if (!schedule.empty()) compile.schedule = schedule;
     Compilation result = Compile(path, compile);
+    if (IsFileWrong(result)) {
+      result_.messages = result.Messages();
+      return;
+    }
     if (!schedule.empty()) CheckIsThere(result, schedule);
     const std::string own = result.checked ? result.checked->schedule.name : "the schedule";
     std::string name = (schedule.empty() ? own : schedule) + suffix;
     if (!result.Ok()) {
       result_.refused.push_back({std::move(name), Reason(result)});
+      if (first_messages_.empty()) first_messages_ = result.Messages();
       return;
     }
     if (result.purpose != Compilation::Purpose::kTraining) result_.purpose = Purpose::kStudy;
@@ -118,6 +130,10 @@ class Comparer {
   // The file's own schedule, and every built-in one that is another.
   void AddOwnAndBuiltIn(const std::string& path) {
     const Compilation own = Compile(path, options_.compile);
+    if (IsFileWrong(own)) {
+      result_.messages = own.Messages();
+      return;
+    }
     const std::string choice = own.checked ? ChoiceText(own.checked->schedule) : "";
     bool built_in = false;
     for (const auto& [name, text] : BuiltInSchedules()) {
@@ -134,7 +150,12 @@ class Comparer {
   }
 
   ScheduleComparison Finish() && {
+    if (!result_.messages.empty()) return std::move(result_);
     if (result_.schedules.empty()) {
+      if (AllRefusedAlike()) {
+        result_.messages = std::move(first_messages_);
+        return std::move(result_);
+      }
       std::string reasons;
       for (const auto& [name, reason] : result_.refused) reasons += "\n  " + name + ": " + reason;
       throw std::runtime_error("no schedule fits:" + reasons);
@@ -194,8 +215,17 @@ class Comparer {
     result_.schedules.push_back(std::move(row));
   }
 
+  // Then it is not the schedules that are at fault.
+  bool AllRefusedAlike() const {
+    return !first_messages_.empty() &&
+           std::ranges::all_of(result_.refused, [this](const ScheduleComparison::Refused& one) {
+             return one.reason == result_.refused.front().reason;
+           });
+  }
+
   const CompareOptions& options_;
   ScheduleComparison result_;
+  std::string first_messages_;  // of the first that does not compile
 };
 
 std::string Padded(std::string text, size_t width, bool right) {

@@ -45,9 +45,13 @@ struct ScheduleComparison {
   // Nothing is trained, so that bytes mean nothing.
   enum class Purpose : uint8_t { kTraining, kStudy } purpose = Purpose::kTraining;
   Trace::Unit unit = Trace::Unit::kOfCosts;
+  // What is wrong whatever the schedule, with its place, as `ppc check` prints it. If there is
+  // anything, nothing is compared.
+  std::string messages;
 };
 
-// `paths`: one file or more. Throws std::runtime_error if no schedule fits.
+// `paths`: one file or more. Throws std::runtime_error if no schedule fits, each for a reason of its
+// own.
 ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
                                     const CompareOptions& options);
 
