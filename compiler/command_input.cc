@@ -37,12 +37,14 @@ void DeclareSettings(Arguments& arguments, CommandInput& input) {
                  &input.settings);
 }
 
-void DeclareCosts(Arguments& arguments, CommandInput& input) {
-  arguments.Flag(
-      "cost", "F=1,B=2,...",
-      "costs of a stage's tasks F, B or I and W (1:1:1.5 by stage), of a pair FB, a transfer C, a "
-      "collective A",
-      &input.predict.costs);
+void DeclareCosts(Arguments& arguments, CommandInput& input, CostsOf costs) {
+  const std::string of =
+      costs == CostsOf::kStage
+          ? "costs of a stage's tasks F, B or I and W (1:1:1.5 by stage)"
+          : "costs of the tasks F, B or I and W of all that a rank holds, shared by "
+            "its chunks";
+  arguments.Flag("cost", "F=1,B=2,...", of + ", of a pair FB, a transfer C, a collective A",
+                 &input.predict.costs);
   arguments.Flag("machine", "NAME",
                  "a built-in machine (h100, h200, a100, tpu_v5p) or a .machine file",
                  &input.predict.machine);

@@ -21,7 +21,10 @@ struct CommandInput {
 
 void DeclareFile(Arguments& arguments, CommandInput& input);
 void DeclareSettings(Arguments& arguments, CommandInput& input);
-void DeclareCosts(Arguments& arguments, CommandInput& input);
+// Whose costs the command line gives: a stage's, or all of a rank's, where plans of different
+// numbers of chunks are compared.
+enum class CostsOf : uint8_t { kStage, kRank };
+void DeclareCosts(Arguments& arguments, CommandInput& input, CostsOf costs = CostsOf::kStage);
 
 // Reads a command line into the declared targets. Throws HelpWanted (commands.h), or
 // std::invalid_argument if it is wrong.

@@ -15,23 +15,29 @@
 namespace pprun {
 namespace {
 
-// "40GiB", "40 GiB", "512 MiB"; a number alone is in GiB.
-int64_t BytesOf(const std::string& text) {
+// "40GiB", "40 GiB", "512 MiB": bytes; a number alone: activations.
+void SetLimit(const std::string& text, CompareOptions& options) {
   double amount = 0;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, amount);
   std::string unit(stop, end);
   unit.erase(0, unit.find_first_not_of(' '));
   int power = 0;
-  if (unit.empty() || unit == "GiB") power = 30;
+  if (unit.empty() && error == std::errc() && amount > 0 && amount < 1e9) {
+    options.activation_limit = amount;
+    return;
+  }
+  if (unit == "GiB") power = 30;
   if (unit == "MiB") power = 20;
   if (unit == "KiB") power = 10;
   const double bytes = std::ldexp(amount, power);
   if (error != std::errc() || power == 0 || !(bytes >= 1 && bytes < 1e18)) {
-    throw std::invalid_argument("`--memory`: an amount like 40GiB or 512MiB expected, `" + text +
-                                "` found");
+    throw std::invalid_argument(
+        "`--memory`: an amount like 40GiB or 512MiB, or a number of "
+        "activations expected, `" +
+        text + "` found");
   }
-  return static_cast<int64_t>(bytes);
+  options.memory_limit = static_cast<int64_t>(bytes);
 }
 
 }  // namespace
@@ -46,12 +52,14 @@ int CompareCommand(const std::vector<const char*>& words) {
   arguments.Positional("FILE", "a .sched; with several (or a .csv, a .plan), each as it is",
                        &files);
   DeclareSettings(arguments, input);
-  DeclareCosts(arguments, input);
+  DeclareCosts(arguments, input, CostsOf::kRank);
   arguments.Flag("schedules", "A,B,...",
                  "which, as in `gpipe,breadth_first(chunks = 4)`; of one .sched by default its own "
                  "and all built-in ones",
                  &options.schedules);
-  arguments.Flag("memory", "AMOUNT", "leave out what needs more a rank, as in 40GiB", &memory);
+  arguments.Flag("memory", "AMOUNT",
+                 "leave out what needs more a rank, as in 40GiB; a number alone limits activations",
+                 &memory);
   arguments.Flag("html", "FILE", "write a page too: all of them on one time axis", &html);
   arguments.Flag("svg", "FILE", "write a figure too", &svg);
   ReadArguments(arguments, words);
@@ -61,9 +69,13 @@ int CompareCommand(const std::vector<const char*>& words) {
   CheckOutputs(read, {{"`--html`", html}, {"`--svg`", svg}});
   options.compile = ToCompileOptions(input);
   options.predict = input.predict;
-  if (memory) options.memory_limit = BytesOf(*memory);
+  if (memory) SetLimit(*memory, options);
   if (html || svg) options.keep = CompareOptions::Keep::kTraces;
   const ScheduleComparison comparison = CompareSchedules(files, options);
+  if (!comparison.messages.empty()) {
+    std::cerr << comparison.messages;
+    return 1;
+  }
   std::cout << ToText(comparison);
 
   std::vector<NamedTrace> drawn;

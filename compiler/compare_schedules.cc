@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <stdexcept>
 #include <utility>
 
+#include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/arguments.h"
 #include "compiler/plan/file.h"
 #include "compiler/plan/text.h"
@@ -78,6 +80,12 @@ std::string Reason(const Compilation& result) {
   return result.findings.front().message;
 }
 
+// Wrong as it is written, whatever schedule it would be given.
+bool IsFileWrong(const Compilation& result) {
+  if (result.checked || !result.diagnostics.HasErrors()) return false;
+  return result.diagnostics.all().front().location.file != kCommandLine.file;
+}
+
 // "v_half", or "interleaved_one_f_one_b(chunks = 4)".
 std::string ChoiceText(const CheckedSchedule& schedule) {
   std::string text;
@@ -97,18 +105,26 @@ class Comparer {
 
   // `schedule`: in place of the file's own, if not empty. `suffix`: behind its name.
   void Add(const std::string& path, const std::string& schedule, const std::string& suffix) {
+    if (!result_.messages.empty()) return;
     if (path.ends_with(".plan")) {
       AddCompiled(path, suffix);
       return;
     }
-    CompileOptions compile = options_.compile;
+    CompileOptions compile = Lenient();
+    if (!HasSource(path)) compile.overrides.clear();
     if (!schedule.empty()) compile.schedule = schedule;
     Compilation result = Compile(path, compile);
+    if (HasSource(path)) CountSettings(result);
+    if (IsFileWrong(result)) {
+      result_.messages = result.Messages();
+      return;
+    }
     if (!schedule.empty()) CheckIsThere(result, schedule);
     const std::string own = result.checked ? result.checked->schedule.name : "the schedule";
     std::string name = (schedule.empty() ? own : schedule) + suffix;
     if (!result.Ok()) {
       result_.refused.push_back({std::move(name), Reason(result)});
+      if (first_messages_.empty()) first_messages_ = result.Messages();
       return;
     }
     if (result.purpose != Compilation::Purpose::kTraining) result_.purpose = Purpose::kStudy;
@@ -117,12 +133,16 @@ class Comparer {
 
   // The file's own schedule, and every built-in one that is another.
   void AddOwnAndBuiltIn(const std::string& path) {
-    const Compilation own = Compile(path, options_.compile);
+    const Compilation own = Compile(path, Lenient());
+    if (IsFileWrong(own)) {
+      result_.messages = own.Messages();
+      return;
+    }
     const std::string choice = own.checked ? ChoiceText(own.checked->schedule) : "";
     bool built_in = false;
     for (const auto& [name, text] : BuiltInSchedules()) {
       if (own.checked && own.checked->schedule.name == name) {
-        CompileOptions plain = options_.compile;
+        CompileOptions plain = Lenient();
         plain.schedule = name;
         const Compilation other = Compile(path, plain);
         built_in = other.checked && ChoiceText(other.checked->schedule) == choice;
@@ -133,20 +153,80 @@ class Comparer {
     if (!built_in) Add(path, "", choice.substr(std::min(choice.size(), choice.find('('))));
   }
 
-  ScheduleComparison Finish() && {
+  ScheduleComparison Finish(const std::vector<std::string>& paths) && {
+    if (!result_.messages.empty()) return std::move(result_);
+    if (SetsNothing(paths)) return std::move(result_);
     if (result_.schedules.empty()) {
+      if (AllRefusedAlike()) {
+        result_.messages = std::move(first_messages_);
+        return std::move(result_);
+      }
       std::string reasons;
       for (const auto& [name, reason] : result_.refused) reasons += "\n  " + name + ": " + reason;
       throw std::runtime_error("no schedule fits:" + reasons);
     }
     const bool study = result_.purpose == Purpose::kStudy;
+    if (study && options_.memory_limit > 0) {
+      throw std::invalid_argument(
+          "`--memory`: a schedule without a model has no bytes; a number limits its activations");
+    }
     std::ranges::stable_sort(result_.schedules, {}, [&](const ComparedSchedule& row) {
-      return std::pair(row.makespan, study ? row.activations : static_cast<double>(row.memory));
+      return std::pair(row.step, study ? row.activations : static_cast<double>(row.memory));
     });
+    NoteSizes();
+    NoteSettings();
     return std::move(result_);
   }
 
  private:
+  // A parameter may be one that only some of the schedules have.
+  CompileOptions Lenient() const {
+    CompileOptions compile = options_.compile;
+    for (Override& given : compile.overrides) given.absent = Override::Absent::kLeftOut;
+    return compile;
+  }
+
+  void CountSettings(const Compilation& result) {
+    if (!result.checked) return;
+    ++settled_;
+    for (const std::string& name : result.checked->left_out) ++left_out_[name];
+  }
+
+  // A setting that reached nothing is a mistake: it is reported as it is of a plan alone.
+  bool SetsNothing(const std::vector<std::string>& paths) {
+    for (const auto& [name, times] : left_out_) {
+      if (times < settled_) continue;
+      for (const std::string& path : paths) {
+        if (!HasSource(path)) continue;
+        result_.messages = Compile(path, options_.compile).Messages();
+        if (!result_.messages.empty()) return true;
+      }
+    }
+    return false;
+  }
+
+  void NoteSettings() {
+    for (const auto& [name, times] : left_out_) {
+      result_.notes.push_back("`" + name + "` is set for " + std::to_string(settled_ - times) +
+                              " of " + std::to_string(settled_) +
+                              " schedules: the others have nothing of that name");
+    }
+  }
+
+  void NoteSizes() {
+    const ComparedSchedule& first = result_.schedules.front();
+    const bool alike = std::ranges::all_of(result_.schedules, [&](const ComparedSchedule& row) {
+      return row.positions == first.positions && row.microbatches == first.microbatches;
+    });
+    if (alike) return;
+    std::string sizes;
+    for (const ComparedSchedule& row : result_.schedules) {
+      sizes += (sizes.empty() ? "" : ", ") + row.name + " " + Amount(row.positions, "stage") +
+               " and " + Amount(row.microbatches, "microbatch");
+    }
+    result_.notes.push_back("these are not of one size: " + sizes);
+  }
+
   void AddCompiled(const std::string& path, const std::string& suffix) {
     Plan plan = ReadPlanFile(path);
     const std::vector<Finding> findings = Verify(plan);
@@ -165,12 +245,22 @@ class Comparer {
       return;
     }
     const double share = std::min(static_cast<double>(plan.positions.size()) / plan.stages, 1.0);
-    Trace trace = Simulate(plan, ProgramKind::kStep, ForChunks(ModelOf(options_.predict), share));
+    Trace trace;
+    try {
+      trace = Simulate(plan, ProgramKind::kStep, ForChunks(ModelOf(options_.predict), share));
+    } catch (const std::exception& error) {
+      // Costs a stage for another number of stages, or a profile of other functions.
+      result_.refused.push_back({std::move(name), error.what()});
+      return;
+    }
     result_.unit = UnitOf(trace);
     const Figures figures = Summarise(plan, trace);
     ComparedSchedule row{.name = std::move(name),
+                         .step = DurationOf(trace),
                          .makespan = figures.makespan,
-                         .bubble = figures.bubble_of_makespan};
+                         .bubble = figures.bubble_of_makespan,
+                         .positions = static_cast<int64_t>(plan.positions.size()),
+                         .microbatches = plan.train.microbatches};
     for (const int64_t peak : figures.peak_activations) {
       row.activations = std::max(row.activations, static_cast<double>(peak) * share);
     }
@@ -187,6 +277,11 @@ class Comparer {
       result_.refused.push_back({row.name, "it needs " + HumanBytes(row.memory) + " a rank"});
       return;
     }
+    if (options_.activation_limit > 0 && row.activations > options_.activation_limit) {
+      result_.refused.push_back(
+          {row.name, "it holds " + Compact(row.activations) + " activations"});
+      return;
+    }
     if (options_.keep == CompareOptions::Keep::kTraces) {
       row.plan = std::move(plan);
       row.trace = std::move(trace);
@@ -194,8 +289,19 @@ class Comparer {
     result_.schedules.push_back(std::move(row));
   }
 
+  // Then it is not the schedules that are at fault.
+  bool AllRefusedAlike() const {
+    return !first_messages_.empty() &&
+           std::ranges::all_of(result_.refused, [this](const ScheduleComparison::Refused& one) {
+             return one.reason == result_.refused.front().reason;
+           });
+  }
+
   const CompareOptions& options_;
   ScheduleComparison result_;
+  std::string first_messages_;               // of the first that does not compile
+  int64_t settled_ = 0;                      // schedules that settings were tried on
+  std::map<std::string, int64_t> left_out_;  // how many of them have nothing of that name
 };
 
 std::string Padded(std::string text, size_t width, bool right) {
@@ -231,7 +337,7 @@ ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
       comparer.AddOwnAndBuiltIn(path);
     }
   }
-  return std::move(comparer).Finish();
+  return std::move(comparer).Finish(paths);
 }
 
 std::string ToText(const ScheduleComparison& comparison) {
@@ -240,10 +346,14 @@ std::string ToText(const ScheduleComparison& comparison) {
   const TimeUnit unit = UnitFor(comparison.unit, rows.back().makespan);
   size_t width = 10;
   for (const ComparedSchedule& row : rows) width = std::max(width, row.name.size() + 2);
-  std::string text = Padded("schedule", width, false) + "  makespan    bubble" +
-                     (study ? "" : "      memory") + "  activations  messages\n";
+  const bool more = std::ranges::any_of(
+      rows, [](const ComparedSchedule& row) { return row.step > row.makespan * (1 + 1e-6); });
+  std::string text = Padded("schedule", width, false) + (more ? "      step" : "") +
+                     "  makespan    bubble" + (study ? "" : "      memory") +
+                     "  activations  messages\n";
   for (const ComparedSchedule& row : rows) {
     text += Padded(row.name, width, false) +
+            (more ? Padded(Compact(row.step * unit.factor) + unit.suffix, 10, true) : "") +
             Padded(Compact(row.makespan * unit.factor) + unit.suffix, 10, true) +
             Padded(Percent(row.bubble), 10, true) +
             (study ? "" : Padded(HumanBytes(row.memory), 12, true)) +
@@ -251,10 +361,11 @@ std::string ToText(const ScheduleComparison& comparison) {
             Padded(WithThousands(row.messages), 10, true) + "\n";
   }
   text += "\nbest: " + rows.front().name;
-  text += rows.size() > 1 && rows[1].makespan == rows.front().makespan
+  text += rows.size() > 1 && rows[1].step == rows.front().step
               ? std::string(", the ") + (study ? "fewest activations" : "least memory") +
                     " of those as fast\n"
               : ", the shortest predicted step\n";
+  for (const std::string& note : comparison.notes) text += "note: " + note + "\n";
   if (!comparison.refused.empty()) text += "\nnot possible here:\n";
   for (const auto& [name, reason] : comparison.refused) text += "  " + name + ": " + reason + "\n";
   return text;

@@ -1,6 +1,8 @@
 // Plans under several schedules: each compiled, proven and predicted, as a table and for pictures,
-// best first. Constant costs are of a rank's whole share of the model, so that schedules with more
-// chunks compare fairly. Tests: compare_schedules_test.cc.
+// best first: by the time of a step, sums of gradients and optimizer included. Constant costs are
+// of a rank's whole share of the model, so that schedules with more chunks compare fairly. Settings
+// of a schedule's parameters reach those schedules that have them. Tests:
+// compare_schedules_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +21,19 @@ struct CompareOptions {
   // "gpipe,breadth_first(chunks = 4)", or "all". None: of one `.sched` its own and all built-in
   // ones, of several files each its own.
   std::optional<std::string> schedules;
-  int64_t memory_limit = 0;  // bytes a rank; 0: none
+  int64_t memory_limit = 0;     // bytes a rank; 0: none
+  double activation_limit = 0;  // live on a rank, as ComparedSchedule counts them; 0: none
   // Plans and traces are large, and only pictures need them.
   enum class Keep : uint8_t { kFigures, kTraces } keep = Keep::kFigures;
 };
 
 struct ComparedSchedule {
   std::string name;
-  double makespan = 0;
-  double bubble = 0;
+  double step = 0;      // from the first thing to the last of anything
+  double makespan = 0;  // of the tasks
+  double bubble = 0;    // of the makespan
+  int64_t positions = 1;
+  int64_t microbatches = 1;
   int64_t memory = 0;      // bytes of the position that needs most
   double activations = 0;  // at most live on a rank, of its whole share of the model
   int64_t messages = 0;    // of a step
@@ -42,12 +48,17 @@ struct ScheduleComparison {
     std::string reason;
   };
   std::vector<Refused> refused;
+  std::vector<std::string> notes;  // what the reader should know before trusting the order
   // Nothing is trained, so that bytes mean nothing.
   enum class Purpose : uint8_t { kTraining, kStudy } purpose = Purpose::kTraining;
   Trace::Unit unit = Trace::Unit::kOfCosts;
+  // What is wrong whatever the schedule, with its place, as `ppc check` prints it. If there is
+  // anything, nothing is compared.
+  std::string messages;
 };
 
-// `paths`: one file or more. Throws std::runtime_error if no schedule fits.
+// `paths`: one file or more. Throws std::runtime_error if no schedule fits, each for a reason of
+// its own.
 ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
                                     const CompareOptions& options);
 

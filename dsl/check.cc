@@ -49,9 +49,10 @@ std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Over
     diagnostics.Error({.file = 0}, "the file is empty: it says neither what to train nor how");
     return std::nullopt;
   }
-  const auto study = ApplyOverrides(program, overrides, limits, diagnostics);
+  AppliedOverrides applied = ApplyOverrides(program, overrides, limits, diagnostics);
   const CheckContext context{program, limits, diagnostics};
   CheckedProgram checked;
+  checked.left_out = std::move(applied.left_out);
 
   Scope global;
   const int before_mesh = diagnostics.errors();
@@ -71,10 +72,10 @@ std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Over
   if (program.train_location.end > 0) checked.train = CheckTrain(context, checked, global);
   if (checked.train.has_value()) {
     checked.microbatches = checked.train->microbatches;
-  } else if (study.has_value()) {
+  } else if (applied.microbatches.has_value()) {
     checked.microbatches =
         ValueReader(program, global, diagnostics)
-            .Integer(*study, "microbatches", {.least = 1, .most = kLargestExtent})
+            .Integer(*applied.microbatches, "microbatches", {.least = 1, .most = kLargestExtent})
             .value_or(0);
   }
 

@@ -51,7 +51,7 @@ class Overrider {
 
   void Apply(const Override& given, ast::Location place) {
     place_ = place;
-    const std::string name = Resolve(given.name);
+    const std::string name = Resolve(given);
     if (name.empty()) return;
     Diagnostics inner;
     const auto value = ParseValue(given.value, limits_, program_, inner, place_);
@@ -59,7 +59,7 @@ class Overrider {
     diagnostics_.Error(place_, inner.all().front().message);
   }
 
-  std::optional<ast::ExpressionId> microbatches() const { return microbatches_; }
+  AppliedOverrides Finish() && { return std::move(applied_); }
 
  private:
   static std::string Qualifier(const std::string& name) { return name.substr(0, name.find('.')); }
@@ -101,8 +101,9 @@ class Overrider {
     return names;
   }
 
-  // The one qualified name that is meant; empty after an error.
-  std::string Resolve(const std::string& name) {
+  // The one qualified name that is meant; empty after an error, and where it is left out.
+  std::string Resolve(const Override& given) {
+    const std::string& name = given.name;
     std::vector<std::string> meant;
     std::vector<std::string> candidates;
     const std::string full = WithoutOwnName(name);
@@ -121,6 +122,10 @@ class Overrider {
       candidates.insert(candidates.end(), {known, short_name, last});
     }
     if (meant.size() == 1) return meant.front();
+    if (meant.empty() && given.absent == Override::Absent::kLeftOut) {
+      applied_.left_out.push_back(name);
+      return "";
+    }
     Diagnostic& error = diagnostics_.Error(
         place_, meant.empty() ? "there is nothing of that name" : "several things have that name");
     if (meant.size() > 1) {
@@ -191,7 +196,7 @@ class Overrider {
       diagnostics_.Error(place_, "there is no `train`");
       return;
     }
-    microbatches_ = value;
+    applied_.microbatches = value;
   }
 
   // `gradients=naive` and `gradients=ddp(bucket = 1 MiB)`.
@@ -239,21 +244,20 @@ class Overrider {
   ast::ScheduleDefinition* schedule_ = nullptr;
   std::vector<std::string> names_;
   ast::Location place_ = kCommandLine;  // of the setting at hand
-  std::optional<ast::ExpressionId> microbatches_;
+  AppliedOverrides applied_;
 };
 
 }  // namespace
 
-std::optional<ast::ExpressionId> ApplyOverrides(ast::Program& program,
-                                                const std::vector<Override>& overrides,
-                                                const Limits& limits, Diagnostics& diagnostics) {
-  if (overrides.empty()) return std::nullopt;
+AppliedOverrides ApplyOverrides(ast::Program& program, const std::vector<Override>& overrides,
+                                const Limits& limits, Diagnostics& diagnostics) {
+  if (overrides.empty()) return {};
   std::vector<std::string> names;
   for (const Override& given : overrides) names.push_back(Shown(given.name));
   diagnostics.NameSettings(std::move(names));
   Overrider overrider(program, limits, diagnostics);
   for (size_t i = 0; i < overrides.size(); ++i) overrider.Apply(overrides[i], SettingPlace(i));
-  return overrider.microbatches();
+  return std::move(overrider).Finish();
 }
 
 }  // namespace pprun

@@ -28,10 +28,14 @@ struct CheckContext {
 };
 
 // check_overrides.cc: rewrites the tree as `--set` says, so that whatever depends on a value
-// follows. Returns the microbatches of a study, where a file without `train` was given them.
-std::optional<ast::ExpressionId> ApplyOverrides(ast::Program& program,
-                                                const std::vector<Override>& overrides,
-                                                const Limits& limits, Diagnostics& diagnostics);
+// follows.
+struct AppliedOverrides {
+  // Of a study, where a file without `train` was given them.
+  std::optional<ast::ExpressionId> microbatches;
+  std::vector<std::string> left_out;  // as in CheckedProgram
+};
+AppliedOverrides ApplyOverrides(ast::Program& program, const std::vector<Override>& overrides,
+                                const Limits& limits, Diagnostics& diagnostics);
 
 // check_choices.cc: which definition is meant; empty after errors, or where there is none.
 std::optional<size_t> ChosenModel(const ast::Program& program, Diagnostics& diagnostics);

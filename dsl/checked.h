@@ -171,6 +171,8 @@ struct CheckedProgram {
   CheckedGradients gradients;
   TransferQueues transfers = TransferQueues::kPerPeer;
   int64_t microbatches = 0;  // of train; in a file without it from `--set`, and 0 if not given
+  // Names of overrides that may be left out, and that nothing here has.
+  std::vector<std::string> left_out;
 
   int64_t AxisSize(std::string_view name) const;
 };

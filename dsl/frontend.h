@@ -18,6 +18,8 @@ namespace pprun {
 struct Override {
   std::string name;
   std::string value;
+  // Where nothing has that name: an error, or said in CheckedProgram::left_out.
+  enum class Absent : uint8_t { kRefused, kLeftOut } absent = Absent::kRefused;
 };
 
 // Bounds on hostile or mistaken input; passing one is an error that names the limit.

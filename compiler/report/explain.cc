@@ -20,15 +20,6 @@ BubbleExplanation ExplainBubble(const Plan& plan, const Figures& figures,
   return bubble;
 }
 
-// From the first begin to the last end of anything.
-double DurationOf(const Trace& trace) {
-  if (trace.events.empty()) return 0;
-  const auto begin = [](const TraceEvent& event) { return event.begin; };
-  const auto end = [](const TraceEvent& event) { return event.end; };
-  return end(*std::ranges::max_element(trace.events, {}, end)) -
-         begin(*std::ranges::min_element(trace.events, {}, begin));
-}
-
 // Of the machine's peak for the type of the products.
 void AddUtilisation(const Plan& plan, const Machine& machine, double seconds,
                     FlopsExplanation& flops) {

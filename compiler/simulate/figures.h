@@ -43,4 +43,7 @@ Peaks PeaksOf(const Position& position);
 //  "ranks": [{"rank": 0, "busy": .., "peak_activations": .., "peak_weight_buffers": ..}, ..]}
 std::string FiguresJson(const Figures& figures);
 
+// From the first begin to the last end of anything: sums of gradients and the optimizer included.
+double DurationOf(const Trace& trace);
+
 }  // namespace pprun
