@@ -96,4 +96,24 @@ void CheckArenaSize(const CheckedProgram& program, const Plan& plan, Diagnostics
   }
 }
 
+void CheckStreams(const CheckedProgram& program, const Plan& plan, Diagnostics& diagnostics) {
+  for (size_t rank = 0; rank < plan.positions.size(); ++rank) {
+    const std::vector<Stream>& streams = plan.positions[rank].streams;
+    if (streams.size() <= kMaxStreams) continue;
+    const int64_t queues = std::ranges::count(streams, StreamKind::kTransfer, &Stream::kind);
+    Diagnostic& error =
+        diagnostics.Error(program.schedule.location,
+                          "rank " + std::to_string(rank) + " would have " +
+                              Amount(static_cast<int64_t>(streams.size()), "stream") + ", " +
+                              Amount(queues, "queue") + " of transfers among them: the limit is " +
+                              std::to_string(kMaxStreams));
+    if (program.transfers == TransferQueues::kPerFlow) {
+      error.Note(program.schedule.location,
+                 "`transfers queue_per_flow` makes a queue for each stage and direction; "
+                 "`queue_per_peer` makes one for each peer and direction");
+    }
+    return;
+  }
+}
+
 }  // namespace pprun

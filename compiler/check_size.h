@@ -1,6 +1,7 @@
-// Whether what a rank would hold is within the limit of a rank's memory; one error, at the layer or
-// at `train`, where it is not. The verifier has the same limit for plans from elsewhere. Tests:
-// golden/errors/model_too_large.sched.
+// Whether what a rank would hold, and the streams that it would have, are within their limits; one
+// error, at the layer, at `train` or at the schedule, where they are not. The verifier has the same
+// limits for plans from elsewhere. Tests: golden/errors/model_too_large.sched,
+// too_many_queues.sched.
 #pragma once
 
 #include <cstdint>
@@ -18,5 +19,8 @@ void CheckParameterSize(const CheckedProgram& program, const CompiledModel& mode
 
 // After it: everything else.
 void CheckArenaSize(const CheckedProgram& program, const Plan& plan, Diagnostics& diagnostics);
+
+// And every queue of transfers is a stream.
+void CheckStreams(const CheckedProgram& program, const Plan& plan, Diagnostics& diagnostics);
 
 }  // namespace pprun

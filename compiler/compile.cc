@@ -99,6 +99,7 @@ void Lower(const std::string& path, const CheckedProgram& program, const Compile
   if (result.diagnostics.HasErrors()) return;
   RunPasses(draft, options.after_pass);
   CheckArenaSize(program, draft.plan, result.diagnostics);
+  CheckStreams(program, draft.plan, result.diagnostics);
   if (result.diagnostics.HasErrors()) return;
   result.findings = Verify(draft.plan, options.verify);
   result.plan = std::move(draft.plan);
