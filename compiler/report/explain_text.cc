@@ -44,8 +44,12 @@ void AppendBubble(std::string& text, const Explanation& explanation) {
   text += "  textbook (" + formula.source + "): " + formula.bubble_formula + " = " +
           time(formula.bubble) + ", " + formula.peak_formula + " = " +
           Counted(formula.peak, "chunk");
-  const bool holds = formula.holds == ScheduleFormula::Holds::kYes;
-  text += holds ? "\n" : "; holds for " + formula.domain + ", which is not so here\n";
+  const char* separator = "; that needs ";
+  for (const std::string& condition : formula.failing) {
+    text += separator + condition;
+    separator = " and ";
+  }
+  text += formula.Holds() ? "\n" : ", which is not so here\n";
 }
 
 void AppendMemory(std::string& text, const MemoryExplanation& memory) {

@@ -35,11 +35,30 @@ TEST(Explain, PutsTheTextbookBesideTheBubble) {
   ASSERT_TRUE(one.bubble.formula);
   EXPECT_EQ(one.bubble.formula->bubble, 18);
   EXPECT_EQ(one.bubble.formula->peak, one.bubble.peak_activations);
-  EXPECT_EQ(one.bubble.formula->holds, ScheduleFormula::Holds::kYes);
+  EXPECT_TRUE(one.bubble.formula->Holds());
   EXPECT_TRUE(one.advice.empty());
   EXPECT_NE(ToText(one).find("textbook (Narayanan et al. 2021): (p-1)(F+B) = 18"),
             std::string::npos)
       << ToText(one);
+}
+
+// Costs by stage and transfers: the formula knows of neither.
+TEST(Explain, SaysWhatTheTextbookWouldNeed) {
+  const Plan plan = PipelinePlan(testing::OneForwardOneBackward(4, 8));
+  const Explanation unequal = ExplainWith(plan, "F=1:1:1.5:1,C=0.5");
+  EXPECT_NE(ToText(unequal).find("(p-1)(F+B) = 9.375, min(m, p-r) = 4 chunks; that needs equal "
+                                 "stages and C = 0, which is not so here\n"),
+            std::string::npos)
+      << ToText(unequal);
+  const JsonValue document = ParseJson(ToJson(unequal));
+  const JsonValue& textbook = *document.Find("bubble")->Find("textbook");
+  EXPECT_FALSE(textbook.Find("holds")->boolean);
+  ASSERT_EQ(textbook.Find("domain")->items.size(), 3u);
+  EXPECT_EQ(textbook.Find("domain")->items[0].string, "m >= p");
+  ASSERT_EQ(textbook.Find("failing")->items.size(), 2u);
+  EXPECT_EQ(textbook.Find("failing")->items[0].string, "equal stages");
+  EXPECT_EQ(textbook.Find("failing")->items[1].string, "C = 0");
+  EXPECT_TRUE(ExplainWith(plan, "F=2,I=1,W=1").bubble.formula->Holds());
 }
 
 TEST(Explain, CountsMessagesAndRings) {
