@@ -88,11 +88,38 @@ TEST(Explain, SaysThatZeroBubbleH2GainsNothingWithAGlobalNorm) {
   const Explanation with = ExplainWith(plan, "F=1,I=1,W=1");
   EXPECT_TRUE(Says(with, "zero_bubble_h2 gains nothing over zero_bubble_h1")) << ToText(with);
   EXPECT_TRUE(Says(with, "10 steps take 390, without it 363"));
+  // Where the costs differ or transfers take time it does gain: only what the norm costs is said.
+  for (const char* costs : {"C=0.2", "F=1:1:1.01:1", "F=1.05"}) {
+    const Explanation other = ExplainWith(plan, costs);
+    EXPECT_TRUE(Says(other, "10 steps take")) << costs;
+    EXPECT_FALSE(Says(other, "gains nothing")) << costs;
+  }
+  // And where that is nothing, nothing is.
+  EXPECT_TRUE(ExplainWith(plan, "F=1,I=1.5,W=0.7").advice.empty());
   plan = PipelinePlan(testing::ZeroBubbleH2(4, 12));
   plan.schedule = "zero_bubble_h2";
   const Explanation without = ExplainWith(plan, "F=1,I=1,W=1");
   EXPECT_TRUE(without.advice.empty()) << ToText(without);
   EXPECT_EQ(without.bubble.formula->bubble, without.bubble.idle_of_span);
+}
+
+// What the sentence rests on: with F = I = W and steps that end together, H2 takes as long as H1;
+// with other costs, or transfers, it is faster.
+TEST(Explain, ZeroBubbleH2WithAGlobalNormIsAsFastAsH1OnlyWithEqualCosts) {
+  const auto makespan = [](const testing::Orders& orders, const char* costs) {
+    const Plan plan = PipelinePlan(orders, {.norm = Norm::kGlobal});
+    const Trace trace = Simulate(plan, ProgramKind::kStep, ParseCosts(costs), 10);
+    return Summarise(plan, trace, kAllRepeats).makespan;
+  };
+  for (const int ranks : {2, 4, 6}) {
+    for (const int microbatches : {2 * ranks - 1, 3 * ranks}) {
+      const testing::Orders h1 = testing::ZeroBubbleH1(ranks, microbatches);
+      const testing::Orders h2 = testing::ZeroBubbleH2(ranks, microbatches);
+      EXPECT_NEAR(makespan(h1, "F=1"), makespan(h2, "F=1"), 1e-9);
+      EXPECT_GT(makespan(h1, "C=0.2"), makespan(h2, "C=0.2") + 1);
+      EXPECT_GT(makespan(h1, "F=1,I=1.5,W=0.7"), makespan(h2, "F=1,I=1.5,W=0.7") + 1);
+    }
+  }
 }
 
 TEST(Explain, SaysThatVMinWantsEqualCosts) {
