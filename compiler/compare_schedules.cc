@@ -18,7 +18,8 @@ namespace {
 
 using Purpose = ScheduleComparison::Purpose;
 
-// At top-level commas: those in brackets separate a schedule's arguments.
+// At top-level commas: those in brackets separate a schedule's arguments. Throws
+// std::invalid_argument where there is nothing between two.
 std::vector<std::string> SplitNames(const std::string& text) {
   std::vector<std::string> names(1);
   int depth = 0;
@@ -35,6 +36,10 @@ std::vector<std::string> SplitNames(const std::string& text) {
   std::vector<std::string> distinct;
   for (std::string& name : names) {
     name.erase(name.find_last_not_of(' ') + 1);
+    if (name.empty()) {
+      throw std::invalid_argument("`--schedules " + (text.empty() ? "''" : text) +
+                                  "`: a name is missing; `ppc show` lists the built-in ones");
+    }
     if (std::ranges::find(distinct, name) == distinct.end()) distinct.push_back(std::move(name));
   }
   return distinct;

@@ -121,6 +121,14 @@ void ApplySettings(const std::vector<std::string>& settings, CompileOptions& opt
     }
     const std::string name = setting.substr(0, equals), value = setting.substr(equals + 1);
     if (name == "schedule") {
+      if (value.find_first_not_of(' ') == std::string::npos) {
+        throw std::invalid_argument("`--set " + setting +
+                                    "` names no schedule; `ppc show` lists the built-in ones");
+      }
+      if (!options.schedule.empty()) {
+        throw std::invalid_argument("`--set schedule` is given twice: `" + options.schedule +
+                                    "` and `" + value + "`");
+      }
       options.schedule = value;
     } else {
       options.overrides.push_back({name, value});

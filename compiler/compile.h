@@ -55,7 +55,7 @@ struct Compilation {
 };
 
 // What `--set NAME=VALUE` gave, for both programs; `schedule` names the schedule that takes the
-// place of the file's. Throws std::invalid_argument.
+// place of the file's. Throws std::invalid_argument, also if that is said twice.
 void ApplySettings(const std::vector<std::string>& settings, CompileOptions& options);
 
 // Throws std::runtime_error if the file cannot be read.

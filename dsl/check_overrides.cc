@@ -4,8 +4,11 @@
 // A name is qualified, as in `mesh.pp`, `train.steps`, `train.optimizer.lr`, `model.depth` and
 // `schedule.lag`, or shorter where only one thing has it; the argument of a setting gives way to
 // what is named so itself. Of a model and a schedule the chosen one is meant, also by its own name.
+// Nothing may be set twice, by whatever names.
 // Tests: overrides_test.cc.
 #include <array>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "dsl/arguments.h"
@@ -53,6 +56,11 @@ class Overrider {
     place_ = place;
     const std::string name = Resolve(given);
     if (name.empty()) return;
+    if (const auto [before, added] = set_.emplace(name, &given); !added) {
+      diagnostics_.Error(place_,
+                         "it is set twice: " + Written(*before->second) + " and " + Written(given));
+      return;
+    }
     Diagnostics inner;
     const auto value = ParseValue(given.value, limits_, program_, inner, place_);
     if (value.has_value()) return Set(name, *value);
@@ -62,6 +70,9 @@ class Overrider {
   AppliedOverrides Finish() && { return std::move(applied_); }
 
  private:
+  static std::string Written(const Override& given) {
+    return Code(Shown(given.name + "=" + given.value));
+  }
   static std::string Qualifier(const std::string& name) { return name.substr(0, name.find('.')); }
   static std::string Plain(const std::string& name) { return name.substr(name.find('.') + 1); }
 
@@ -243,7 +254,8 @@ class Overrider {
   ast::Model* model_ = nullptr;
   ast::ScheduleDefinition* schedule_ = nullptr;
   std::vector<std::string> names_;
-  ast::Location place_ = kCommandLine;  // of the setting at hand
+  ast::Location place_ = kCommandLine;          // of the setting at hand
+  std::map<std::string, const Override*> set_;  // so far, by qualified name
   AppliedOverrides applied_;
 };
 

@@ -6,10 +6,12 @@
 namespace pprun {
 namespace {
 
-using Holds = ScheduleFormula::Holds;
 using Against = ScheduleFormula::Against;
 
-bool Equal(double a, double b) { return std::abs(a - b) <= 1e-9 * std::max(a, b); }
+// Of sums of floating-point numbers that should be the same.
+constexpr double kNoise = 1e-9;
+
+bool Equal(double a, double b) { return std::abs(a - b) <= kNoise * std::max(a, b); }
 
 class Textbook {
  public:
@@ -24,52 +26,71 @@ class Textbook {
   std::optional<ScheduleFormula> Of(std::string_view name) const;
 
  private:
+  // Without what all of them need.
+  std::optional<ScheduleFormula> OfEqualStages(std::string_view name) const;
+  std::optional<ScheduleFormula> OfTwoChunks(std::string_view name) const;
+
+  // A condition of the formula, and whether this shape meets it.
+  static void Need(ScheduleFormula& formula, const std::string& condition, bool met) {
+    formula.domain.push_back(condition);
+    if (!met) formula.failing.push_back(condition);
+  }
+  void NeedMicrobatches(ScheduleFormula& formula, const std::string& least, int64_t number) const {
+    Need(formula, "m >= " + least, m_ >= number);
+  }
+  void NeedWholeGroups(ScheduleFormula& formula) const {
+    Need(formula, "m a multiple of p", m_ % p_ == 0);
+  }
+
   ScheduleFormula Synchronous(std::string peak_formula, int64_t peak, std::string source) const {
     return {.bubble_formula = "(p-1)(F+B)",
             .bubble = edges_ * (shape_.forward + backward_),
             .peak_formula = std::move(peak_formula),
             .peak = peak,
-            .source = std::move(source),
-            .domain = "m >= p",
-            .holds = In(m_ >= p_)};
+            .source = std::move(source)};
   }
-  ScheduleFormula ZeroBubble(std::string peak_formula, int64_t peak, std::string source) const {
-    return {.bubble_formula = "(p-1)(F+I-W)",
-            .bubble = edges_ * (shape_.forward + shape_.input_grad - shape_.weight_grad),
-            .peak_formula = std::move(peak_formula),
-            .peak = peak,
-            .source = std::move(source),
-            .domain = "m >= p, W <= min(F, I)",
-            .holds = In(m_ >= p_ && WeightIsLeast())};
+  // That needs nothing but enough microbatches.
+  ScheduleFormula Filled(std::string peak_formula, int64_t peak, std::string source) const {
+    ScheduleFormula formula = Synchronous(std::move(peak_formula), peak, std::move(source));
+    NeedMicrobatches(formula, "p", p_);
+    return formula;
+  }
+  ScheduleFormula ZeroBubble(std::string peak_formula, int64_t peak) const {
+    ScheduleFormula formula{
+        .bubble_formula = "(p-1)(F+I-W)",
+        .bubble = edges_ * (shape_.forward + shape_.input_grad - shape_.weight_grad),
+        .peak_formula = std::move(peak_formula),
+        .peak = peak,
+        .source = "Qi et al. 2024"};
+    Need(formula, "W <= min(F, I)",
+         shape_.weight_grad <= std::min(shape_.forward, shape_.input_grad) * (1 + kNoise));
+    return formula;
   }
   // Published for F = I = W, in chunk operations.
-  ScheduleFormula Unit(std::string formula, double units, std::string peak_formula, int64_t peak,
-                       std::string domain, Holds holds) const {
-    return {.bubble_formula = std::move(formula),
-            .bubble = units * shape_.forward,
-            .peak_formula = std::move(peak_formula),
-            .peak = peak,
-            .source = "Qi et al. 2024",
-            .domain = "F = I = W, " + std::move(domain),
-            .holds = Uniform() ? holds : Holds::kNo};
+  ScheduleFormula Unit(std::string bubble_formula, double units, std::string peak_formula,
+                       int64_t peak) const {
+    ScheduleFormula formula{.bubble_formula = std::move(bubble_formula),
+                            .bubble = units * shape_.forward,
+                            .peak_formula = std::move(peak_formula),
+                            .peak = peak,
+                            .source = "Qi et al. 2024"};
+    Need(formula, "F = I = W",
+         Equal(shape_.forward, shape_.input_grad) && Equal(shape_.forward, shape_.weight_grad));
+    return formula;
   }
-  ScheduleFormula Dual(std::string formula, double edges, std::string peak_formula, int64_t peak,
-                       std::string source) const {
-    return {.bubble_formula = std::move(formula),
-            .bubble = edges * (shape_.pair + backward_ - 3 * shape_.weight_grad),
-            .peak_formula = std::move(peak_formula),
-            .peak = peak,
-            .source = std::move(source),
-            .domain = "m >= 2p, F = I",
-            .holds = In(m_ >= 2 * p_ && Equal(shape_.forward, shape_.input_grad))};
-  }
-
-  static Holds In(bool inside) { return inside ? Holds::kYes : Holds::kNo; }
-  bool WeightIsLeast() const {
-    return shape_.weight_grad <= std::min(shape_.forward, shape_.input_grad) * (1 + 1e-9);
-  }
-  bool Uniform() const {
-    return Equal(shape_.forward, shape_.input_grad) && Equal(shape_.forward, shape_.weight_grad);
+  ScheduleFormula Dual(std::string bubble_formula, double edges, std::string peak_formula,
+                       int64_t peak, std::string source) const {
+    ScheduleFormula formula{.bubble_formula = std::move(bubble_formula),
+                            .bubble = edges * (shape_.pair + backward_ - 3 * shape_.weight_grad),
+                            .peak_formula = std::move(peak_formula),
+                            .peak = peak,
+                            .source = std::move(source)};
+    NeedMicrobatches(formula, "2p", 2 * p_);
+    Need(formula, "F = I", Equal(shape_.forward, shape_.input_grad));
+    Need(formula, "max(F, B) <= FB <= F+B",
+         shape_.pair >= std::max(shape_.forward, backward_) * (1 - kNoise) &&
+             shape_.pair <= (shape_.forward + backward_) * (1 + kNoise));
+    return formula;
   }
 
   const ScheduleShape& shape_;
@@ -79,50 +100,73 @@ class Textbook {
 };
 
 std::optional<ScheduleFormula> Textbook::Of(std::string_view name) const {
-  if (name == "gpipe") return Synchronous("m", m_, "Huang et al. 2019");
+  std::optional<ScheduleFormula> formula = OfEqualStages(name);
+  if (formula && p_ > 1) {
+    Need(*formula, "equal stages", shape_.stages == ScheduleShape::Stages::kEqual);
+    Need(*formula, "C = 0", shape_.transfer <= 0);
+  }
+  return formula;
+}
+
+std::optional<ScheduleFormula> Textbook::OfEqualStages(std::string_view name) const {
+  if (name == "gpipe") return Filled("m", m_, "Huang et al. 2019");
   if (name == "one_f_one_b") {
-    return Synchronous("min(m, p-r)", std::min(m_, p_), "Narayanan et al. 2021");
+    return Filled("min(m, p-r)", std::min(m_, p_), "Narayanan et al. 2021");
   }
   if (name == "eager_one_f_one_b") {
-    return Synchronous("min(m, 2(p-1-r)+1)", std::min(m_, 2 * p_ - 1), "Zhuang et al. 2023");
+    return Filled("min(m, 2(p-1-r)+1)", std::min(m_, 2 * p_ - 1), "Zhuang et al. 2023");
   }
+  if (name == "breadth_first") return Filled("mv", m_ * v_, "Lamy-Poirier 2023");
   if (name == "interleaved_one_f_one_b") {
     ScheduleFormula formula =
         Synchronous("(v-1)p + 2(p-1-r) + 1, at most mv",
                     std::min(m_ * v_, (v_ - 1) * p_ + 2 * (p_ - 1) + 1), "Narayanan et al. 2021");
-    formula.domain = "m a multiple of p";
-    formula.holds = In(m_ >= p_ && m_ % p_ == 0);
+    NeedWholeGroups(formula);
     return formula;
   }
-  if (name == "breadth_first") return Synchronous("mv", m_ * v_, "Lamy-Poirier 2022");
-  if (name == "zero_bubble_h1") return ZeroBubble("min(m, p)", std::min(m_, p_), "Qi et al. 2024");
+  if (name == "zero_bubble_h1") {
+    ScheduleFormula formula = ZeroBubble("min(m, p)", std::min(m_, p_));
+    NeedMicrobatches(formula, "p", p_);
+    return formula;
+  }
   if (name == "interleaved_zero_bubble") {
-    return ZeroBubble("pv, at most mv", std::min(m_, p_) * v_, "Qi et al. 2024");
+    ScheduleFormula formula = ZeroBubble("pv, at most mv", std::min(m_, p_) * v_);
+    NeedWholeGroups(formula);
+    return formula;
   }
   if (name == "zero_bubble_h2") {
-    ScheduleFormula formula =
-        ZeroBubble("min(m, 2p-1)", std::min(m_, 2 * p_ - 1), "Qi et al. 2024");
+    ScheduleFormula formula = ZeroBubble("min(m, 2p-1)", std::min(m_, 2 * p_ - 1));
     formula.bubble_formula = "(p-1)(F+I-2W) within the span";
     formula.bubble = edges_ * (shape_.forward + shape_.input_grad - 2 * shape_.weight_grad);
     formula.against = Against::kSpan;
-    formula.domain = "m >= 2p-1, W <= min(F, I)";
-    formula.holds = In(m_ >= 2 * p_ - 1 && WeightIsLeast());
+    NeedMicrobatches(formula, "2p-1", 2 * p_ - 1);
     return formula;
   }
+  return OfTwoChunks(name);
+}
+
+std::optional<ScheduleFormula> Textbook::OfTwoChunks(std::string_view name) const {
   const double p = static_cast<double>(p_);
   if (name == "zero_bubble_v") {
-    return Unit("p-1 chunks", p - 1, "2p", 2 * p_, "m >= 2p-1", In(m_ >= 2 * p_ - 1));
+    ScheduleFormula formula = Unit("p-1 chunks", p - 1, "2p", 2 * p_);
+    NeedMicrobatches(formula, "2p-1", 2 * p_ - 1);
+    return formula;
   }
   if (name == "v_half") {
     const bool even = p_ % 2 == 0;
-    return Unit(even ? "(7p-4)/2 chunks" : "(7p-7)/2 chunks",
-                even ? (7 * p - 4) / 2 : (7 * p - 7) / 2, "2 floor((p+2)/2)", 2 * ((p_ + 2) / 2),
-                "m >= p", In(m_ >= p_));
+    ScheduleFormula formula =
+        Unit(even ? "(7p-4)/2 chunks" : "(7p-7)/2 chunks", even ? (7 * p - 4) / 2 : (7 * p - 7) / 2,
+             "2 floor((p+2)/2)", 2 * ((p_ + 2) / 2));
+    NeedMicrobatches(formula, "p", p_);
+    return formula;
   }
   if (name == "v_min") {
     const bool thirds = p_ % 3 == 0;
-    return Unit(thirds ? "4p-3 chunks" : "4p-5 chunks", thirds ? 4 * p - 3 : 4 * p - 5,
-                "2 floor((p+4)/3)", 2 * ((p_ + 4) / 3), "m >= p", In(m_ >= p_));
+    ScheduleFormula formula =
+        Unit(thirds ? "4p-3 chunks" : "4p-5 chunks", thirds ? 4 * p - 3 : 4 * p - 5,
+             "2 floor((p+4)/3)", 2 * ((p_ + 4) / 3));
+    NeedMicrobatches(formula, "p", p_);
+    return formula;
   }
   if (name == "dualpipe_v") {
     return Dual("(p-1)(FB+B-3W)", edges_, "2p+1", 2 * p_ + 1, "DeepSeek-AI 2025");

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pprun {
 
@@ -18,6 +19,8 @@ struct ScheduleShape {
   double input_grad = 1;     // I
   double weight_grad = 1;    // W; a backward B is I + W
   double pair = 3;           // an overlapped F and B
+  double transfer = 0;       // C
+  enum class Stages : uint8_t { kEqual, kUnequal } stages = Stages::kEqual;
 };
 
 struct ScheduleFormula {
@@ -28,9 +31,12 @@ struct ScheduleFormula {
   std::string peak_formula;  // "min(m, p)"
   int64_t peak = 0;          // live activations of chunks, on the rank with the most
   std::string source;        // "Huang et al. 2019"
-  // Where the formulas hold, and whether this shape is there.
-  std::string domain;
-  enum class Holds : uint8_t { kYes, kNo } holds = Holds::kYes;
+  // Where the formulas hold, condition by condition ("m >= p"), and those of the conditions that
+  // this shape does not meet.
+  std::vector<std::string> domain;
+  std::vector<std::string> failing;
+
+  bool Holds() const { return failing.empty(); }
 };
 
 // By the name of a built-in schedule; empty for others.

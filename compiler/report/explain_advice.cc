@@ -14,6 +14,10 @@ namespace {
 
 // A gain or a difference below this is noise.
 constexpr double kNoticeable = 0.005;
+// Below this it would read as 0.0 %.
+constexpr double kVisible = 0.0005;
+// Costs this close are the same.
+constexpr double kSame = 1.01;
 // Costs this much apart are unequal: the V schedules begin to lose what they were made for.
 constexpr double kUnequal = 1.1;
 // A bucket this many times off the optimum is far from it.
@@ -28,8 +32,18 @@ bool GathersNorm(const Plan& plan) {
   });
 }
 
-// The global norm makes every step end together.
-void AboutTheNorm(const Plan& plan, const CostModel& model, std::vector<std::string>& advice) {
+// Whether H2 takes as long as H1 where every step ends together. It does not in general: other
+// costs, or transfers, leave gaps in H1 that H2 fills.
+bool H2GainsNothing(const ScheduleShape& shape) {
+  const auto [low, high] = std::minmax({shape.forward, shape.input_grad, shape.weight_grad});
+  return high <= low * kSame && shape.stages == ScheduleShape::Stages::kEqual &&
+         shape.transfer <= 0 && shape.microbatches >= 2 * shape.ranks - 1;
+}
+
+// The global norm makes every step end together. That is what H2 was made to avoid, so there every
+// loss is told.
+void AboutTheNorm(const Plan& plan, const CostModel& model, const ScheduleShape& shape,
+                  Explanation::Unit unit, std::vector<std::string>& advice) {
   if (!GathersNorm(plan)) return;
   const auto makespan = [&](Barrier barrier) {
     return Summarise(plan, Simulate(plan, ProgramKind::kStep, model, kSteps, barrier), kAllRepeats)
@@ -39,12 +53,12 @@ void AboutTheNorm(const Plan& plan, const CostModel& model, std::vector<std::str
   const double without = makespan(Barrier::kOff);
   const double gain = with / without - 1;
   const bool h2 = plan.schedule == "zero_bubble_h2";
-  if (gain < kNoticeable && !h2) return;
+  if (gain < (h2 ? kVisible : kNoticeable)) return;
   std::string text =
       "the global norm (`clip`) makes every step end together: " + std::to_string(kSteps) +
-      " steps take " + Compact(with) + ", without it " + Compact(without) + " (" + Percent(gain) +
-      " more)";
-  if (h2) {
+      " steps take " + TimeText(with, unit) + ", without it " + TimeText(without, unit) + " (" +
+      Percent(gain) + " more)";
+  if (h2 && H2GainsNothing(shape)) {
     text +=
         "; zero_bubble_h2 gains nothing over zero_bubble_h1 that way, which holds about half the "
         "activations";
@@ -53,7 +67,7 @@ void AboutTheNorm(const Plan& plan, const CostModel& model, std::vector<std::str
 }
 
 // V-Half and V-Min are laid out for F = I = W on every stage.
-void AboutUnequalCosts(const Plan& plan, const TaskCostSummary& tasks,
+void AboutUnequalCosts(const Plan& plan, const TaskCostSummary& tasks, Explanation::Unit unit,
                        std::vector<std::string>& advice) {
   const bool least = plan.schedule == "v_min";
   if (!least && plan.schedule != "v_half") return;
@@ -65,8 +79,9 @@ void AboutUnequalCosts(const Plan& plan, const TaskCostSummary& tasks,
   if (!kinds && !stages) return;
   std::string text = plan.schedule + " is made for F = I = W on every stage";
   if (kinds) {
-    text += "; here they are " + Compact(tasks.shape.forward) + ", " +
-            Compact(tasks.shape.input_grad) + " and " + Compact(tasks.shape.weight_grad);
+    text += "; here they are " + TimeText(tasks.shape.forward, unit) + ", " +
+            TimeText(tasks.shape.input_grad, unit) + " and " +
+            TimeText(tasks.shape.weight_grad, unit);
   }
   if (stages) {
     text += "; here the slowest stage takes " + Compact(tasks.slowest_stage / tasks.fastest_stage) +
@@ -84,8 +99,8 @@ void AboutBuckets(const BucketExplanation& buckets, std::vector<std::string>& ad
   advice.push_back("position " + std::to_string(buckets.position.value) + " sums " +
                    bytes(buckets.bytes) + " of gradients in " + Counted(buckets.buckets, "bucket") +
                    "; about " + Counted(std::llround(buckets.best_buckets), "bucket") + " of " +
-                   bytes(buckets.best_bytes) + " would leave " + SecondsText(buckets.best_exposed) +
-                   " after the backward pass in place of " + SecondsText(buckets.exposed));
+                   bytes(buckets.best_bytes) + " would leave " + HumanTime(buckets.best_exposed) +
+                   " after the backward pass in place of " + HumanTime(buckets.exposed));
 }
 
 void AboutMemory(const Machine& machine, const MemoryExplanation& memory,
@@ -121,8 +136,8 @@ void AboutBalance(const TaskCostSummary& tasks, std::vector<std::string>& advice
 std::vector<std::string> Advise(const Plan& plan, const CostModel& model, const Machine* machine,
                                 const TaskCostSummary& tasks, const Explanation& explanation) {
   std::vector<std::string> advice;
-  AboutTheNorm(plan, model, advice);
-  AboutUnequalCosts(plan, tasks, advice);
+  AboutTheNorm(plan, model, tasks.shape, explanation.unit, advice);
+  AboutUnequalCosts(plan, tasks, explanation.unit, advice);
   AboutMicrobatches(plan, advice);
   AboutBalance(tasks, advice);
   if (explanation.buckets) AboutBuckets(*explanation.buckets, advice);

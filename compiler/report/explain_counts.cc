@@ -2,6 +2,7 @@
 #include "compiler/report/explain_counts.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 #include <tuple>
@@ -226,8 +227,27 @@ std::optional<ComputeBoundExplanation> JudgeCompute(const Plan& plan, const Mach
   return judged;
 }
 
+namespace {
+
+// The least and the most of what should be the same on every stage.
+struct Range {
+  double least = std::numeric_limits<double>::infinity();
+  double most = 0;
+
+  void Include(double cost) {
+    least = std::min(least, cost);
+    most = std::max(most, cost);
+  }
+  bool IsOne() const { return most - least <= 1e-9 * most || most == 0; }
+};
+
+}  // namespace
+
 TaskCostSummary SummariseTasks(const Plan& plan, const CostModel& model) {
   TaskCostSummary summary;
+  ScheduleShape& shape = summary.shape;
+  std::array<Range, kTaskKindCount> of_kind;
+  Range of_pair;
   std::array<double, kTaskKindCount> total{}, count{};
   std::map<StageId, std::array<double, kTaskKindCount>> of_stage;  // of a microbatch
   double pair_total = 0, pairs = 0;
@@ -239,16 +259,21 @@ TaskCostSummary SummariseTasks(const Plan& plan, const CostModel& model) {
         InstructionCosts(plan, position, ProgramKind::kStep, tasks, model);
     for (size_t i = 0; i < costs.size(); ++i) {
       if (tasks.task_of[i] >= 0) of_task[static_cast<size_t>(tasks.task_of[i])] += costs[i];
+      if (std::holds_alternative<Send>(Step(plan.positions[p]).instructions[i].operands)) {
+        shape.transfer = std::max(shape.transfer, costs[i]);
+      }
     }
     for (size_t t = 0; t < of_task.size(); ++t) {
       const PlannedTask& task = tasks.tasks[t];
       if (task.partner >= 0) {
         pair_total += of_task[t];
         pairs += 1;
+        of_pair.Include(of_task[t]);
         continue;  // what each of them takes alone is not known from it
       }
       total[static_cast<size_t>(task.kind)] += of_task[t];
       count[static_cast<size_t>(task.kind)] += 1;
+      of_kind[static_cast<size_t>(task.kind)].Include(of_task[t]);
       of_stage[task.stage][static_cast<size_t>(task.kind)] = of_task[t];
     }
   }
@@ -256,7 +281,9 @@ TaskCostSummary SummariseTasks(const Plan& plan, const CostModel& model) {
     const size_t k = static_cast<size_t>(kind);
     return count[k] > 0 ? total[k] / count[k] : 0;
   };
-  ScheduleShape& shape = summary.shape;
+  if (!of_pair.IsOne() || !std::ranges::all_of(of_kind, &Range::IsOne)) {
+    shape.stages = ScheduleShape::Stages::kUnequal;
+  }
   shape.ranks = static_cast<int64_t>(plan.positions.size());
   shape.microbatches = plan.train.microbatches;
   shape.chunks = std::max<int64_t>(1, plan.stages / shape.ranks);

@@ -38,7 +38,7 @@ TaskCostSummary SummariseTasks(const Plan& plan, const CostModel& model);
 std::vector<std::string> Advise(const Plan& plan, const CostModel& model, const Machine* machine,
                                 const TaskCostSummary& tasks, const Explanation& explanation);
 
-// "12 ms".
-std::string SecondsText(double seconds);
+// "12 ms"; of a table's costs, which have no unit, the number.
+std::string TimeText(double time, Explanation::Unit unit);
 
 }  // namespace pprun

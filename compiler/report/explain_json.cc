@@ -56,6 +56,12 @@ class Writer {
   bool named_ = false;
 };
 
+void WriteNames(Writer& out, std::string_view name, const std::vector<std::string>& names) {
+  out.List(name);
+  for (const std::string& each : names) out.Value(std::string_view(each));
+  out.Close(']');
+}
+
 void WriteBubble(Writer& out, const BubbleExplanation& bubble) {
   out.Object("bubble");
   out.Member("idle_of_makespan", bubble.idle_of_makespan);
@@ -72,9 +78,10 @@ void WriteBubble(Writer& out, const BubbleExplanation& bubble) {
     out.Member("peak_formula", formula.peak_formula);
     out.Member("peak_activations", formula.peak);
     out.Member("source", formula.source);
-    out.Member("domain", formula.domain);
+    WriteNames(out, "domain", formula.domain);
     out.Name("holds");
-    out.Raw(formula.holds == ScheduleFormula::Holds::kYes ? "true" : "false");
+    out.Raw(formula.Holds() ? "true" : "false");
+    WriteNames(out, "failing", formula.failing);
     out.Close('}');
   }
   out.Close('}');
@@ -211,9 +218,7 @@ std::string ToJson(const Explanation& explanation) {
   WriteFlops(out, explanation.flops);
   WriteActivations(out, explanation.activations);
   WriteMachine(out, explanation);
-  out.List("advice");
-  for (const std::string& sentence : explanation.advice) out.Value(std::string_view(sentence));
-  out.Close(']');
+  WriteNames(out, "advice", explanation.advice);
   out.Close('}');
   return out.Take() + "\n";
 }

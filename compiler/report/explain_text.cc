@@ -14,10 +14,6 @@ namespace {
 
 std::string Bytes(double bytes) { return HumanBytes(std::llround(bytes)); }
 
-std::string Time(double time, Explanation::Unit unit) {
-  return unit == Explanation::Unit::kSeconds ? SecondsText(time) : Compact(time);
-}
-
 // "4.5 TFLOP".
 std::string Flops(double flops) {
   if (flops >= 1e15) return Compact(flops / 1e15) + " PFLOP";
@@ -29,7 +25,7 @@ std::string Flops(double flops) {
 void AppendBubble(std::string& text, const Explanation& explanation) {
   const Figures& figures = explanation.figures;
   const BubbleExplanation& bubble = explanation.bubble;
-  const auto time = [&](double value) { return Time(value, explanation.unit); };
+  const auto time = [&](double value) { return TimeText(value, explanation.unit); };
   text += "bubble\n  predicted: makespan " + time(figures.makespan) + ", work " +
           time(figures.work) + ", idle " + time(bubble.idle_of_makespan) + " (" +
           Percent(figures.bubble_of_makespan) + "); within the longest span " +
@@ -44,8 +40,12 @@ void AppendBubble(std::string& text, const Explanation& explanation) {
   text += "  textbook (" + formula.source + "): " + formula.bubble_formula + " = " +
           time(formula.bubble) + ", " + formula.peak_formula + " = " +
           Counted(formula.peak, "chunk");
-  const bool holds = formula.holds == ScheduleFormula::Holds::kYes;
-  text += holds ? "\n" : "; holds for " + formula.domain + ", which is not so here\n";
+  const char* separator = "; that needs ";
+  for (const std::string& condition : formula.failing) {
+    text += separator + condition;
+    separator = " and ";
+  }
+  text += formula.Holds() ? "\n" : ", which is not so here\n";
 }
 
 void AppendMemory(std::string& text, const MemoryExplanation& memory) {
@@ -85,7 +85,7 @@ void AppendTraffic(std::string& text, const Explanation& explanation) {
               " in a ring";
     }
     if (!row.link.empty()) {
-      text += "; " + row.link + ", " + Time(row.seconds, Explanation::Unit::kSeconds);
+      text += "; " + row.link + ", " + HumanTime(row.seconds);
     }
     text += "\n";
   }
@@ -150,10 +150,8 @@ void AppendMachine(std::string& text, const Explanation& explanation) {
 
 }  // namespace
 
-std::string SecondsText(double seconds) {
-  if (seconds >= 1) return Compact(seconds) + " s";
-  if (seconds >= 1e-3) return Compact(seconds * 1e3) + " ms";
-  return Compact(seconds * 1e6) + " us";
+std::string TimeText(double time, Explanation::Unit unit) {
+  return unit == Explanation::Unit::kSeconds ? HumanTime(time) : Compact(time);
 }
 
 std::string ToText(const Explanation& explanation) {

@@ -24,7 +24,18 @@ TEST(OverridesTest, Axes) {
   EXPECT_EQ(With({{"pp", "3"}}).AxisSize("pp"), 3);
   EXPECT_EQ(With({{"mesh.pp", "1"}}).AxisSize("pp"), 1);
   EXPECT_EQ(With({{"dp", "2"}}).AxisSize("dp"), 2) << "an axis that the file does not have";
-  EXPECT_EQ(With({{"pp", "3"}, {"pp", "4"}}).AxisSize("pp"), 4) << "the last counts";
+}
+
+TEST(OverridesTest, NothingIsSetTwice) {
+  EXPECT_EQ(Message({{"pp", "3"}, {"pp", "4"}}),
+            "command line: error: `--set pp`: it is set twice: `pp=3` and `pp=4`\n");
+  EXPECT_EQ(Message({{"steps", "3"}, {"train.steps", "3"}}),
+            "command line: error: `--set train.steps`: it is set twice: `steps=3` and "
+            "`train.steps=3`\n");
+  EXPECT_EQ(
+      Message({{"train.optimizer.lr", "1"}, {"pp", "2"}, {"lr", "2"}}),
+      "command line: error: `--set lr`: it is set twice: `train.optimizer.lr=1` and `lr=2`\n");
+  EXPECT_EQ(With({{"pp", "3"}, {"dp", "2"}}).AxisSize("dp"), 2);
 }
 
 TEST(OverridesTest, AWordThatIsNoNumberIsSaidToBeOfItsFlag) {

@@ -8,8 +8,6 @@
 namespace pprun {
 namespace {
 
-using Holds = ScheduleFormula::Holds;
-
 // The simulator against the formulas, where they hold.
 TEST(FormulaOf, AgreesWithTheSimulator) {
   struct Case {
@@ -31,7 +29,7 @@ TEST(FormulaOf, AgreesWithTheSimulator) {
                                   .pair = 11};
         const auto formula = FormulaOf(one.name, shape);
         ASSERT_TRUE(formula);
-        if (formula->holds == Holds::kNo) continue;
+        if (!formula->Holds()) continue;
         ++held;
         const Plan plan = testing::PipelinePlan(one.orders(p, m));
         const Figures figures =
@@ -65,17 +63,37 @@ TEST(FormulaOf, KnowsEverySchedule) {
   EXPECT_FALSE(FormulaOf("mine", shape));
 }
 
-TEST(FormulaOf, SaysWhereItHolds) {
-  const auto holds = [](const char* name, const ScheduleShape& shape) {
-    return FormulaOf(name, shape)->holds;
+TEST(FormulaOf, NamesTheConditionsThatFail) {
+  using Names = std::vector<std::string>;
+  const auto failing = [](const char* name, const ScheduleShape& shape) {
+    return FormulaOf(name, shape)->failing;
   };
-  EXPECT_EQ(holds("one_f_one_b", {.ranks = 4, .microbatches = 3}), Holds::kNo);
-  EXPECT_EQ(holds("zero_bubble_h1", {.ranks = 4, .microbatches = 8, .weight_grad = 1.5}),
-            Holds::kNo);
-  EXPECT_EQ(holds("zero_bubble_h2", {.ranks = 4, .microbatches = 6}), Holds::kNo);
-  EXPECT_EQ(holds("v_min", {.ranks = 4, .microbatches = 8, .forward = 1.1}), Holds::kNo);
-  EXPECT_EQ(holds("v_min", {.ranks = 4, .microbatches = 8}), Holds::kYes);
-  EXPECT_EQ(holds("interleaved_one_f_one_b", {.ranks = 4, .microbatches = 10}), Holds::kNo);
+  constexpr auto kUnequal = ScheduleShape::Stages::kUnequal;
+  EXPECT_EQ(failing("one_f_one_b", {.ranks = 4, .microbatches = 8}), Names());
+  EXPECT_EQ(failing("one_f_one_b", {.ranks = 4, .microbatches = 3}), Names{"m >= p"});
+  EXPECT_EQ(failing("one_f_one_b", {.ranks = 4, .microbatches = 8, .stages = kUnequal}),
+            Names{"equal stages"});
+  EXPECT_EQ(failing("gpipe", {.ranks = 4, .microbatches = 8, .transfer = 0.5}), Names{"C = 0"});
+  EXPECT_EQ(failing("gpipe", {.microbatches = 8, .transfer = 0.5, .stages = kUnequal}), Names());
+  EXPECT_EQ(failing("zero_bubble_h1", {.ranks = 4, .microbatches = 8, .weight_grad = 1.5}),
+            Names{"W <= min(F, I)"});
+  EXPECT_EQ(failing("zero_bubble_h2", {.ranks = 4, .microbatches = 6}), Names{"m >= 2p-1"});
+  EXPECT_EQ(failing("v_min", {.ranks = 4, .microbatches = 2, .forward = 1.1}),
+            (Names{"F = I = W", "m >= p"}));
+  EXPECT_EQ(failing("v_min", {.ranks = 4, .microbatches = 8}), Names());
+  for (const char* interleaved : {"interleaved_one_f_one_b", "interleaved_zero_bubble"}) {
+    EXPECT_EQ(failing(interleaved, {.ranks = 4, .microbatches = 10, .chunks = 2}),
+              Names{"m a multiple of p"});
+  }
+  for (const char* dual : {"dualpipe", "dualpipe_v"}) {
+    const auto with_pair = [&](double pair) {
+      return failing(dual, {.ranks = 4, .microbatches = 16, .pair = pair});
+    };
+    EXPECT_EQ(with_pair(2), Names());
+    EXPECT_EQ(with_pair(3), Names());
+    EXPECT_EQ(with_pair(1), Names{"max(F, B) <= FB <= F+B"});
+    EXPECT_EQ(with_pair(6), Names{"max(F, B) <= FB <= F+B"});
+  }
 }
 
 }  // namespace

@@ -35,11 +35,30 @@ TEST(Explain, PutsTheTextbookBesideTheBubble) {
   ASSERT_TRUE(one.bubble.formula);
   EXPECT_EQ(one.bubble.formula->bubble, 18);
   EXPECT_EQ(one.bubble.formula->peak, one.bubble.peak_activations);
-  EXPECT_EQ(one.bubble.formula->holds, ScheduleFormula::Holds::kYes);
+  EXPECT_TRUE(one.bubble.formula->Holds());
   EXPECT_TRUE(one.advice.empty());
   EXPECT_NE(ToText(one).find("textbook (Narayanan et al. 2021): (p-1)(F+B) = 18"),
             std::string::npos)
       << ToText(one);
+}
+
+// Costs by stage and transfers: the formula knows of neither.
+TEST(Explain, SaysWhatTheTextbookWouldNeed) {
+  const Plan plan = PipelinePlan(testing::OneForwardOneBackward(4, 8));
+  const Explanation unequal = ExplainWith(plan, "F=1:1:1.5:1,C=0.5");
+  EXPECT_NE(ToText(unequal).find("(p-1)(F+B) = 9.375, min(m, p-r) = 4 chunks; that needs equal "
+                                 "stages and C = 0, which is not so here\n"),
+            std::string::npos)
+      << ToText(unequal);
+  const JsonValue document = ParseJson(ToJson(unequal));
+  const JsonValue& textbook = *document.Find("bubble")->Find("textbook");
+  EXPECT_FALSE(textbook.Find("holds")->boolean);
+  ASSERT_EQ(textbook.Find("domain")->items.size(), 3u);
+  EXPECT_EQ(textbook.Find("domain")->items[0].string, "m >= p");
+  ASSERT_EQ(textbook.Find("failing")->items.size(), 2u);
+  EXPECT_EQ(textbook.Find("failing")->items[0].string, "equal stages");
+  EXPECT_EQ(textbook.Find("failing")->items[1].string, "C = 0");
+  EXPECT_TRUE(ExplainWith(plan, "F=2,I=1,W=1").bubble.formula->Holds());
 }
 
 TEST(Explain, CountsMessagesAndRings) {
@@ -69,11 +88,38 @@ TEST(Explain, SaysThatZeroBubbleH2GainsNothingWithAGlobalNorm) {
   const Explanation with = ExplainWith(plan, "F=1,I=1,W=1");
   EXPECT_TRUE(Says(with, "zero_bubble_h2 gains nothing over zero_bubble_h1")) << ToText(with);
   EXPECT_TRUE(Says(with, "10 steps take 390, without it 363"));
+  // Where the costs differ or transfers take time it does gain: only what the norm costs is said.
+  for (const char* costs : {"C=0.2", "F=1:1:1.01:1", "F=1.05"}) {
+    const Explanation other = ExplainWith(plan, costs);
+    EXPECT_TRUE(Says(other, "10 steps take")) << costs;
+    EXPECT_FALSE(Says(other, "gains nothing")) << costs;
+  }
+  // And where that is nothing, nothing is.
+  EXPECT_TRUE(ExplainWith(plan, "F=1,I=1.5,W=0.7").advice.empty());
   plan = PipelinePlan(testing::ZeroBubbleH2(4, 12));
   plan.schedule = "zero_bubble_h2";
   const Explanation without = ExplainWith(plan, "F=1,I=1,W=1");
   EXPECT_TRUE(without.advice.empty()) << ToText(without);
   EXPECT_EQ(without.bubble.formula->bubble, without.bubble.idle_of_span);
+}
+
+// What the sentence rests on: with F = I = W and steps that end together, H2 takes as long as H1;
+// with other costs, or transfers, it is faster.
+TEST(Explain, ZeroBubbleH2WithAGlobalNormIsAsFastAsH1OnlyWithEqualCosts) {
+  const auto makespan = [](const testing::Orders& orders, const char* costs) {
+    const Plan plan = PipelinePlan(orders, {.norm = Norm::kGlobal});
+    const Trace trace = Simulate(plan, ProgramKind::kStep, ParseCosts(costs), 10);
+    return Summarise(plan, trace, kAllRepeats).makespan;
+  };
+  for (const int ranks : {2, 4, 6}) {
+    for (const int microbatches : {2 * ranks - 1, 3 * ranks}) {
+      const testing::Orders h1 = testing::ZeroBubbleH1(ranks, microbatches);
+      const testing::Orders h2 = testing::ZeroBubbleH2(ranks, microbatches);
+      EXPECT_NEAR(makespan(h1, "F=1"), makespan(h2, "F=1"), 1e-9);
+      EXPECT_GT(makespan(h1, "C=0.2"), makespan(h2, "C=0.2") + 1);
+      EXPECT_GT(makespan(h1, "F=1,I=1.5,W=0.7"), makespan(h2, "F=1,I=1.5,W=0.7") + 1);
+    }
+  }
 }
 
 TEST(Explain, SaysThatVMinWantsEqualCosts) {
