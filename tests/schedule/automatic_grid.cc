@@ -6,6 +6,7 @@
 
 #include "compiler/plan/base/check.h"
 #include "compiler/schedule/greedy/lower_bound.h"
+#include "tests/schedule/queued_time_of.h"
 
 namespace pprun {
 namespace {
@@ -62,7 +63,9 @@ int64_t PeakOf(const TaskOrder& order) {
   return peak;
 }
 
+// As the plan is simulated; without transfers that take time, pairs start and end together.
 int64_t MakespanOf(const TaskOrder& order, const TaskCosts& costs) {
+  if (costs.transfer > 0) return QueuedTimeOf(order, costs, TransferQueues::kPerPeer);
   Diagnostics diagnostics;
   const std::optional<TaskTimes> times = PredictTimes(order, costs, diagnostics);
   CHECK(times.has_value());
