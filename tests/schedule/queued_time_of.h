@@ -7,7 +7,7 @@
 
 namespace pprun {
 
-// Overlapped pairs run one task after the other, which is no later where a pair costs its tasks.
+// Of an order without overlapped pairs, in which a rank runs whole backwards or their halves.
 int64_t QueuedTimeOf(const TaskOrder& order, const TaskCosts& costs, TransferQueues transfers);
 
 }  // namespace pprun
