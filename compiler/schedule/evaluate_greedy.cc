@@ -13,6 +13,7 @@
 #include "compiler/schedule/greedy/search_order.h"
 #include "compiler/schedule/greedy/seeds.h"
 #include "compiler/schedule/task_names.h"
+#include "compiler/schedule/transfer_queues.h"
 
 namespace pprun {
 
@@ -122,6 +123,7 @@ class ProblemBuilder {
     problem_.transfer = inputs_.costs.transfer;
     AddRanks();
     LinkStages();
+    AddQueues(inputs_.transfers, problem_);
     for (size_t rank = 0; rank < problem_.ranks.size(); ++rank) {
       if (!SetRank(rank, diagnostics)) return std::nullopt;
     }

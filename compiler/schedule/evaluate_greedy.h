@@ -18,6 +18,7 @@ struct GreedyInputs {
   const ResolvedSchedule& schedule;
   ScheduleRunner& runner;  // after its preamble
   const TaskCosts& costs;
+  TransferQueues transfers;
   const Limits& limits;
   ast::Location location;  // of the choice of the schedule
 };

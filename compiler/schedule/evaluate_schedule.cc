@@ -128,8 +128,9 @@ std::optional<TaskOrder> EvaluateSchedule(const CheckedProgram& program, int64_t
     }
   }
   if (schedule->greedy.empty()) return std::move(alternatives.front());
-  return OrderGreedily({*schedule, runner, costs, limits, program.schedule.location},
-                       std::move(alternatives), diagnostics);
+  return OrderGreedily(
+      {*schedule, runner, costs, program.transfers, limits, program.schedule.location},
+      std::move(alternatives), diagnostics);
 }
 std::string ToText(const TaskOrder& order) {
   std::string text;

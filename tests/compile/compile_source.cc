@@ -7,7 +7,8 @@
 
 namespace pprun {
 
-Compilation CompileSource(const std::string& text, const std::vector<Override>& overrides) {
+Compilation CompileSource(const std::string& text, const std::vector<Override>& overrides,
+                          const TaskCosts& costs) {
   namespace fs = std::filesystem;
   // Tests run beside each other, so each process has a folder of its own.
   const fs::path folder =
@@ -17,6 +18,7 @@ Compilation CompileSource(const std::string& text, const std::vector<Override>& 
   std::ofstream(path, std::ios::binary) << text;
   CompileOptions options;
   options.overrides = overrides;
+  options.costs = costs;
   Compilation result = Compile(path.string(), options);
   fs::remove_all(folder);
   return result;

@@ -9,7 +9,8 @@
 namespace pprun {
 
 // Through a file of a fixed name, removed again: messages begin with `plan.sched:`.
-Compilation CompileSource(const std::string& text, const std::vector<Override>& overrides = {});
+Compilation CompileSource(const std::string& text, const std::vector<Override>& overrides = {},
+                          const TaskCosts& costs = {});
 
 // A GPT of width 16 with `depth` blocks, on pp x dp ranks, one sample a microbatch and replica.
 struct SmallGpt {

@@ -6,6 +6,7 @@
 
 #include "compiler/plan/base/check.h"
 #include "compiler/schedule/greedy/lower_bound.h"
+#include "tests/schedule/queued_time_of.h"
 
 namespace pprun {
 namespace {
@@ -62,7 +63,17 @@ int64_t PeakOf(const TaskOrder& order) {
   return peak;
 }
 
+bool HasPairs(const TaskOrder& order) {
+  return std::ranges::any_of(order.positions, [](const std::vector<OrderedTask>& tasks) {
+    return std::ranges::any_of(tasks,
+                               [](const OrderedTask& task) { return task.overlap_pair >= 0; });
+  });
+}
+
+// As the plan is simulated; with pairs as if no transfer waited for another, which is no later.
 int64_t MakespanOf(const TaskOrder& order, const TaskCosts& costs) {
+  if (costs.transfer > 0 && !HasPairs(order))
+    return QueuedTimeOf(order, costs, TransferQueues::kPerPeer);
   Diagnostics diagnostics;
   const std::optional<TaskTimes> times = PredictTimes(order, costs, diagnostics);
   CHECK(times.has_value());

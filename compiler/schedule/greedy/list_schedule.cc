@@ -19,6 +19,7 @@ ListScheduler::ListScheduler(const GreedyProblem& problem) : problem_(problem) {
   for (std::vector<int64_t>& column : arrival_) column.assign(problem.table, 0);
   done_.resize(problem.parts.size());
   states_.resize(problem.ranks.size());
+  queue_free_.resize(static_cast<size_t>(problem.queues));
 }
 
 void ListScheduler::Reset(const ListRules& rules, ListResult& result) {
@@ -33,6 +34,7 @@ void ListScheduler::Reset(const ListRules& rules, ListResult& result) {
     fill(Piece::kGradient, Backward() ? part.earlier : part.later);
     done_[id] = {0, 0, 0};
   }
+  std::fill(queue_free_.begin(), queue_free_.end(), 0);
   events_.clear();
   result.orders.resize(states_.size());
   for (size_t rank = 0; rank < states_.size(); ++rank) {
@@ -151,6 +153,14 @@ ListScheduler::Choice ListScheduler::Choose(int32_t rank, int64_t now) const {
   return ready;
 }
 
+// Tasks start in the order of time, so what one rank hands over comes in the order of its queue. A
+// queue of several senders is not looked at: what they hand over does not end in that order.
+int64_t ListScheduler::Hop(const QueueEnds& queues, int64_t end) {
+  if (queues.sender < 0 || queues.sender != queues.receiver) return end + problem_.transfer;
+  int64_t& free = queue_free_[Index(queues.sender)];
+  return free = std::max(free, end) + problem_.transfer;
+}
+
 void ListScheduler::Arrive(int32_t part, Piece piece, size_t microbatch, int64_t time) {
   arrival_[Index(piece)][problem_[part].first + microbatch] = time;
   const int32_t rank = problem_[part].rank;
@@ -189,8 +199,9 @@ void ListScheduler::Start(int32_t rank, const Choice& choice, int64_t now, ListR
   const bool down = (choice.piece == Piece::kForward) != Backward();
   const int32_t next = down ? part.later : part.earlier;
   if (next < 0) return;
-  const int64_t hop = problem_[next].rank == rank ? 0 : problem_.transfer;
-  Arrive(next, choice.piece, Index(index), end + hop);
+  if (problem_[next].rank == rank) return Arrive(next, choice.piece, Index(index), end);
+  const GreedyPart& sender = Backward() ? problem_[next] : part;
+  Arrive(next, choice.piece, Index(index), Hop(sender.queues[Index(choice.piece)], end));
 }
 
 void ListScheduler::Run(const PieceTable& keys, const ListRules& rules, ListResult& result) {

@@ -70,6 +70,8 @@ class ListScheduler {
   Choice Choose(int32_t rank, int64_t now) const;
   void Consider(const Choice& choice, int64_t now, Choice& ready, Choice& soon) const;
   void Start(int32_t rank, const Choice& choice, int64_t now, ListResult& result);
+  // When a transfer of what is there at `end` arrives.
+  int64_t Hop(const QueueEnds& queues, int64_t end);
   void Arrive(int32_t part, Piece piece, size_t microbatch, int64_t time);
   bool HasRoom(const RankState& state, const GreedyRank& rank, int32_t part) const;
   void Take(RankState& state, int32_t part);
@@ -85,7 +87,8 @@ class ListScheduler {
   PieceTable arrival_;  // when a task's input is there; by index in its direction
   std::vector<std::array<int32_t, kPieces>> done_;  // by part
   std::vector<RankState> states_;
-  std::vector<Event> events_;  // a heap, earliest first
+  std::vector<int64_t> queue_free_;  // when a queue has done what it was given
+  std::vector<Event> events_;        // a heap, earliest first
 };
 
 }  // namespace pprun

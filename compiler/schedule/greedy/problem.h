@@ -36,6 +36,14 @@ using RankOrders = std::vector<RankOrder>;
 // pipe.
 using PieceTable = std::array<std::vector<int64_t>, kPieces>;
 
+// The queues that a transfer goes through, at its sender and at its receiver: it starts once those
+// before it in both have ended. One queue at both ends: only this sender and this receiver use it.
+// -1: none, a transfer takes its time whatever others do.
+struct QueueEnds {
+  int32_t sender = -1;
+  int32_t receiver = -1;
+};
+
 struct GreedyPart {
   int32_t rank = 0;
   int32_t chunk = 0;
@@ -47,6 +55,7 @@ struct GreedyPart {
   size_t first = 0;                               // of its microbatches in a PieceTable
   std::array<int64_t, kPieces> cost = {1, 1, 1};  // a gradient that is a backward costs both
   int64_t size = 1;                               // of an activation, in the unit of the limit
+  std::array<QueueEnds, 2> queues = {};           // of what its forwards and gradients hand over
 };
 
 struct GreedyRank {
@@ -61,7 +70,8 @@ struct GreedyRank {
 
 struct GreedyProblem {
   int32_t stages = 1;
-  int64_t transfer = 0;  // latency between ranks
+  int64_t transfer = 0;  // what one takes, between ranks
+  int32_t queues = 0;    // of transfers
   std::vector<GreedyPart> parts;
   std::vector<GreedyRank> ranks;
   size_t table = 0;  // entries of a piece's column in a PieceTable

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "compiler/schedule/greedy/lower_bound.h"
+#include "compiler/schedule/greedy/queued_time.h"
 #include "compiler/schedule/greedy/seeds.h"
 
 namespace pprun {
@@ -86,7 +87,7 @@ struct Elite {
 // One of the alternatives, and what passes over it need.
 struct Alternative {
   explicit Alternative(const GreedyProblem& of)
-      : problem(of), bound(LowerBound(of)), scheduler(of) {
+      : problem(of), bound(LowerBound(of)), scheduler(of), clock(of) {
     for (const GreedyRank& rank : of.ranks) {
       int64_t work = 0;
       for (const int32_t part : rank.parts) {
@@ -100,6 +101,7 @@ struct Alternative {
   int64_t bound = 0;
   int64_t work_of_microbatch = 1;  // of the busiest rank
   ListScheduler scheduler;
+  QueuedClock clock;
 };
 
 class Search {
@@ -166,11 +168,16 @@ class Search {
     if (Pass(alternative, rules)) Keep(alternative);
   }
 
-  // Runs the list scheduler once; keeps the best order.
+  // Runs the list scheduler once; keeps the best order. Where transfers queue, an order takes what
+  // the clock says of it: the scheduler sees only some of the queues, and backward the wrong ends.
   bool Pass(size_t alternative, const ListRules& rules) {
     ++found_.nodes;
-    alternatives_[alternative].scheduler.Run(keys_, rules, result_);
+    Alternative& here = alternatives_[alternative];
+    here.scheduler.Run(keys_, rules, result_);
     if (!result_.complete) return false;
+    if (here.problem.queues > 0 && here.problem.transfer > 0) {
+      result_.makespan = here.clock.Makespan(result_.orders);
+    }
     if (found_.makespan < 0 || result_.makespan < found_.makespan) {
       found_.makespan = result_.makespan;
       found_.problem = alternative;

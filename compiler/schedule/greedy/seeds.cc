@@ -167,7 +167,8 @@ bool SetTurningOrder(const GreedyProblem& problem, WeightPlaces weights, PieceTa
     const int32_t before = problem[parts[0]].stage;
     const int32_t after = std::max(problem.stages / 2 - before, 1);
     // As many microbatches as fill the shape; those that there are not are left out.
-    const int32_t rounds = std::max(problem.stages - 1, problem[parts[0]].microbatches);
+    const int32_t rounds =
+        std::max(problem.stages - 1, problem[parts[0]].microbatches) - problem.stages / 2;
     for (int32_t i = 0; i < 2 * after - 1; ++i) run(0, Piece::kForward);
     for (int32_t i = 0; i < before; ++i) {
       run(1, Piece::kForward);
@@ -178,9 +179,7 @@ bool SetTurningOrder(const GreedyProblem& problem, WeightPlaces weights, PieceTa
       backward(1);
     }
     for (int32_t i = 0; i < rounds; ++i) {
-      const bool last = done[1][0] == problem[parts[1]].microbatches;
       run(0, Piece::kForward);
-      if (last) break;
       backward(0);
       run(1, Piece::kForward);
       backward(1);
@@ -189,8 +188,13 @@ bool SetTurningOrder(const GreedyProblem& problem, WeightPlaces weights, PieceTa
       run(0, Piece::kGradient);
       run(1, Piece::kGradient);
     }
-    for (int32_t i = 0; i < rounds; ++i) backward(0);
-    for (int32_t i = 0; i < rounds; ++i) backward(1);
+    for (int32_t i = 0; i < after; ++i) backward(0);
+    // What is left.
+    for (const size_t part : {size_t{1}, size_t{0}}) {
+      const int32_t most = problem[parts[part]].microbatches;
+      for (int32_t i = 0; i < most; ++i) run(part, Piece::kForward);
+      for (int32_t i = 0; i < most; ++i) backward(part);
+    }
   }
   return true;
 }
