@@ -164,11 +164,18 @@ class Machine {
   void Announce(std::span<const Site> sites) const {
     if (on_run_) on_run_(sites);
   }
+  void Announce(const Queue& queue, const PositionState& position) const {
+    if (!on_run_) return;
+    const Site site = SiteAt(queue, position);
+    on_run_({&site, 1});
+  }
 
   // Takes the head off a queue; the last queue to become empty ends the position's run.
   void Advance(int32_t id) {
     Queue& queue = queues_[static_cast<size_t>(id)];
-    PositionState& position = positions_[queue.position.index()];
+    Advance(queue, positions_[queue.position.index()]);
+  }
+  void Advance(Queue& queue, PositionState& position) {
     queue.head = Next(position, queue.head);
     if (queue.head != kNone) return;
     if (--position.unfinished > 0 || position.repeat + 1 >= repeats_) return;
@@ -184,14 +191,16 @@ class Machine {
     PositionState& position = positions_[queue.position.index()];
     const int32_t repeat = position.repeat;
     while (queue.head != kNone && position.repeat == repeat) {
-      const Encounter encounter =
-          EncounterOf(position.instructions[static_cast<size_t>(queue.head)]);
+      const Instruction& head = position.instructions[static_cast<size_t>(queue.head)];
+      const Encounter encounter = Visit(EncounterOfOperands{}, head.operands);
       switch (encounter.meeting) {
         case Meeting::kAlone:
-          RunAlone(id);
+          RunAlone(queue, position);
           break;
         case Meeting::kRecord:
-          RunAlone(id, position.first_event + encounter.id, repeat);
+          Announce(queue, position);
+          Recorded(position.first_event + encounter.id, repeat);
+          Advance(queue, position);
           break;
         case Meeting::kWait: {
           const size_t event = static_cast<size_t>(position.first_event + encounter.id);
@@ -201,7 +210,7 @@ class Machine {
             queue.state = Queue::State::kWaiting;
             return;
           }
-          RunAlone(id);
+          RunAlone(queue, position);
           break;
         }
         case Meeting::kSend:
@@ -215,22 +224,18 @@ class Machine {
     }
   }
 
-  void RunAlone(int32_t id) {
-    const Site site = SiteAt(id);
-    Announce({&site, 1});
-    Advance(id);
+  void RunAlone(Queue& queue, PositionState& position) {
+    Announce(queue, position);
+    Advance(queue, position);
   }
 
-  void RunAlone(int32_t id, int32_t event, int32_t repeat) {
-    const Site site = SiteAt(id);
-    Announce({&site, 1});
+  void Recorded(int32_t event, int32_t repeat) {
     recorded_[static_cast<size_t>(event)] = repeat;
     int32_t waiter = std::exchange(first_waiter_[static_cast<size_t>(event)], kNone);
     while (waiter != kNone) {
       Wake(waiter);
       waiter = std::exchange(queues_[static_cast<size_t>(waiter)].next_waiter, kNone);
     }
-    Advance(id);
   }
 
   void Wake(int32_t id) {
@@ -262,7 +267,8 @@ class Machine {
   bool Gather(int32_t id, int32_t group_id) {
     GroupState& group = groups_[static_cast<size_t>(group_id)];
     if (group.members <= 1) {
-      RunAlone(id);
+      Queue& queue = queues_[static_cast<size_t>(id)];
+      RunAlone(queue, positions_[queue.position.index()]);
       return true;
     }
     group.arrived.push_back(id);

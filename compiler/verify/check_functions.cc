@@ -123,6 +123,7 @@ class FunctionCheck {
                   std::to_string(signature.operands.size()));
     }
     std::vector<const TensorType*> types;
+    types.reserve(operation.operands.size());
     for (size_t i = 0; i < operation.operands.size(); ++i) {
       const ViewId id = operation.operands[i];
       const OperandSignature& wanted = signature.operands[i];

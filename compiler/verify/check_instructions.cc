@@ -8,6 +8,7 @@
 #include "compiler/plan/base/amount.h"
 #include "compiler/verify/argument_types.h"
 #include "compiler/verify/checks.h"
+#include "compiler/verify/layer_bindings.h"
 #include "compiler/verify/limits.h"
 
 namespace pprun {
@@ -39,12 +40,23 @@ struct ProblemOf {
   const ArgumentTypes& argument_types;
   std::vector<ChannelQueues>& queues;  // by ChannelId
   const std::vector<Bindable>& bindables;
-  const int64_t samples;  // of a load
+  const std::vector<size_t>& layer_arguments;
+  LayerBindings& lists;
+  std::vector<Problem>& list_problems;  // by number
+  const int64_t samples;                // of a load
   const Position& position;
   const PositionId here;
-  ProgramKind program;
-  const Stream& stream;
-  const StreamId stream_id;
+  const ProgramKind program;
+  // Of the instruction at hand.
+  const Stream* stream = nullptr;
+  StreamId stream_id;
+
+  Problem Of(const Instruction& instruction) {
+    if (!Exists(instruction.stream, position.streams)) return "is on a stream that does not exist";
+    stream_id = instruction.stream;
+    stream = &position.streams[stream_id.index()];
+    return Visit(*this, instruction.operands);
+  }
 
   template <typename Tag, typename Entry>
   static bool Exists(Id<Tag> id, const std::vector<Entry>& table) {
@@ -60,7 +72,7 @@ struct ProblemOf {
     return id.valid() && id.value < plan.train.microbatches;
   }
   bool OffTransfers() const {
-    return stream.kind == StreamKind::kCompute || stream.kind == StreamKind::kCopy;
+    return stream->kind == StreamKind::kCompute || stream->kind == StreamKind::kCopy;
   }
   // Work that belongs to no layer: a device's own, on a stream that meets nobody.
   Problem Local() const {
@@ -94,7 +106,7 @@ struct ProblemOf {
   }
 
   Problem operator()(const Run& run) const {
-    if (stream.kind != StreamKind::kCompute) return "is not on a compute stream";
+    if (stream->kind != StreamKind::kCompute) return "is not on a compute stream";
     if (program == ProgramKind::kInitialise) return "computes while parameters are made";
     if (!Exists(run.function, plan.functions)) return "runs a function that does not exist";
     if (!Exists(run.layer, plan.layers)) return "is of a layer that does not exist";
@@ -109,10 +121,20 @@ struct ProblemOf {
         function.arguments.size() > position.bindings.size() - first) {
       return "has bindings that do not exist";
     }
-    const auto& types = argument_types[run.function.index()];
-    for (size_t i = 0; i < function.arguments.size(); ++i) {
-      const BufferId buffer = position.bindings[first + i];
-      if (!CanBind(types[i], buffer)) return BoundTo(function.arguments[i], types[i].type, buffer);
+    const size_t number = lists.NumberOf(run);
+    const size_t listed = layer_arguments[run.function.index()];
+    if (number == list_problems.size()) list_problems.push_back(Bound(run, 0, listed));
+    if (list_problems[number]) return list_problems[number];
+    return Bound(run, listed, function.arguments.size());
+  }
+  // Of the arguments [begin, end).
+  Problem Bound(const Run& run, size_t begin, size_t end) const {
+    const ArgumentType* types = argument_types[run.function.index()].data();
+    const BufferId* buffers = position.bindings.data() + run.first_binding;
+    for (size_t i = begin; i < end; ++i) {
+      if (CanBind(types[i], buffers[i])) continue;
+      const Argument& argument = plan.functions[run.function.index()].arguments[i];
+      return BoundTo(argument, types[i].type, buffers[i]);
     }
     return std::nullopt;
   }
@@ -120,7 +142,7 @@ struct ProblemOf {
   // `end` is that of the position.
   Problem Transfer(BufferId buffer, const Channel& channel, PositionId end, StreamId& queue,
                    MicrobatchId microbatch) const {
-    if (stream.kind != StreamKind::kTransfer) return "is not on a stream of transfers";
+    if (stream->kind != StreamKind::kTransfer) return "is not on a stream of transfers";
     if (end != here) return "is at the wrong end of its channel";
     if (!queue.valid()) queue = stream_id;
     if (queue != stream_id) return "is not on its channel's stream";
@@ -148,7 +170,7 @@ struct ProblemOf {
 
   Problem OnGroup(GroupId group) const {
     if (!Exists(group, plan.groups)) return "is over a group that does not exist";
-    if (stream.kind != StreamKind::kCollective || stream.group != group) {
+    if (stream->kind != StreamKind::kCollective || stream->group != group) {
       return "is not on its group's stream";
     }
     return std::nullopt;
@@ -323,10 +345,13 @@ struct ProblemOf {
 
 }  // namespace
 
-void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, TypeNumbers& numbers,
+void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types,
+                       const std::vector<size_t>& layer_arguments, TypeNumbers& numbers,
                        std::vector<ChannelQueues>& queues, PositionId id, Findings& findings) {
   const Position& position = plan.positions[id.index()];
   const std::vector<Bindable> bindables = BindablesOf(position, numbers);
+  LayerBindings lists(plan, layer_arguments, position);
+  std::vector<Problem> list_problems;
   const int64_t samples = plan.train.batch / plan.train.microbatches / plan.Replicas();
   const std::string where = "position " + std::to_string(id.value);
   int64_t bound = 0;
@@ -338,6 +363,8 @@ void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, Ty
                    where + " has a program with more events than instructions");
       return;
     }
+    ProblemOf problem_of{plan,          argument_types, queues,   bindables, layer_arguments, lists,
+                         list_problems, samples,        position, id,        program_kind};
     for (size_t i = 0; i < program.instructions.size(); ++i) {
       const Instruction& instruction = program.instructions[i];
       if (instruction.source.valid() && instruction.source.index() >= plan.sources.size()) {
@@ -345,16 +372,7 @@ void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, Ty
         return;
       }
       const Site site{id, 0, static_cast<int32_t>(i)};
-      Problem problem;
-      if (!instruction.stream.valid() || instruction.stream.index() >= position.streams.size()) {
-        problem = "is on a stream that does not exist";
-      } else {
-        const Stream& stream = position.streams[instruction.stream.index()];
-        problem = Visit(ProblemOf{plan, argument_types, queues, bindables, samples, position, id,
-                                  program_kind, stream, instruction.stream},
-                        instruction.operands);
-      }
-      if (problem) {
+      if (const Problem problem = problem_of.Of(instruction)) {
         findings.Add(FindingKind::kTypes, NameOf(plan, program_kind, site) + " " + *problem,
                      instruction.source);
         if (findings.full()) return;

@@ -20,7 +20,9 @@ bool Exists(Id<Tag> id, const std::vector<Entry>& table) {
 }
 
 template <typename T>
-bool AllDifferent(std::vector<T> list) {
+bool AllDifferent(const std::vector<T>& entries) {
+  if (entries.size() <= 1) return true;
+  std::vector<T> list = entries;
   std::ranges::sort(list);
   return std::ranges::adjacent_find(list) == list.end();
 }
@@ -45,6 +47,12 @@ class TableCheck {
  private:
   bool Require(bool condition, const std::string& message) {
     if (!condition) findings_.Add(FindingKind::kTypes, message);
+    return condition;
+  }
+  // Of entries of large tables: the message is put together only if it is needed.
+  template <typename NameOf>
+  bool Require(bool condition, const NameOf& name, std::string_view what) {
+    if (!condition) findings_.Add(FindingKind::kTypes, name() + std::string(what));
     return condition;
   }
   bool ValidAxes(const std::vector<AxisId>& axes) const {
@@ -133,42 +141,42 @@ class TableCheck {
   }
 
   void CheckParameter(const Parameter& parameter) {
-    const std::string name = "parameter `" + parameter.name + "`";
-    if (!Require(parameter.type.shape.ElementsIfValid().has_value() &&
-                     parameter.type.dtype == DType::kF32,
-                 name + " has the type " + ToString(parameter.type))) {
+    const auto name = [&] { return "parameter `" + parameter.name + "`"; };
+    if (!parameter.type.shape.ElementsIfValid().has_value() ||
+        parameter.type.dtype != DType::kF32) {
+      Require(false, name, " has the type " + ToString(parameter.type));
       return;
     }
-    Require(!parameter.holders.empty() && ValidPositions(parameter.holders),
-            name + " has no holder, or one that does not exist");
-    Require(ReplicaAxes(parameter.sum_over), name + " is summed over axes that do not exist");
-    Require(parameter.owner.empty() && parameter.split.empty(),
-            name + " is sharded, which is not proven");
+    Require(!parameter.holders.empty() && ValidPositions(parameter.holders), name,
+            " has no holder, or one that does not exist");
+    Require(ReplicaAxes(parameter.sum_over), name, " is summed over axes that do not exist");
+    Require(parameter.owner.empty() && parameter.split.empty(), name,
+            " is sharded, which is not proven");
     Require(std::isfinite(parameter.initialisation.deviation) &&
                 parameter.initialisation.deviation >= 0,
-            name + " is initialised with an impossible deviation");
+            name, " is initialised with an impossible deviation");
     const int64_t rows = parameter.type.shape.rank == 0 ? 1 : parameter.type.shape[0];
     int64_t next = 0;
     for (const ExportPart& part : parameter.exports) {
-      Require(part.row_begin == next && next < part.row_end && part.row_end <= rows,
-              name + " is saved with rows that it does not have, or out of order");
+      Require(part.row_begin == next && next < part.row_end && part.row_end <= rows, name,
+              " is saved with rows that it does not have, or out of order");
       next = part.row_end;
-      Require(part.layout == ExportPart::Layout::kAsIs || parameter.type.shape.rank == 2,
-              name + " is saved transposed and is no matrix");
+      Require(part.layout == ExportPart::Layout::kAsIs || parameter.type.shape.rank == 2, name,
+              " is saved transposed and is no matrix");
     }
-    Require(parameter.exports.empty() || next == rows, name + " is saved without its last rows");
+    Require(parameter.exports.empty() || next == rows, name, " is saved without its last rows");
   }
 
   void CheckLayers() {
     std::set<int32_t> stages;
     std::set<std::string_view> names;
     for (const Layer& layer : plan_.layers) {
-      const std::string name = "layer `" + layer.name + "`";
-      Require(layer.stage.valid() && layer.stage.value < plan_.stages,
-              name + " is in a stage that does not exist");
+      const auto name = [&] { return "layer `" + layer.name + "`"; };
+      Require(layer.stage.valid() && layer.stage.value < plan_.stages, name,
+              " is in a stage that does not exist");
       // Random numbers hang on it.
-      Require(layer.key == HashText(layer.name), name + " has the key of another name");
-      Require(names.insert(layer.name).second, name + " is there twice");
+      Require(layer.key == HashText(layer.name), name, " has the key of another name");
+      Require(names.insert(layer.name).second, name, " is there twice");
       stages.insert(layer.stage.value);
     }
     Require(static_cast<int64_t>(stages.size()) == plan_.stages, "a stage has no layers");
@@ -176,14 +184,21 @@ class TableCheck {
 
   // Every tensor of the saved file has a name of its own.
   void CheckSavedNames() {
+    std::vector<std::string_view> all_names, all_saved;
+    for (const Parameter& parameter : plan_.parameters) {
+      all_names.push_back(parameter.name);
+      if (parameter.exports.empty()) all_saved.push_back(parameter.name);
+      for (const ExportPart& part : parameter.exports) all_saved.push_back(part.name);
+    }
+    if (AllDifferent(all_names) && AllDifferent(all_saved)) return;
     std::set<std::string_view> names, saved;
     for (const Parameter& parameter : plan_.parameters) {
-      const std::string name = "parameter `" + parameter.name + "`";
-      Require(names.insert(parameter.name).second, name + " is there twice");
+      const auto name = [&] { return "parameter `" + parameter.name + "`"; };
+      Require(names.insert(parameter.name).second, name, " is there twice");
       bool own = true;
       if (parameter.exports.empty()) own = saved.insert(parameter.name).second;
       for (const ExportPart& part : parameter.exports) own = saved.insert(part.name).second && own;
-      Require(own, name + " is saved under the name of another one");
+      Require(own, name, " is saved under the name of another one");
     }
   }
 
@@ -245,8 +260,9 @@ class TableCheck {
                 static_cast<int64_t>(position.losses.size()) == plan_.train.microbatches,
             name + " has losses, but not one a microbatch");
     for (const BufferId loss : position.losses) {
-      Require(!loss.valid() || is(loss, DType::kF64, {}),
-              name + " has a loss that is no f64[] buffer");
+      Require(
+          !loss.valid() || is(loss, DType::kF64, {}), [&] { return name; },
+          " has a loss that is no f64[] buffer");
     }
     Require(!position.gradient_norm.valid() || is(position.gradient_norm, DType::kF32, {2}),
             name + " has a gradient norm that is no f32[2] buffer");

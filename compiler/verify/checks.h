@@ -21,7 +21,8 @@ struct ChannelQueues {
   StreamId sends;
   StreamId recvs;
 };
-void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types, TypeNumbers& numbers,
+void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types,
+                       const std::vector<size_t>& layer_arguments, TypeNumbers& numbers,
                        std::vector<ChannelQueues>& queues, PositionId position, Findings& findings);
 
 // Sends with recvs, collectives with each other, waits with records.

@@ -41,6 +41,7 @@ std::vector<ValuePiece> Contents::Read(Span span) const {
 }
 
 void Contents::Write(Span span, const std::vector<ValuePiece>& pieces) {
+  CountWrite(span);
   const int64_t base = segments_->Offset(span.begin);
   auto piece = pieces.begin();
   for (int32_t i = span.begin; i < span.end; ++i) {

@@ -22,7 +22,10 @@ struct ValuePiece {
 class Contents {
  public:
   // The segments outlive the contents.
-  explicit Contents(const Segments& segments) : segments_(&segments), held_(segments.count()) {}
+  explicit Contents(const Segments& segments)
+      : segments_(&segments),
+        held_(segments.count()),
+        parameters_end_(segments.Of(ArenaKind::kGatheredParameters).end) {}
 
   // Whether the span holds that one value, from its beginning on.
   bool Holds(Span span, Value value) const {
@@ -38,13 +41,27 @@ class Contents {
     return value.kind() != ValueKind::kPieces && Holds(span, value) ? value : Value();
   }
   void Fill(Span span, Value value) {
+    CountWrite(span);
     const Held held = From(span, value);
     for (int32_t i = span.begin; i < span.end; ++i) held_[static_cast<size_t>(i)] = held;
+  }
+
+  // Fills the span with another value if it holds that one, both with a beginning or both without;
+  // says whether it did.
+  bool Replace(Span span, Value held, Value value) {
+    if (!Holds(span, held)) return false;
+    CountWrite(span);
+    for (int32_t i = span.begin; i < span.end; ++i) held_[static_cast<size_t>(i)].value = value;
+    return true;
   }
 
   // The pieces of the span, relative to it, in order; neighbours that continue each other joined.
   std::vector<ValuePiece> Read(Span span) const;
   void Write(Span span, const std::vector<ValuePiece>& pieces);
+
+  // Whether a span is in the arenas of parameters, and how often such were written.
+  bool IsOfParameters(Span span) const { return span.begin < parameters_end_; }
+  int64_t ParameterWrites() const { return parameter_writes_; }
 
   // What outlives a program.
   Contents OnlyPersistent() const;
@@ -60,11 +77,14 @@ class Contents {
   Held From(Span span, Value value) const {
     return {value, HasBeginning(value) ? segments_->Offset(span.begin) : 0};
   }
+  void CountWrite(Span span) { parameter_writes_ += IsOfParameters(span) ? 1 : 0; }
   int64_t End(int32_t segment) const { return segments_->Offset(segment + 1); }
 
   const Segments* segments_;
   std::vector<Held> held_;                       // by segment
   std::vector<std::vector<ValuePiece>> pieces_;  // relative to their segment
+  int32_t parameters_end_;                       // the segment after those arenas, the first ones
+  int64_t parameter_writes_ = 0;
 };
 
 }  // namespace pprun

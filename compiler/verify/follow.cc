@@ -49,6 +49,7 @@ Follower::Follower(FollowContext& context, ProgramKind program, Memory memory)
     instructions += position.programs[static_cast<size_t>(program)].instructions.size();
   }
   done_.tasks.reserve(instructions);
+  for (const Segments& segments : context.segments) read_.emplace_back(segments.lists());
 }
 
 Followed Follower::Run() {
@@ -242,7 +243,7 @@ void FollowValues(const Plan& plan, const std::vector<Segments>& segments, Findi
     CheckStep(context, start, step);
   }
   CheckForwardOnly(context, ProgramKind::kValidate,
-                   Follower(context, ProgramKind::kValidate, start).Run());
+                   Follower(context, ProgramKind::kValidate, std::move(start)).Run());
   if (context.work > context.work_limit) {
     data_flow.Add(FindingKind::kDataFlow, "the plan's buffers hold more than can be followed");
   }

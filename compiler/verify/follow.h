@@ -113,9 +113,12 @@ class Follower {
   // follow_run.cc
   Value Expected(const struct Run& run, Role role) const;
   void CheckRead(const struct Run& run, size_t argument, Span span);
-  void CheckParameterRead(const struct Run& run, const Argument& argument, Span span);
+  void ReadParameters(const struct Run& run, const Footprint& of_layer);
+  // False after a finding.
+  bool CheckParameterRead(const struct Run& run, const Argument& argument, Span span);
   void CheckSaved(const struct Run& run, size_t argument, Span span, ValueKind kind);
   void CheckRegion(const struct Run& run, size_t argument, Value made);
+  void AddGradients(const struct Run& run, const Footprint& of_layer);
   void Contribute(const struct Run& run, const Argument& argument, Span span);
 
   const Position& position() const { return plan().positions[site_.position.index()]; }
@@ -142,10 +145,17 @@ class Follower {
   void Expect(Span span, Value wanted, const std::string& what);
   void CheckGradient(ParameterId parameter, Span span, GradientExpectation::Scaled scaled);
 
+  // The layer that its parameters were last read for, and how often some had been written then.
+  struct ParametersRead {
+    LayerId layer;
+    int64_t writes = 0;
+  };
+
   FollowContext& context_;
   ProgramKind program_;
   Followed done_;
-  Site site_;  // of the instruction at hand
+  std::vector<std::vector<ParametersRead>> read_;  // by position and list of Segments
+  Site site_;                                      // of the instruction at hand
 };
 
 // Whether the pieces are a gradient, each byte at its place.

@@ -14,22 +14,32 @@ void Follower::Expect(Span span, Value wanted, const std::string& what) {
 }
 
 void Follower::CheckGradient(ParameterId parameter, Span span, GradientExpectation::Scaled scaled) {
-  const std::vector<ValuePiece> pieces = Read(span);
   const auto name = [&] { return "`" + plan().parameters[parameter.index()].name + "`"; };
-  if (!IsGradientInPlace(pieces)) {
-    return Fail(context_.data_flow, "reads " + Describe(pieces) + " as the gradient of " + name());
-  }
   const GradientExpectation expected{
       .uses = context_.uses.Of(parameter),
       .microbatches = plan().train.microbatches,
       .sum_over = AxisBits(plan(), plan().parameters[parameter.index()].sum_over),
       .scaled = scaled};
-  for (const ValuePiece& piece : pieces) {
+  // False where there is no more to look at.
+  const auto is_full = [&](Value gradient) {
     context_.work += static_cast<int64_t>(expected.uses.size()) * expected.microbatches;
-    if (context_.work > context_.work_limit) return;
-    const auto problem = context_.sums.Problem(piece.value, expected);
-    if (!problem) continue;
-    return Fail(context_.completeness, "uses a gradient of " + name() + " that " + *problem);
+    if (context_.work > context_.work_limit) return false;
+    const auto problem = context_.sums.Problem(gradient, expected);
+    if (problem) Fail(context_.completeness, "uses a gradient of " + name() + " that " + *problem);
+    return !problem;
+  };
+  const Value whole = memory().Whole(span);
+  if (IsGradient(whole)) {
+    context_.work += span.end - span.begin;
+    is_full(whole);
+    return;
+  }
+  const std::vector<ValuePiece> pieces = Read(span);
+  if (!IsGradientInPlace(pieces)) {
+    return Fail(context_.data_flow, "reads " + Describe(pieces) + " as the gradient of " + name());
+  }
+  for (const ValuePiece& piece : pieces) {
+    if (!is_full(piece.value)) return;
   }
 }
 
@@ -62,6 +72,7 @@ void Follower::operator()(const ClipFactor& clip) {
   const auto name = [&](int64_t block, size_t parameter) {
     return "block " + std::to_string(block) + " of `" + plan().parameters[parameter].name + "`";
   };
+  auto piece = partials.begin();
   for (size_t p = 0; p < plan().parameters.size(); ++p) {
     const int64_t elements = plan().parameters[p].type.shape.Elements();
     const int64_t count = (elements + kNormBlockElements - 1) / kNormBlockElements;
@@ -72,7 +83,9 @@ void Follower::operator()(const ClipFactor& clip) {
     if (listed > count) return Fail(context_.completeness, kMore);
     const int64_t begin = int64_t{8} * order[p].first;
     const int64_t end = begin + 8 * count;
-    auto piece = std::ranges::upper_bound(partials, begin, {}, &ValuePiece::end);
+    // Where the last parameter's sums end, as a rule.
+    const bool goes_on = piece != partials.end() && piece->begin <= begin && begin < piece->end;
+    if (!goes_on) piece = std::ranges::upper_bound(partials, begin, {}, &ValuePiece::end);
     for (int64_t at = begin; at < end; at = piece->end, ++piece) {
       const bool sound =
           piece->value == OfParameter(ValueKind::kPartials, ParameterId(static_cast<int64_t>(p))) &&

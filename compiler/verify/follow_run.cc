@@ -70,17 +70,21 @@ Value Follower::Expected(const struct Run& run, Role role) const {
 
 void Follower::operator()(const struct Run& run) {
   const std::vector<Argument>& arguments = plan().functions[run.function.index()].arguments;
-  const BufferId* bindings = position().bindings.data() + run.first_binding;
+  const BufferId* buffers = position().bindings.data() + run.first_binding;
   const Segments& segments = context_.segments[site_.position.index()];
+  const Footprint of_layer = segments.Of(program_, site_.instruction);
+  const size_t listed = of_layer.arguments.size(), count = arguments.size();
   done_.tasks.push_back({run.layer, run.microbatch, run.kind, site_});
-  for (size_t i = 0; i < arguments.size(); ++i) {
+  ReadParameters(run, of_layer);
+  for (size_t i = listed; i < count; ++i) {
     if (arguments[i].access != Access::kRead) continue;
-    CheckRead(run, i, segments.Of(bindings[i], arguments[i].bytes));
+    CheckRead(run, i, segments.Of(buffers[i], arguments[i].bytes));
   }
-  for (size_t i = 0; i < arguments.size(); ++i) {
+  AddGradients(run, of_layer);
+  for (size_t i = listed; i < count; ++i) {
     const Argument& argument = arguments[i];
     if (argument.access == Access::kRead) continue;
-    const Span span = segments.Of(bindings[i], argument.bytes);
+    const Span span = segments.Of(buffers[i], argument.bytes);
     if (argument.access == Access::kAccumulate) {
       Contribute(run, argument, span);
       continue;
@@ -94,7 +98,10 @@ void Follower::operator()(const struct Run& run) {
 
 void Follower::CheckRead(const struct Run& run, size_t argument, Span span) {
   const Argument& what = plan().functions[run.function.index()].arguments[argument];
-  if (what.role == Role::kParameter) return CheckParameterRead(run, what, span);
+  if (what.role == Role::kParameter) {
+    CheckParameterRead(run, what, span);
+    return;
+  }
   const ValueKind saved = SavedAs(what.role);
   if (saved != ValueKind::kNothing) return CheckSaved(run, argument, span, saved);
   const Value expected = Expected(run, what.role);
@@ -102,21 +109,41 @@ void Follower::CheckRead(const struct Run& run, size_t argument, Span span) {
   if (!memory().Holds(span, expected)) Expect(span, expected, std::string(Name(what.role)));
 }
 
-void Follower::CheckParameterRead(const struct Run& run, const Argument& argument, Span span) {
+// Nothing to find where a run has read the same ones for its layer, and they are as they were.
+void Follower::ReadParameters(const struct Run& run, const Footprint& of_layer) {
+  ParametersRead& read = read_[site_.position.index()][of_layer.list];
+  const int64_t writes = memory().ParameterWrites();
+  if (read.layer == run.layer && read.writes == writes) return;
+  const std::vector<Argument>& arguments = plan().functions[run.function.index()].arguments;
+  bool sound = true;
+  for (size_t i = 0; i < of_layer.arguments.size(); ++i) {
+    if (arguments[i].role != Role::kParameter) continue;
+    const Span span = of_layer.arguments[i];
+    sound = CheckParameterRead(run, arguments[i], span) && memory().IsOfParameters(span) && sound;
+  }
+  if (sound) read = {run.layer, writes};
+}
+
+bool Follower::CheckParameterRead(const struct Run& run, const Argument& argument, Span span) {
   context_.work += span.end - span.begin;
   const ParameterUseSite use{run.layer, argument.ordinal};
   const ParameterId known = context_.uses.Find(use);
   const Value value = memory().Whole(span);
   const ParameterId read = context_.ParameterIn(value, argument.bytes);
-  if (read.valid() && read == known) return;
+  if (read.valid() && read == known) return true;
   const auto number = [&] { return "parameter " + std::to_string(argument.ordinal); };
   if (!read.valid()) {
-    return Fail(context_.data_flow, "reads " + Describe(Read(span)) + " as " + number());
+    Fail(context_.data_flow, "reads " + Describe(Read(span)) + " as " + number());
+    return false;
   }
-  if (!known.valid()) return context_.uses.Add(use, read);
+  if (!known.valid()) {
+    context_.uses.Add(use, read);
+    return true;
+  }
   Fail(context_.data_flow, "reads " + Describe(Read(span)) + " as " + number() +
                                ", where another run of the layer reads `" +
                                plan().parameters[known.index()].name + "`");
+  return false;
 }
 
 // A region that another run of this layer saved for this microbatch.
@@ -148,6 +175,35 @@ void Follower::CheckRegion(const struct Run& run, size_t argument, Value made) {
   }
   Fail(context_.data_flow,
        "reads bytes of " + Describe(made) + " that `" + maker.name + "` does not write");
+}
+
+// The gradients of a layer have one history, as a rule: what the last one became, the next becomes.
+void Follower::AddGradients(const struct Run& run, const Footprint& of_layer) {
+  const Argument* argument = plan().functions[run.function.index()].arguments.data();
+  Contents& contents = memory();
+  // Of the last gradient, if one like it is of its node alone: what it was and is but for the
+  // ordinal. None: nothing holds them.
+  constexpr int32_t kNone = -1;
+  int32_t before = kNone, after = kNone;
+  for (const Span span : of_layer.arguments) {
+    const Argument& gradient = *argument++;
+    if (gradient.role != Role::kGradient) continue;
+    const auto own = [&](int32_t node) {
+      return Value(ValueKind::kGradient, node, gradient.ordinal);
+    };
+    const bool alike = before != kNone && gradient.ordinal < kInherited;
+    if (alike && contents.Replace(span, own(before), own(after))) {
+      context_.work += span.end - span.begin;
+      continue;
+    }
+    const Value old = contents.Whole(span);
+    Contribute(run, gradient, span);
+    const Value sum = contents.Whole(span);
+    const bool of_one_node =
+        gradient.ordinal < kInherited && old == own(old.index()) && sum == own(sum.index());
+    before = of_one_node ? old.index() : kNone;
+    after = sum.index();
+  }
 }
 
 void Follower::Contribute(const struct Run& run, const Argument& argument, Span span) {

@@ -46,9 +46,8 @@ std::optional<std::string> GradientSums::Expand(Value gradient,
   pending_.assign(1, {gradient, gradient.number(), 0, 0});
   // Each term is a step, and so are the sums and the zero it stands on. A gradient that needs many
   // more is one that adds the same again and again.
-  size_t steps = 4 * terms + 16 * (plan_.positions.size() + expected.uses.size()) + 64;
+  steps_ = 4 * terms + 16 * (plan_.positions.size() + expected.uses.size()) + 64;
   while (!pending_.empty()) {
-    if (steps-- == 0) return "adds terms more than once";
     const Pending next = pending_.back();
     pending_.pop_back();
     if (auto problem = Visit(next, expected)) return problem;
@@ -63,28 +62,31 @@ std::optional<std::string> GradientSums::Expand(Value gradient,
   return "misses " + TermText(plan_, expected.uses[use].layer, microbatch);
 }
 
+// Down to where it began, or to a sum of several.
 std::optional<std::string> GradientSums::Visit(Pending at, const GradientExpectation& expected) {
-  if (at.value.kind() == ValueKind::kZero) return std::nullopt;
-  const GradientNode& node = gradients_[at.value.index()];
-  if (at.value.number() != kInherited) at.ordinal = at.value.number();
-  switch (node.step) {
-    case GradientNode::Step::kContribution:
-      if (auto problem = Count(node, at, expected)) return problem;
-      pending_.push_back({node.before, at.ordinal, at.axes, at.scales});
-      return std::nullopt;
-    case GradientNode::Step::kSum:
-      if ((at.axes & node.axes) != 0) {
-        return "is summed twice over " + AxesText(plan_, at.axes & node.axes);
-      }
-      for (const Value term : gradients_.TermsOf(node)) {
-        pending_.push_back({term, at.ordinal, at.axes | node.axes, at.scales});
-      }
-      return std::nullopt;
-    case GradientNode::Step::kScaled:
-      pending_.push_back({node.before, at.ordinal, at.axes, at.scales + 1});
-      return std::nullopt;
+  while (steps_-- > 0) {
+    if (at.value.kind() == ValueKind::kZero) return std::nullopt;
+    const GradientNode& node = gradients_[at.value.index()];
+    if (at.value.number() != kInherited) at.ordinal = at.value.number();
+    switch (node.step) {
+      case GradientNode::Step::kContribution:
+        if (auto problem = Count(node, at, expected)) return problem;
+        break;
+      case GradientNode::Step::kSum:
+        if ((at.axes & node.axes) != 0) {
+          return "is summed twice over " + AxesText(plan_, at.axes & node.axes);
+        }
+        for (const Value term : gradients_.TermsOf(node)) {
+          pending_.push_back({term, at.ordinal, at.axes | node.axes, at.scales});
+        }
+        return std::nullopt;
+      case GradientNode::Step::kScaled:
+        ++at.scales;
+        break;
+    }
+    at.value = node.before;
   }
-  return std::nullopt;
+  return "adds terms more than once";
 }
 
 // One term: a contribution, and what was done to it.

@@ -66,6 +66,7 @@ class GradientSums {
   std::vector<int32_t> seen_;  // by use and microbatch: the last round in which it was counted
   int32_t round_ = 0;
   size_t counted_ = 0;
+  size_t steps_ = 0;  // that may still be taken
 };
 
 }  // namespace pprun

@@ -12,6 +12,7 @@
 #include <bit>
 #include <variant>
 
+#include "compiler/plan/base/check.h"
 #include "compiler/plan/effects.h"
 #include "compiler/verify/checks.h"
 #include "compiler/verify/limits.h"
@@ -75,40 +76,75 @@ class ProgramRaces {
         recorded_(static_cast<size_t>(body_.events) * streams_, 0) {}
 
   void Run() {
-    std::vector<BufferAccess> accesses;
-    for (size_t i = 0; i < body_.instructions.size(); ++i) {
+    const size_t count = body_.instructions.size();
+    for (size_t i = 0; i < count; ++i) {
       if (findings_.full() || work_.TooMuch()) return;
       const Instruction& instruction = body_.instructions[i];
-      const size_t stream = instruction.stream.index();
-      int32_t* clock = &clocks_[stream * streams_];
-      ++clock[stream];
+      stream_ = instruction.stream.index();
+      clock_ = &clocks_[stream_ * streams_];
       if (const Record* record = std::get_if<Record>(&instruction.operands)) {
-        std::copy_n(clock, streams_, &recorded_[record->event.index() * streams_]);
-        continue;
-      }
-      if (const Wait* wait = std::get_if<Wait>(&instruction.operands)) {
+        ++clock_[stream_];
+        std::copy_n(clock_, streams_, &recorded_[record->event.index() * streams_]);
+      } else if (const Wait* wait = std::get_if<Wait>(&instruction.operands)) {
+        ++clock_[stream_];
         const int32_t* other = &recorded_[wait->event.index() * streams_];
-        for (size_t s = 0; s < streams_; ++s) clock[s] = std::max(clock[s], other[s]);
-        continue;
-      }
-      accesses.clear();
-      AppendAccesses(plan_, position_, instruction, accesses);
-      work_.accesses += static_cast<int64_t>(accesses.size());
-      for (const BufferAccess& access : accesses) {
-        if (!Touch(access, static_cast<int32_t>(i), stream, clock)) break;
+        for (size_t s = 0; s < streams_; ++s) clock_[s] = std::max(clock_[s], other[s]);
+      } else {
+        // What it touches, it touches one tick after what its stream is known to have done.
+        TouchAll(static_cast<int32_t>(i));
+        ++clock_[stream_];
       }
     }
   }
 
  private:
+  // Up to the first finding.
+  void TouchAll(int32_t index) {
+    const Instruction& instruction = body_.instructions[static_cast<size_t>(index)];
+    if (const auto* run = std::get_if<pprun::Run>(&instruction.operands)) {
+      return TouchAll(*run, index);
+    }
+    accesses_.clear();
+    AppendAccesses(plan_, position_, instruction, accesses_);
+    work_.accesses += static_cast<int64_t>(accesses_.size());
+    for (size_t i = 0; i < accesses_.size(); ++i) {
+      const BufferAccess& access = accesses_[i];
+      const JoinedAccess one{segments_.Of(access.buffer), access.access, static_cast<int32_t>(i)};
+      if (!Touch(one, index)) return;
+    }
+  }
+  void TouchAll(const struct Run& run, int32_t index) {
+    const std::vector<Argument>& arguments = plan_.functions[run.function.index()].arguments;
+    const BufferId* buffers = position_.bindings.data() + run.first_binding;
+    work_.accesses += static_cast<int64_t>(arguments.size());
+    const Footprint of_layer = segments_.Of(program_, index);
+    for (const JoinedAccess& access : of_layer.accesses) {
+      if (!Touch(access, index)) return;
+    }
+    const size_t count = arguments.size();
+    for (size_t i = of_layer.arguments.size(); i < count; ++i) {
+      const JoinedAccess one{segments_.Of(buffers[i], arguments[i].bytes), arguments[i].access,
+                             static_cast<int32_t>(i)};
+      if (!Touch(one, index)) return;
+    }
+  }
+
   SourceId SourceOf(int32_t instruction) const {
     return body_.instructions[static_cast<size_t>(instruction)].source;
   }
-  std::string Place(const BufferAccess& access) const {
-    const Buffer& buffer = position_.buffers[access.buffer.index()];
-    return "bytes " + std::to_string(buffer.offset) + " to " +
-           std::to_string(buffer.offset + access.bytes) + " of `" +
-           std::string(Name(buffer.arena)) + "`";
+  // The buffer of a joined access that a segment of it is in.
+  std::string Place(const JoinedAccess& access, int32_t segment, int32_t instruction) {
+    accesses_.clear();
+    AppendAccesses(plan_, position_, body_.instructions[static_cast<size_t>(instruction)],
+                   accesses_);
+    const auto buffer = [&](const BufferAccess& one) -> const Buffer& {
+      return position_.buffers[one.buffer.index()];
+    };
+    const BufferAccess* one = &accesses_[static_cast<size_t>(access.number)];
+    while (buffer(*one).offset + one->bytes <= segments_.Offset(segment)) ++one;
+    return "bytes " + std::to_string(buffer(*one).offset) + " to " +
+           std::to_string(buffer(*one).offset + one->bytes) + " of `" +
+           std::string(Name(buffer(*one).arena)) + "`";
   }
 
   // One finding an instruction.
@@ -131,46 +167,72 @@ class ProgramRaces {
   }
 
   // False after a finding.
-  bool Touch(const BufferAccess& access, int32_t instruction, size_t stream, const int32_t* clock) {
-    const int32_t now = clock[stream];
-    const bool reads = access.access != Access::kWrite;
-    const bool writes = access.access != Access::kRead;
-    const Span span = segments_.Of(access.buffer, access.bytes);
-    work_.segments += span.end - span.begin;
-    for (int32_t segment = span.begin; segment < span.end; ++segment) {
+  bool Touch(const JoinedAccess& access, int32_t instruction) {
+    switch (access.access) {
+      case Access::kRead:
+        return Touch<Access::kRead>(access, instruction);
+      case Access::kWrite:
+        return Touch<Access::kWrite>(access, instruction);
+      case Access::kAccumulate:
+        return Touch<Access::kAccumulate>(access, instruction);
+    }
+    CHECK(false);
+  }
+  template <Access kAccess>
+  bool Touch(const JoinedAccess& access, int32_t instruction) {
+    constexpr bool reads = kAccess != Access::kWrite;
+    constexpr bool writes = kAccess != Access::kRead;
+    const int32_t* const clock = clock_;
+    const size_t stream = stream_;
+    const int32_t now = clock[stream] + 1;
+    work_.segments += access.span.end - access.span.begin;
+    for (int32_t segment = access.span.begin; segment < access.span.end; ++segment) {
       LastWrite& write = states_.write(segment);
       int32_t* const read = states_.reads(segment);
-      const bool written_here = write.clock == now && write.stream == static_cast<int32_t>(stream);
-      const uint64_t own = uint64_t{1} << stream;
-      const bool read_here = (write.read_by & own) != 0 && read[stream] == now;
-      if (written_here || (writes && read_here)) {
-        return Fail(instruction, "uses " + Place(access) + " for two operands");
-      }
-      if (reads && write.clock == kUndefined) {
-        return Fail(instruction, "reads " + Place(access) + " before anything has written them");
-      }
-      if (clock[write.stream] < write.clock) {
-        return Fail(instruction,
-                    "touches " + Place(access) +
-                        " while another stream may be writing them: no event orders the two",
-                    static_cast<size_t>(write.stream), write.clock);
+      // Before what is not known to be done: by another stream, or by this very instruction.
+      if (clock[write.stream] < write.clock || (reads && write.clock == kUndefined)) {
+        return Explain(access, segment, instruction);
       }
       if (!writes) {
         read[stream] = now;
-        write.read_by |= own;
+        write.read_by |= uint64_t{1} << stream;
         continue;
       }
       for (uint64_t readers = write.read_by; readers != 0; readers &= readers - 1) {
         const size_t s = static_cast<size_t>(std::countr_zero(readers));
-        if (read[s] <= clock[s]) continue;
-        return Fail(instruction,
-                    "overwrites " + Place(access) +
-                        " while another stream may be reading them: no event orders the two",
-                    s, read[s]);
+        if (clock[s] < read[s]) return Explain(access, segment, instruction);
       }
       write = {now, static_cast<int32_t>(stream), 0};
     }
     return true;
+  }
+
+  // Why a segment cannot be accessed so.
+  bool Explain(const JoinedAccess& access, int32_t segment, int32_t instruction) {
+    const LastWrite& write = states_.write(segment);
+    const int32_t* const read = states_.reads(segment);
+    const int32_t now = clock_[stream_] + 1;
+    const std::string place = Place(access, segment, instruction);
+    const bool written_here = write.clock == now && write.stream == static_cast<int32_t>(stream_);
+    const bool read_here = (write.read_by >> stream_ & 1) != 0 && read[stream_] == now;
+    if (written_here || (access.access != Access::kRead && read_here)) {
+      return Fail(instruction, "uses " + place + " for two operands");
+    }
+    if (access.access != Access::kWrite && write.clock == kUndefined) {
+      return Fail(instruction, "reads " + place + " before anything has written them");
+    }
+    if (clock_[write.stream] < write.clock) {
+      return Fail(
+          instruction,
+          "touches " + place + " while another stream may be writing them: no event orders the two",
+          static_cast<size_t>(write.stream), write.clock);
+    }
+    size_t s = 0;
+    while ((write.read_by >> s & 1) == 0 || read[s] <= clock_[s]) ++s;
+    return Fail(instruction,
+                "overwrites " + place +
+                    " while another stream may be reading them: no event orders the two",
+                s, read[s]);
   }
 
   const Plan& plan_;
@@ -185,6 +247,9 @@ class ProgramRaces {
   size_t streams_;
   std::vector<int32_t> clocks_;    // by stream, then stream: how much of it is known to be done
   std::vector<int32_t> recorded_;  // by event, then stream
+  size_t stream_ = 0;              // of the instruction at hand
+  int32_t* clock_ = nullptr;       // of that stream: what is known to be done before it
+  std::vector<BufferAccess> accesses_;
 };
 
 void CheckPosition(const Plan& plan, const Segments& segments, PositionId id, Findings& findings) {
@@ -193,6 +258,7 @@ void CheckPosition(const Plan& plan, const Segments& segments, PositionId id, Fi
   SegmentStates initialised(segments.count(), streams);
   ProgramRaces(plan, segments, id, ProgramKind::kInitialise, initialised, work, findings).Run();
   for (const ProgramKind program : {ProgramKind::kStep, ProgramKind::kValidate}) {
+    if (ProgramOf(plan, id, program).instructions.empty()) continue;
     SegmentStates states(segments.count(), streams);
     for (int arena = 0; arena < kArenaCount; ++arena) {
       const ArenaKind kind = static_cast<ArenaKind>(arena);

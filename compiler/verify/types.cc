@@ -41,10 +41,11 @@ void CheckTypes(const Plan& plan, Findings& findings) {
   if (!findings.empty()) return;
   TypeNumbers numbers;
   const ArgumentTypes argument_types = ArgumentTypesOf(plan, numbers);
+  const std::vector<size_t> layer_arguments = LayerArguments(plan);
   std::vector<ChannelQueues> queues(plan.channels.size());
   for (size_t i = 0; i < plan.positions.size(); ++i) {
-    CheckInstructions(plan, argument_types, numbers, queues, PositionId(static_cast<int64_t>(i)),
-                      findings);
+    CheckInstructions(plan, argument_types, layer_arguments, numbers, queues,
+                      PositionId(static_cast<int64_t>(i)), findings);
   }
 }
 

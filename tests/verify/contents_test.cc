@@ -46,7 +46,7 @@ TEST(Contents, AreTheLastWriteOfEachByte) {
       position.buffers.push_back(
           {"", ArenaKind::kWorkspace, offset, {DType::kF32, Shape{elements}}});
     }
-    const Segments segments(plan, position);
+    const Segments segments(plan, {}, position);
     Contents contents(segments);
     std::vector<Byte> bytes(kBytes);
     for (int write = 0; write < 20; ++write) {
@@ -90,7 +90,7 @@ TEST(Contents, JoinWhatContinuesAndKeepWhatPersists) {
   const BufferId whole = add(ArenaKind::kParameters, 0, 16);
   const BufferId part = add(ArenaKind::kParameters, 16, 4);
   const BufferId other = add(ArenaKind::kFrames, 0, 16);
-  const Segments segments(plan, position);
+  const Segments segments(plan, {}, position);
   EXPECT_EQ(segments.Of(whole).end - segments.Of(whole).begin, 3);
   Contents contents(segments);
   const Value a = OfMicrobatch(ValueKind::kTokens, MicrobatchId(1));
