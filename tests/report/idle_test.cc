@@ -144,8 +144,7 @@ TEST(TimesOf, ExplainsEveryPredictionWithoutLaunchGaps) {
   }
 }
 
-// Rank 0 runs F 0-1, and then F1 beside B0, whose gradient is computed until 4.5 and here at 5:
-// both wait for it.
+// Rank 0 runs F 0-1, and from 5 on F1 beside B0, whose gradient is computed by 4.5 and there at 5.
 TEST(TimesOf, TellsWhatHoldsUpTheOtherHalfOfAPair) {
   constexpr TaskKind kF = TaskKind::kForward, kB = TaskKind::kBackward;
   const Plan plan =
