@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <ranges>
 #include <utility>
 #include <variant>
 
@@ -61,6 +62,33 @@ class IdleAccount {
     }
   }
 
+  // What the event itself took, if it is no task.
+  void AddEvent(const LinkedEvent& linked) {
+    if (std::holds_alternative<Wait>(linked.instruction->operands)) {
+      AddWait(linked);
+    } else if (linked.meeting >= 0) {
+      AddMeeting(linked, linked.event.end);
+    } else if (std::holds_alternative<Record>(linked.instruction->operands)) {
+      // It does nothing; what it takes is the thread's being elsewhere.
+      Add(IdleCause::kLaunch, linked.event.begin, linked.event.end);
+    } else if (!IsTask(linked)) {
+      Add(IdleCause::kOther, linked.event.begin, linked.event.end);
+    }
+  }
+
+  // From here to where both tasks of a pair began: what held up the other one.
+  void AddPartner(const LinkedEvent& partner) {
+    std::vector<int32_t> before;
+    for (int32_t at = partner.previous; at >= 0 && !IsTask(At(at)) && At(at).event.end > reached_;
+         at = At(at).previous) {
+      before.push_back(at);
+    }
+    for (const int32_t at : std::views::reverse(before)) AddEvent(At(at));
+  }
+
+  void Reach(double time) { reached_ = std::max(reached_, time); }
+
+ private:
   void AddWait(const LinkedEvent& wait) {
     const double begin = wait.event.begin, end = wait.event.end;
     if (wait.record < 0) {
@@ -89,9 +117,6 @@ class IdleAccount {
     Add(IdleCause::kTransfer, reached_, std::min(until, event.event.end));
   }
 
-  void Reach(double time) { reached_ = std::max(reached_, time); }
-
- private:
   const LinkedEvent& At(int32_t index) const { return run_.events[static_cast<size_t>(index)]; }
 
   const LinkedRun& run_;
@@ -143,21 +168,15 @@ RankTime TimeOf(const LinkedRun& run, size_t first, size_t last, const RunTimes&
   double done = run.events[begin].event.begin;
   for (size_t i = begin; i < end; ++i) {
     const LinkedEvent& linked = run.events[i];
+    if (linked.partner >= 0) {
+      account.Reach(done);
+      account.AddPartner(run.events[static_cast<size_t>(linked.partner)]);
+    }
     account.Add(IdleCause::kLaunch, done, linked.event.begin);
     account.Reach(linked.event.begin);
-    if (std::holds_alternative<Wait>(linked.instruction->operands)) {
-      account.AddWait(linked);
-    } else if (linked.meeting >= 0) {
-      account.AddMeeting(linked, linked.event.end);
-    } else if (std::holds_alternative<Record>(linked.instruction->operands)) {
-      // It does nothing; what it takes is the thread's being elsewhere.
-      account.Add(IdleCause::kLaunch, linked.event.begin, linked.event.end);
-    } else if (!IsTask(linked)) {
-      account.Add(IdleCause::kOther, linked.event.begin, linked.event.end);
-    } else {
-      // Idle here means that two tasks of one stream overlap as measured: none of it is.
-      account.Reach(linked.event.end);
-    }
+    account.AddEvent(linked);
+    // Idle here means that two tasks of one stream overlap as measured: none of it is.
+    if (IsTask(linked)) account.Reach(linked.event.end);
     done = std::max(done, linked.event.end);
   }
   account.Add(IdleCause::kOutside, done, times.end);

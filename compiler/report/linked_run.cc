@@ -6,8 +6,45 @@
 #include <variant>
 
 #include "compiler/report/tracks.h"
+#include "compiler/simulate/tasks.h"
 
 namespace pprun {
+namespace {
+
+// Of a position: the first run of each task of an overlapped pair, with that of the other.
+std::map<int32_t, int32_t> PairsOf(const Position& position) {
+  const std::vector<PlannedTask> tasks = TasksOf(position, ProgramKind::kStep).tasks;
+  std::map<int32_t, int32_t> pairs;
+  for (const PlannedTask& task : tasks) {
+    if (task.partner >= 0) pairs[task.first] = tasks[static_cast<size_t>(task.partner)].first;
+  }
+  return pairs;
+}
+
+// Joins the pairs whose tasks began at once.
+void LinkPairs(const Plan& plan, LinkedRun& run) {
+  std::vector<std::map<int32_t, int32_t>> pairs;
+  for (const Position& position : plan.positions) pairs.push_back(PairsOf(position));
+  std::map<std::pair<int64_t, int32_t>, int32_t> waiting;  // by rank and the partner's instruction
+  for (size_t i = 0; i < run.events.size(); ++i) {
+    LinkedEvent& linked = run.events[i];
+    const TraceEvent& event = linked.event;
+    const auto& of_position = pairs[CoordinatesOf(plan, event.rank).position.index()];
+    const auto pair = of_position.find(event.instruction);
+    if (pair == of_position.end()) continue;
+    const auto other = waiting.find({event.rank, event.instruction});
+    if (other == waiting.end()) {
+      waiting[{event.rank, pair->second}] = static_cast<int32_t>(i);
+      continue;
+    }
+    LinkedEvent& partner = run.events[static_cast<size_t>(other->second)];
+    if (partner.event.begin != event.begin) continue;
+    linked.partner = other->second;
+    partner.partner = static_cast<int32_t>(i);
+  }
+}
+
+}  // namespace
 
 LinkedRun LinkRun(const Plan& plan, const Trace& trace, int64_t repeat) {
   Trace step = {.kind = trace.kind, .events = {}};
@@ -43,6 +80,7 @@ LinkedRun LinkRun(const Plan& plan, const Trace& trace, int64_t repeat) {
     const auto record = records.find({linked.event.rank, wait->event});
     if (record != records.end()) linked.record = record->second;
   }
+  LinkPairs(plan, run);
   return run;
 }
 
@@ -63,6 +101,7 @@ std::vector<CriticalStep> CriticalPath(const LinkedRun& run) {
       if (other >= 0 && (before < 0 || end_of(other) > end_of(before))) before = other;
     };
     if (linked.record >= 0) consider(linked.record);
+    if (linked.partner >= 0) consider(run.events[static_cast<size_t>(linked.partner)].previous);
     if (linked.meeting >= 0) {
       const LinkedMeeting& meeting = run.meetings[static_cast<size_t>(linked.meeting)];
       for (const int32_t other : meeting.participants) {

@@ -1,6 +1,7 @@
 // One run of the step as a graph: what each instruction of a trace came after. An instruction comes
 // after the one before it on its stream, a wait after its record, a transfer or collective after
-// what precedes each of its participants. Whoever asks why something was late walks this graph.
+// what precedes each of its participants, a pair that starts together after what precedes either.
+// Whoever asks why something was late walks this graph.
 // Tests: linked_run_test.cc.
 #pragma once
 
@@ -18,6 +19,10 @@ struct LinkedEvent {
   int32_t previous = -1;  // on its stream; -1: none
   int32_t record = -1;    // of a wait
   int32_t meeting = -1;   // of a transfer or a collective
+  // Of the first run of an overlapped pair's task, if both began at once: that of the other task.
+  // In a prediction a pair starts when both can; in a measured run nothing waits for its partner,
+  // and no two times are the same.
+  int32_t partner = -1;
 };
 
 struct LinkedMeeting {

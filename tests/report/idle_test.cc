@@ -144,6 +144,36 @@ TEST(TimesOf, ExplainsEveryPredictionWithoutLaunchGaps) {
   }
 }
 
+// Rank 0 runs F 0-1, and from 5 on F1 beside B0, whose gradient is computed by 4.5 and there at 5.
+TEST(TimesOf, TellsWhatHoldsUpTheOtherHalfOfAPair) {
+  constexpr TaskKind kF = TaskKind::kForward, kB = TaskKind::kBackward;
+  const Plan plan =
+      PipelinePlan({{{kF, 0}, {kF, 1}, {kB, 0, testing::Task::Stream::kBeside}, {kB, 1}},
+                    {{kF, 0}, {kB, 0}, {kF, 1}, {kB, 1}}});
+  const Trace trace = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,C=0.5"));
+  RunTimes times = Times(plan, trace);
+  ExpectWhole(times);
+  const RankTime& first = times.ranks[0];
+  EXPECT_DOUBLE_EQ(Idle(first, IdleCause::kLaunch), 0);
+  // Until 4.5, and while rank 1 runs F1 and B1.
+  EXPECT_DOUBLE_EQ(Idle(first, IdleCause::kDependency), 3.5 + 3.5);
+  EXPECT_DOUBLE_EQ(Idle(first, IdleCause::kTransfer), 0.5 + 0.5);
+  // Measured, nothing holds the forward: what it is late is its own.
+  Trace measured = trace;
+  for (TraceEvent& event : measured.events) {
+    const Instruction& instruction = plan.positions[static_cast<size_t>(event.rank)]
+                                         .programs[1]
+                                         .instructions[static_cast<size_t>(event.instruction)];
+    const auto* task = std::get_if<pprun::Run>(&instruction.operands);
+    if (task != nullptr && event.rank == 0 && event.begin == 5 && task->kind == kF) {
+      event.begin = 4.75;
+    }
+  }
+  times = Times(plan, measured);
+  ExpectWhole(times);
+  EXPECT_DOUBLE_EQ(Idle(times.ranks[0], IdleCause::kLaunch), 3.75);
+}
+
 TEST(TimesOf, IsWholeWhateverTheClocksSay) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(3, 4));
   for (uint32_t seed = 1; seed <= 50; ++seed) {
