@@ -36,7 +36,7 @@ TaskCosts CostsOf(const GridCase& c) {
            .input_grad = {between(60, 160)},
            .weight_grad = {between(40, 140)}};
   // Half of the cases have transfers that take time.
-  costs.transfer = random() % 2 == 0 ? 0 : between(1, 30);
+  costs.transfer = random() % 2 == 0 ? 0 : between(1, 60);
   if (c.costs == GridCase::Costs::kUnequal) return costs;
   const int64_t spread = c.costs == GridCase::Costs::kByStage ? 20 : 60;
   std::vector<int64_t> percent;

@@ -8,7 +8,9 @@
 // of one activation a part is enough, whatever the placement.
 //
 // Backward, time runs from the last task to the first: a weight gradient takes the room that the
-// forward frees. One pass costs some hundred nanoseconds a task. Tests: list_schedule_test.cc.
+// forward frees. Transfers between two ranks wait for each other where only these two share a
+// queue; the rest of what a plan waits for is queued_time.h's. One pass costs some hundred
+// nanoseconds a task. Tests: list_schedule_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -99,9 +99,6 @@ void QueuedClock::RunUnqueued() {
     }
   }
   for (const RankClock& rank : ranks_) CHECK(rank.next == rank.steps.size());
-  std::sort(transfers_.begin(), transfers_.end(), [](const Transfer& a, const Transfer& b) {
-    return a.due != b.due ? a.due < b.due : a.tie < b.tie;
-  });
 }
 
 void QueuedClock::RunNext(RankClock& rank) {
@@ -119,6 +116,9 @@ void QueuedClock::RunNext(RankClock& rank) {
 }
 
 void QueuedClock::RunQueued() {
+  std::sort(transfers_.begin(), transfers_.end(), [](const Transfer& a, const Transfer& b) {
+    return a.due != b.due ? a.due < b.due : a.tie < b.tie;
+  });
   Restart();
   std::fill(queue_free_.begin(), queue_free_.end(), 0);
   for (const Transfer& transfer : transfers_) {
@@ -147,13 +147,18 @@ void QueuedClock::RunQueued() {
   }
 }
 
-int64_t QueuedClock::Makespan(const RankOrders& orders) {
+int64_t QueuedClock::Latest() const {
+  int64_t latest = 0;
+  for (const RankClock& rank : ranks_) latest = std::max(latest, rank.now);
+  return latest;
+}
+
+int64_t QueuedClock::Makespan(const RankOrders& orders, int64_t most) {
   SetSteps(orders);
   RunUnqueued();
+  if (Latest() > most) return Latest();
   RunQueued();
-  int64_t makespan = 0;
-  for (const RankClock& rank : ranks_) makespan = std::max(makespan, rank.now);
-  return makespan;
+  return Latest();
 }
 
 }  // namespace pprun

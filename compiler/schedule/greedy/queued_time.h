@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "compiler/schedule/greedy/problem.h"
@@ -23,8 +24,9 @@ class QueuedClock {
  public:
   explicit QueuedClock(const GreedyProblem& problem);
 
-  // Of orders in which every rank comes to its end.
-  int64_t Makespan(const RankOrders& orders);
+  // Of orders in which every rank comes to its end. An order that takes more than `most` even if no
+  // transfer waits for another has that for its time.
+  int64_t Makespan(const RankOrders& orders, int64_t most = std::numeric_limits<int64_t>::max());
 
  private:
   static constexpr uint32_t kNone = ~uint32_t{0};
@@ -77,6 +79,7 @@ class QueuedClock {
   // As if no transfer waited for another; lists them.
   void RunUnqueued();
   void RunQueued();
+  int64_t Latest() const;
 
   const GreedyProblem& problem_;
   std::vector<RankClock> ranks_;

@@ -176,7 +176,7 @@ class Search {
     here.scheduler.Run(keys_, rules, result_);
     if (!result_.complete) return false;
     if (here.problem.queues > 0 && here.problem.transfer > 0) {
-      result_.makespan = here.clock.Makespan(result_.orders);
+      result_.makespan = here.clock.Makespan(result_.orders, LongestOfUse());
     }
     if (found_.makespan < 0 || result_.makespan < found_.makespan) {
       found_.makespan = result_.makespan;
@@ -184,6 +184,12 @@ class Search {
       found_.orders = result_.orders;
     }
     return true;
+  }
+
+  // A longer order is neither the best nor one to go on from.
+  int64_t LongestOfUse() const {
+    return elites_.size() < kMostElites ? std::numeric_limits<int64_t>::max()
+                                        : elites_.back().makespan;
   }
 
   // Orders of one length are taken for the same.
