@@ -1,4 +1,5 @@
-// Chooses between the implementations, and computes D = dy . y, which both need.
+// Chooses between the implementations: the library where it takes the call, else our matrix
+// instructions, else floats. Computes D = dy . y, which both of our own need.
 #include <stdexcept>
 #include <string>
 
@@ -42,6 +43,26 @@ bool TakesMatrices(const AttentionSizes& sizes, DType dtype) {
   return dtype == DType::kBF16 && sizes.head_width <= kMostMatrixHeadWidth;
 }
 
+// The library that attention of this type is offered to first, if any.
+CudaFusedAttention* LibraryFor(const CudaQueue& queue, DType dtype) {
+  return dtype == DType::kBF16 ? queue.fused_attention.get() : nullptr;
+}
+
+const float* LaunchDots(const CudaQueue& queue, const AttentionSizes& sizes, const Tensor& y,
+                        const Tensor& dy) {
+  const int64_t units = sizes.samples * sizes.positions * sizes.heads;
+  float* const dots = ScratchOf<float>(queue, units);
+  WithElement("attention_grad", {&y, &dy}, [&](auto element) {
+    using T = decltype(element);
+    const Geometry geometry = {
+        .blocks = std::clamp<int64_t>(CeilDivide(units, kDotWarps), 1, kMostBlocks),
+        .threads = kDotThreads};
+    LaunchKernel(queue, "attention_grad", geometry, DotKernel<T>, sizes, DataOf<T>(y),
+                 DataOf<T>(dy), dots);
+  });
+  return dots;
+}
+
 }  // namespace
 
 void LaunchAttention(const CudaQueue& queue, const Tensor& qkv, const Tensor& y, const Tensor& lse,
@@ -50,6 +71,8 @@ void LaunchAttention(const CudaQueue& queue, const Tensor& qkv, const Tensor& y,
   CheckHeadWidth(call.sizes);
   RequireType("attention", lse, DType::kF32);
   WithElement("attention", {&qkv, &y}, [](auto) {});
+  CudaFusedAttention* const library = LibraryFor(queue, qkv.dtype);
+  if (library != nullptr && library->Forward(queue, call.sizes, qkv, y, lse)) return;
   if (TakesMatrices(call.sizes, qkv.dtype)) {
     LaunchAttentionByMatrices(queue, call);
   } else {
@@ -65,17 +88,10 @@ void LaunchAttentionGrad(const CudaQueue& queue, const Tensor& qkv, const Tensor
   CHECK(dqkv.shape == qkv.shape);
   CheckHeadWidth(sizes);
   RequireType("attention_grad", lse, DType::kF32);
-  const int64_t units = lse.shape.Elements();
-  float* const dots = ScratchOf<float>(queue, units);
-  WithElement("attention_grad", {&qkv, &y, &dy, &dqkv}, [&](auto element) {
-    using T = decltype(element);
-    const Geometry geometry = {
-        .blocks = std::clamp<int64_t>(CeilDivide(units, kDotWarps), 1, kMostBlocks),
-        .threads = kDotThreads};
-    LaunchKernel(queue, "attention_grad", geometry, DotKernel<T>, sizes, DataOf<T>(y),
-                 DataOf<T>(dy), dots);
-  });
-  const AttentionGradCall call = {sizes, qkv, lse, dy, dqkv, dots};
+  WithElement("attention_grad", {&qkv, &y, &dy, &dqkv}, [](auto) {});
+  CudaFusedAttention* const library = LibraryFor(queue, qkv.dtype);
+  if (library != nullptr && library->Backward(queue, sizes, qkv, y, lse, dy, dqkv)) return;
+  const AttentionGradCall call = {sizes, qkv, lse, dy, dqkv, LaunchDots(queue, sizes, y, dy)};
   if (TakesMatrices(sizes, qkv.dtype)) {
     LaunchAttentionGradByMatrices(queue, call);
   } else {

@@ -1,5 +1,5 @@
 // The sizes that follow from attention's operands, checked once for the forward and the backward
-// kernel. Included by attention*_cpu.cc and attention*_cuda.cu only. Tests: attention_test.cc.
+// kernel. Included by what computes attention only. Tests: attention_test.cc.
 #pragma once
 
 #include <cmath>

@@ -50,9 +50,10 @@ int64_t CudaScratch::bytes() const {
   return sum;
 }
 
-CudaQueue::CudaQueue(cudaStream_t stream_used)
+CudaQueue::CudaQueue(cudaStream_t stream_used, AttentionPolicy attention)
     : stream(stream_used),
       scratch(std::make_unique<CudaScratch>(stream_used)),
-      products(MakeCudaProducts()) {}
+      products(MakeCudaProducts()),
+      fused_attention(MakeCudaFusedAttention(attention)) {}
 
 }  // namespace pprun::kernels

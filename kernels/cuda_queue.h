@@ -1,11 +1,12 @@
-// The queue that CUDA launchers are given: a stream with its scratch memory and its matrix
-// products. A launcher only appends to the stream: it never waits, so all of them can be captured
-// into a graph.
+// The queue that CUDA launchers are given: a stream with its scratch memory, its matrix products
+// and, where a library has it, its fused attention. A launcher only appends to the stream: it never
+// waits, so all of them can be captured into a graph.
 //
-// Scratch memory and the algorithms of products are chosen by the first call of each size and then
-// stay, wherever they are: one uncaptured step makes everything that its captured copy needs. One
-// thread at a time uses a queue, with the stream's device current; graphs that were captured
-// through it are destroyed before it. Tests: cuda_queue_test.cc, gpu/kernels_check.cc.
+// Scratch memory, the algorithms of products and the plans of attention are chosen by the first
+// call of each size and then stay, wherever they are: one uncaptured step makes everything that its
+// captured copy needs. One thread at a time uses a queue, with the stream's device current; graphs
+// that were captured through it are destroyed before it. Tests: cuda_queue_test.cc,
+// gpu/kernels_check.cc.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/cuda_fused_attention.h"
 #include "kernels/cuda_products.h"
 
 namespace pprun::kernels {
@@ -53,11 +55,14 @@ class CudaScratch {
 
 struct CudaQueue {
   // The stream outlives the queue.
-  explicit CudaQueue(cudaStream_t stream_used);
+  explicit CudaQueue(cudaStream_t stream_used,
+                     AttentionPolicy attention = AttentionPolicy::kDeterministic);
 
   cudaStream_t stream = nullptr;
   std::unique_ptr<CudaScratch> scratch;
   std::unique_ptr<CudaProducts> products;
+  // Null where our own kernels serve everything.
+  std::unique_ptr<CudaFusedAttention> fused_attention;
 };
 
 // At least `count` elements, uninitialised. The next call takes the same memory.

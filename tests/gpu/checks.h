@@ -28,6 +28,8 @@ inline constexpr double kBfloat16Tolerance = 2e-2;
 // Each operation of the plan, in f32 and bf16, aligned and not, in place where that is allowed,
 // without its optional operands, twice.
 std::vector<CheckRow> CheckOperations(const CheckContext& context);
+// Attention of bf16 again, for a queue that leaves none of it to a library.
+std::vector<CheckRow> CheckOwnAttention(const CheckContext& context);
 // What belongs to no operation: zero, scale, add_into, cast, initialise.
 std::vector<CheckRow> CheckElementwise(const CheckContext& context);
 // Norm, clipping and updates.

@@ -80,5 +80,81 @@ TEST_F(Refusal, NamesHeadsThatAreTooWide) {
             "attention on CUDA takes heads of up to 256 elements, not 257");
 }
 
+// Takes what it is told to, and says so.
+class FakeLibrary : public CudaFusedAttention {
+ public:
+  enum class Answer : uint8_t { kTakes, kRefuses };
+  FakeLibrary(Answer answer, std::string& calls) : answer_(answer), calls_(calls) {}
+
+  bool Forward(const CudaQueue& /*queue*/, const AttentionSizes& /*sizes*/, const Tensor& /*qkv*/,
+               const Tensor& /*y*/, const Tensor& /*lse*/) override {
+    calls_ += "forward ";
+    return answer_ == Answer::kTakes;
+  }
+  bool Backward(const CudaQueue& /*queue*/, const AttentionSizes& /*sizes*/, const Tensor& /*qkv*/,
+                const Tensor& /*y*/, const Tensor& /*lse*/, const Tensor& /*dy*/,
+                const Tensor& /*dqkv*/) override {
+    calls_ += "backward ";
+    return answer_ == Answer::kTakes;
+  }
+  std::vector<std::string> Decisions() const override { return {}; }
+
+ private:
+  Answer answer_;
+  std::string& calls_;
+};
+
+class Attention : public Queue {
+ protected:
+  // Of one position, so that y is v and an untouched y is seen.
+  void Launch(DType dtype) {
+    const Tensor packed = {qkv_.data(), dtype, {1, 1, 24}};
+    const Tensor out = {y_.data(), dtype, {1, 1, 8}};
+    const Tensor lse = {lse_.data(), DType::kF32, {1, 1, 1}};
+    const Tensor gradient = {dqkv_.data(), dtype, {1, 1, 24}};
+    LaunchAttention(queue_, packed, out, lse, {1, 1});
+    LaunchAttentionGrad(queue_, packed, out, lse, out, gradient, {1, 1});
+  }
+  bool IsWritten() const { return y_ != std::array<float, 8>{}; }
+
+  std::array<float, 24> qkv_ = [] {
+    std::array<float, 24> ones{};
+    ones.fill(1.0F);
+    return ones;
+  }();
+  std::array<float, 8> y_{};
+  std::array<float, 24> dqkv_{};
+  std::array<float, 1> lse_{};
+  std::string calls_;
+};
+
+TEST_F(Attention, IsOurOwnWithoutALibrary) {
+  EXPECT_EQ(queue_.fused_attention, nullptr);
+  Launch(DType::kBF16);
+  EXPECT_TRUE(IsWritten());
+}
+
+TEST_F(Attention, OfBfloat16GoesToTheLibraryThatTakesIt) {
+  queue_.fused_attention = std::make_unique<FakeLibrary>(FakeLibrary::Answer::kTakes, calls_);
+  Launch(DType::kBF16);
+  EXPECT_EQ(calls_, "forward backward ");
+  EXPECT_FALSE(IsWritten());
+  EXPECT_EQ(queue_.scratch->bytes(), 0);
+}
+
+TEST_F(Attention, ThatTheLibraryRefusesIsOurOwn) {
+  queue_.fused_attention = std::make_unique<FakeLibrary>(FakeLibrary::Answer::kRefuses, calls_);
+  Launch(DType::kBF16);
+  EXPECT_EQ(calls_, "forward backward ");
+  EXPECT_TRUE(IsWritten());
+}
+
+TEST_F(Attention, OfFloatsIsNeverTheLibrarys) {
+  queue_.fused_attention = std::make_unique<FakeLibrary>(FakeLibrary::Answer::kTakes, calls_);
+  Launch(DType::kF32);
+  EXPECT_EQ(calls_, "");
+  EXPECT_TRUE(IsWritten());
+}
+
 }  // namespace
 }  // namespace pprun::kernels

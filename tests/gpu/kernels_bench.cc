@@ -100,7 +100,8 @@ class Bench {
                 "TFLOP/s");
   }
 
-  void MeasureOperation(OpKind kind, DType dtype) {
+  // `queue`: this bench's, or another one of its stream, whose rows `name` tells apart.
+  void MeasureOperation(OpKind kind, DType dtype, const CudaQueue& queue, const std::string& name) {
     std::vector<Tensor> operands;
     double bytes = 0;
     for (const OperandSignature& signature : Signature(kind).operands) {
@@ -117,8 +118,8 @@ class Bench {
         .operation = 3,
         .state = reinterpret_cast<const kernels::StepState*>(state_.data())};
     const double seconds = timer_.Of(
-        calls_, [&] { LaunchOnCuda(queue_, kind, kernels::AttributesOf(sizes_), operands, key); });
-    Print(std::string(Name(kind)), dtype, seconds, bytes, FlopsOf(kind));
+        calls_, [&] { LaunchOnCuda(queue, kind, kernels::AttributesOf(sizes_), operands, key); });
+    Print(name + std::string(Name(kind)), dtype, seconds, bytes, FlopsOf(kind));
     memory_.clear();
   }
 
@@ -251,7 +252,18 @@ int Run(Extent extent) {
     Bench bench(queue, is_small ? small : model, is_small ? 1 : 10);
     bench.MeasureCopy(is_small ? 4096 : int64_t{1} << 30);
     for (const OpKind kind : kernels::AllOpKinds()) {
-      for (const DType dtype : {DType::kBF16, DType::kF32}) bench.MeasureOperation(kind, dtype);
+      for (const DType dtype : {DType::kBF16, DType::kF32})
+        bench.MeasureOperation(kind, dtype, queue, "");
+    }
+    if (queue.fused_attention != nullptr) {
+      // What the library is worth, and what the same bits every time cost.
+      const CudaQueue own(stream, kernels::AttentionPolicy::kOwnKernels);
+      const CudaQueue any(stream, kernels::AttentionPolicy::kAnyOrder);
+      bench.MeasureOperation(OpKind::kAttention, DType::kBF16, own, "own ");
+      bench.MeasureOperation(OpKind::kAttentionGrad, DType::kBF16, own, "own ");
+      bench.MeasureOperation(OpKind::kAttentionGrad, DType::kBF16, any, "any order ");
+      for (const std::string& line : queue.fused_attention->Decisions())
+        std::printf("%s\n", line.c_str());
     }
     bench.MeasureUpdate(is_small ? 3 : 50, is_small ? 100 : int64_t{768} * 3072);
   }

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <exception>
 #include <random>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -60,11 +61,20 @@ int Run(const Options& options) {
     const CheckContext context = {
         .cpu = cpu, .cuda = cuda, .extent = options.extent, .seed = options.seed};
     std::vector<CheckRow> rows = CheckOperations(context);
+    if (cuda.fused_attention != nullptr) {
+      const kernels::CudaQueue own(stream, kernels::AttentionPolicy::kOwnKernels);
+      Append(rows, CheckOwnAttention(
+                       {.cpu = cpu, .cuda = own, .extent = options.extent, .seed = options.seed}));
+    }
     Append(rows, CheckElementwise(context));
     Append(rows, CheckOptimizer(context));
     Append(rows, CheckRuntime(context));
     failures = PrintTable(rows);
     count = rows.size();
+    if (cuda.fused_attention != nullptr) {
+      for (const std::string& line : cuda.fused_attention->Decisions())
+        std::printf("%s\n", line.c_str());
+    }
     std::printf("scratch memory: %.1f MiB\n",
                 static_cast<double>(cuda.scratch->bytes()) / (1 << 20));
   }

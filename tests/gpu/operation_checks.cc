@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <cstring>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "kernels/dispatch.h"
+#include "tests/gpu/check_case.h"
 #include "tests/gpu/checks.h"
 #include "tests/gpu/device_array.h"
 #include "tests/gpu/graph_run.h"
@@ -344,28 +344,37 @@ class Case {
   kernels::RandomKey key_;
 };
 
+CheckRow RowFor(const CheckContext& context, const std::string& name, OpKind kind, DType dtype,
+                std::mt19937& generator) {
+  return RowOf(name, std::string(Name(dtype)),
+               dtype == DType::kF32 ? kFloatTolerance : kBfloat16Tolerance, [&](CheckRow& row) {
+                 for (const OpSizes& sizes : SizesFor(context.extent)) {
+                   for (const Variant variant : kVariants) {
+                     if (!Applies(variant, kind, dtype)) continue;
+                     Case(context, kind, sizes, dtype, variant, generator).Run(row);
+                   }
+                 }
+               });
+}
+
 }  // namespace
 
 std::vector<CheckRow> CheckOperations(const CheckContext& context) {
   std::vector<CheckRow> rows;
   std::mt19937 generator(context.seed);
   for (const OpKind kind : kernels::AllOpKinds()) {
-    for (const DType dtype : {DType::kF32, DType::kBF16}) {
-      CheckRow row = {.kernel = std::string(Name(kind)),
-                      .type = std::string(Name(dtype)),
-                      .allowed = dtype == DType::kF32 ? kFloatTolerance : kBfloat16Tolerance};
-      try {
-        for (const OpSizes& sizes : SizesFor(context.extent)) {
-          for (const Variant variant : kVariants) {
-            if (!Applies(variant, kind, dtype)) continue;
-            Case(context, kind, sizes, dtype, variant, generator).Run(row);
-          }
-        }
-      } catch (const std::exception& error) {
-        row.error = error.what();
-      }
-      rows.push_back(std::move(row));
-    }
+    for (const DType dtype : {DType::kF32, DType::kBF16})
+      rows.push_back(RowFor(context, std::string(Name(kind)), kind, dtype, generator));
+  }
+  return rows;
+}
+
+std::vector<CheckRow> CheckOwnAttention(const CheckContext& context) {
+  std::vector<CheckRow> rows;
+  std::mt19937 generator(context.seed);
+  for (const OpKind kind : {OpKind::kAttention, OpKind::kAttentionGrad}) {
+    rows.push_back(
+        RowFor(context, "own " + std::string(Name(kind)), kind, DType::kBF16, generator));
   }
   return rows;
 }
