@@ -65,8 +65,9 @@ Layout LseOf(const AttentionSizes& sizes) {
 
 class GraphBuilder {
  public:
-  GraphBuilder(const AttentionSizes& sizes, AttentionPolicy policy)
-      : sizes_(sizes), policy_(policy), graph_(std::make_unique<Graph>()) {
+  // `graph` is empty but for the GPU that it is for; operations take that over when they are added.
+  GraphBuilder(const AttentionSizes& sizes, AttentionPolicy policy, std::unique_ptr<Graph> graph)
+      : sizes_(sizes), policy_(policy), graph_(std::move(graph)) {
     graph_->set_io_data_type(fe::DataType_t::BFLOAT16)
         .set_intermediate_data_type(fe::DataType_t::FLOAT)
         .set_compute_data_type(fe::DataType_t::FLOAT);
@@ -124,8 +125,8 @@ class GraphBuilder {
 };
 
 std::unique_ptr<Graph> GraphOf(AttentionDirection direction, const AttentionSizes& sizes,
-                               AttentionPolicy policy) {
-  GraphBuilder builder(sizes, policy);
+                               AttentionPolicy policy, std::unique_ptr<Graph> graph) {
+  GraphBuilder builder(sizes, policy, std::move(graph));
   return direction == AttentionDirection::kForward ? builder.Forward() : builder.Backward();
 }
 
@@ -230,7 +231,7 @@ class CudnnAttention : public CudaFusedAttention {
     Prepared prepared;
     const cudnnStatus_t status = Open(queue);
     if (status == CUDNN_STATUS_SUCCESS) {
-      prepared.graph = GraphOf(direction, sizes, policy_);
+      prepared.graph = GraphOf(direction, sizes, policy_, std::make_unique<Graph>());
       prepared.plan = Build(*prepared.graph, handle_.get());
     } else {
       prepared.plan.refusal = std::string("`cudnnCreate` failed: ") + cudnnGetErrorString(status);
@@ -267,8 +268,9 @@ FusedAttentionPlan PlanFusedAttention(AttentionDirection direction, const Attent
   const auto properties = std::make_shared<fe::DeviceProperties>();
   fe::error_t status = properties->deserialize(std::vector<uint8_t>(gpu.begin(), gpu.end()));
   if (status.is_bad()) return {.refusal = status.get_message()};
-  const std::unique_ptr<Graph> graph = GraphOf(direction, sizes, policy);
+  auto graph = std::make_unique<Graph>();
   graph->set_sm_version(architecture).set_device_properties(properties);
+  graph = GraphOf(direction, sizes, policy, std::move(graph));
   return Build(*graph, nullptr);
 }
 
