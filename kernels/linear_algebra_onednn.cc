@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -53,11 +54,10 @@ struct Prepared {
   std::unordered_map<int, memory> arguments;
 };
 
-// One thread's part of the library.
+// One thread's part of the library, which is touched when there is something to multiply: most
+// streams only send.
 class Worker {
  public:
-  Worker() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
-
   void Multiply(const Product& product, const void* a, const void* b, const void* bias, void* c) {
     // The setting is the calling thread's own; oneDNN reads it when it compiles a primitive and
     // when it runs one.
@@ -67,8 +67,8 @@ class Worker {
     prepared.b.set_data_handle(const_cast<void*>(b));
     if (bias != nullptr) prepared.bias.set_data_handle(const_cast<void*>(bias));
     prepared.c.set_data_handle(c);
-    prepared.primitive.execute(stream_, prepared.arguments);
-    stream_.wait();
+    prepared.primitive.execute(library_->stream, prepared.arguments);
+    library_->stream.wait();
   }
 
  private:
@@ -77,6 +77,8 @@ class Worker {
     const auto [entry, is_new] = prepared_.try_emplace({product, has_bias});
     Prepared& prepared = entry->second;
     if (!is_new) return prepared;
+    if (!library_) library_.emplace();
+    const dnnl::engine& engine = library_->engine;
     const DType dtype = product.operands;
     const memory::desc a = Stored(product.m, product.k, product.a_form, product.a_stride, dtype);
     const memory::desc b = Stored(product.k, product.n, product.b_form, product.b_stride, dtype);
@@ -94,24 +96,28 @@ class Worker {
     }
     const dnnl::matmul::desc operation =
         has_bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-    const dnnl::matmul::primitive_desc description(operation, attributes, engine_);
+    const dnnl::matmul::primitive_desc description(operation, attributes, engine);
     prepared.primitive = dnnl::matmul(description);
-    prepared.a = memory(a, engine_, nullptr);
-    prepared.b = memory(b, engine_, nullptr);
-    prepared.c = memory(c, engine_, nullptr);
+    prepared.a = memory(a, engine, nullptr);
+    prepared.b = memory(b, engine, nullptr);
+    prepared.c = memory(c, engine, nullptr);
     prepared.arguments = {{DNNL_ARG_SRC, prepared.a},
                           {DNNL_ARG_WEIGHTS, prepared.b},
                           {DNNL_ARG_DST, prepared.c},
-                          {DNNL_ARG_SCRATCHPAD, memory(description.scratchpad_desc(), engine_)}};
+                          {DNNL_ARG_SCRATCHPAD, memory(description.scratchpad_desc(), engine)}};
     if (has_bias) {
-      prepared.bias = memory(bias, engine_, nullptr);
+      prepared.bias = memory(bias, engine, nullptr);
       prepared.arguments.emplace(DNNL_ARG_BIAS, prepared.bias);
     }
     return prepared;
   }
 
-  dnnl::engine engine_;
-  dnnl::stream stream_;
+  struct Library {
+    dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+    dnnl::stream stream{engine};
+  };
+
+  std::optional<Library> library_;
   std::map<std::pair<Product, bool>, Prepared> prepared_;
 };
 
@@ -129,7 +135,7 @@ int64_t Bands(const Product& product) {
 }
 
 // Whether the processor has more for bf16 than the library's reference loops, or anything at all.
-bool HasBfloat16() {
+bool OffersBfloat16() {
   const memory::desc matrix =
       Stored(kBandUnit, kBandUnit, MatrixForm::kPlain, kBandUnit, DType::kBF16);
   try {
@@ -140,6 +146,12 @@ bool HasBfloat16() {
     if (error.status == dnnl_unimplemented) return false;
     throw;
   }
+}
+
+// Asked once: it is the processor's.
+bool HasBfloat16() {
+  static const bool has = OffersBfloat16();
+  return has;
 }
 
 class OneDnnLinearAlgebra : public LinearAlgebra {
