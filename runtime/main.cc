@@ -20,14 +20,16 @@
 #include <vector>
 
 #include "compiler/plan/base/amount.h"
-#include "compiler/plan/base/arguments.h"
 #include "compiler/plan/base/file_uses.h"
+#include "compiler/plan/base/output_file.h"
 #include "compiler/plan/base/standard_output.h"
 #include "compiler/plan/file.h"
 #include "compiler/plan/plan.h"
 #include "compiler/verify/verify.h"
+#include "runtime/command_line.h"
 #include "runtime/interrupt.h"
 #include "runtime/launch.h"
+#include "runtime/measure_machine.h"
 #include "runtime/processes/job.h"
 #include "runtime/processes/rank_identity.h"
 #include "runtime/processes/rendezvous.h"
@@ -40,38 +42,8 @@
 namespace pprun {
 namespace {
 
-// A wrong command line, as opposed to a run that fails.
-struct UsageError : std::invalid_argument {
-  using std::invalid_argument::invalid_argument;
-};
-
-// Far more than a machine has.
-constexpr int64_t kMostGpus = 1 << 20;
-
 // What is wrong has been printed.
 struct Reported {};
-
-struct Flags {
-  std::string plan;
-  std::vector<std::string> settings;
-  std::optional<int64_t> steps;
-  std::string device = "cpu";
-  std::optional<int64_t> threads;
-  std::optional<int64_t> gpus;
-  std::optional<std::string> graphs;
-  int64_t timeout = 300;
-  Switch processes = Switch::kOff;
-  std::optional<std::string> rendezvous;
-  std::optional<std::string> data;
-  std::optional<std::string> validation;
-  std::optional<std::string> init;
-  std::optional<std::string> save;
-  std::optional<std::string> metrics;
-  std::optional<std::string> trace;
-  std::optional<std::string> profile;
-  Switch quiet = Switch::kOff;
-  Switch version = Switch::kOff;
-};
 
 #ifdef PPRUN_COMPILER
 // The compiler has verified what it returns.
@@ -82,7 +54,7 @@ Plan LoadSource(const Flags& flags) {
   std::cerr << compilation.Messages();
   if (!compilation.Ok()) throw Reported();
   if (compilation.purpose != Compilation::Purpose::kTraining) {
-    throw std::runtime_error("`" + flags.plan + "` has no `train`, so there is nothing to run");
+    throw std::runtime_error("`" + flags.plan + "` has no model to train, so there is nothing to run");
   }
   return std::move(*compilation.plan);
 }
@@ -239,30 +211,28 @@ int RunSeated(const Plan& plan, const RunOptions& options, Seat& seat) {
   }
 }
 
-// Where the flags say that the plan runs; what they say of the other device is an error.
-RunOptions::On DeviceOf(const Flags& flags) {
-  const bool on_cuda = flags.device == "cuda";
-  if (!on_cuda && flags.device != "cpu") {
-    throw UsageError("`--device` is `cpu` or `cuda`, not `" + flags.device + "`");
-  }
-  if (on_cuda && flags.threads) throw UsageError("`--threads` is for `--device cpu`");
-  if (!on_cuda && flags.gpus) throw UsageError("`--gpus` is for `--device cuda`");
-  if (!on_cuda && flags.graphs) throw UsageError("`--graphs` is for `--device cuda`");
-  if (flags.graphs && *flags.graphs != "on" && *flags.graphs != "off") {
-    throw UsageError("`--graphs` is `on` or `off`, not `" + *flags.graphs + "`");
-  }
-  if (flags.gpus && (*flags.gpus < 0 || *flags.gpus > kMostGpus)) {
-    throw UsageError("`--gpus` is the number of a GPU, from 0 on");
-  }
-  return on_cuda ? RunOptions::On::kCuda : RunOptions::On::kCpu;
+// For the ranks of the plan, or one that has all cores.
+int Measure(const Flags& flags) {
+  CheckFileUses({{FileUse::Kind::kRead, "the plan", flags.plan},
+                 {FileUse::Kind::kWritten, "`--measure-machine`", *flags.measure_machine}});
+  CheckWritable(*flags.measure_machine);
+  const int64_t ranks = flags.plan.empty() ? 1 : Load(flags).Ranks();
+  const int threads =
+      flags.threads ? static_cast<int>(*flags.threads) : ThreadsPerRank(ranks, AvailableCores());
+  const Machine machine = MeasureMachine({.ranks = ranks, .threads = threads});
+  const std::string text = "# Measured for " + Amount(ranks, "rank") + " of " +
+                           Amount(threads, "thread") + " on " + Amount(AvailableCores(), "core") +
+                           ": pprun --measure-machine\n" + ToText(machine);
+  OutputFile file(*flags.measure_machine);
+  file.Write(text);
+  file.Commit();
+  if (flags.quiet == Switch::kOff) std::cout << text;
+  return 0;
 }
 
 int Run(const Flags& flags, char** argv) {
   const RunOptions::On on = DeviceOf(flags);
-  if (flags.threads && (*flags.threads < 1 || *flags.threads > kMostThreads)) {
-    throw UsageError("`--threads` is from 1 to " + std::to_string(kMostThreads));
-  }
-  if (flags.timeout < 1) throw UsageError("`--timeout` is at least 1 second");
+  if (flags.measure_machine) return Measure(flags);
   const Environment environment = ReadEnvironment();
   Seat seat;
   const std::optional<RankIdentity> identity = IdentifyRank(environment);
@@ -308,59 +278,10 @@ int Run(const Flags& flags, char** argv) {
 }
 
 int RunCommandLine(int argc, char** argv) {
-  Flags flags;
-  Arguments arguments("pprun", "runs a training plan on this machine");
-  // Optional, so that --version stands alone.
-  std::optional<std::string> plan;
-  arguments.Positional("PLAN", "a `.plan`, or a `.sched` to compile first", &plan);
-  arguments.Flag("set", "NAME=VALUE", "override a mesh axis or a setting; may be repeated",
-                 &flags.settings);
-  arguments.Flag("steps", "N", "train for N steps instead of the plan's", &flags.steps);
-  arguments.Flag("device", "cpu|cuda", "run on the CPU (default) or on a GPU", &flags.device);
-  arguments.Flag("threads", "N", "threads of each rank (default: the cores divided by the ranks)",
-                 &flags.threads);
-  arguments.Flag("gpus", "N", "the GPU that all ranks share, without `--processes` (default 0)",
-                 &flags.gpus);
-  arguments.Flag("graphs", "on|off",
-                 "replay each step as one CUDA graph (default), or issue it every time",
-                 &flags.graphs);
-  arguments.Flag("timeout", "SECONDS", "end the run when nothing moves for so long (default 300)",
-                 &flags.timeout);
-  arguments.Flag("processes", "",
-                 "start a process a rank, not a thread; with `--device cuda` a GPU each",
-                 &flags.processes);
-  arguments.Flag("rendezvous", "HOST:PORT",
-                 "where ranks that mpirun, srun or torchrun started meet: rank 0's machine",
-                 &flags.rendezvous);
-  arguments.Flag("data", "FILE", "train on this file, of the kind that the plan names, instead",
-                 &flags.data);
-  arguments.Flag("validation", "FILE", "and validate on this one", &flags.validation);
-  arguments.Flag("init", "FILE", "start from these weights (safetensors)", &flags.init);
-  arguments.Flag("save", "FILE",
-                 "save the weights at the end, or after Ctrl-C or SIGTERM (safetensors)",
-                 &flags.save);
-  arguments.Flag("metrics", "FILE", "write a JSON line a step", &flags.metrics);
-  arguments.Flag("trace", "FILE",
-                 "write a few steps as Chrome trace events (Perfetto, `ppc timeline --measured`)",
-                 &flags.trace);
-  arguments.Flag("profile", "FILE",
-                 "write what instructions took, as costs for `ppc ... --profile`", &flags.profile);
-  arguments.Flag("quiet", "", "print warnings and errors alone", &flags.quiet);
-  arguments.Flag("version", "", "print the version", &flags.version);
-  const ArgumentsResult parsed = arguments.Parse(argc, argv);
-  if (parsed.kind == ArgumentsResult::Kind::kHelp) {
-    std::cout << parsed.text;
-    return 0;
-  }
-  if (parsed.kind == ArgumentsResult::Kind::kWrong) throw UsageError(parsed.text);
-  if (flags.version == Switch::kOn) {
-    std::cout << "pprun " << PPRUN_VERSION << "\n";
-    return 0;
-  }
-  if (!plan) throw UsageError("no plan was given");
-  flags.plan = *plan;
+  const std::optional<Flags> flags = ReadFlags(argc, argv, std::cout);
+  if (!flags) return 0;
   LetProductsSleep(argv);
-  return Run(flags, argv);
+  return Run(*flags, argv);
 }
 
 int Main(int argc, char** argv) {
