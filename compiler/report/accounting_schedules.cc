@@ -87,6 +87,7 @@ class Textbook {
                             .source = std::move(source)};
     NeedMicrobatches(formula, "2p", 2 * p_);
     Need(formula, "F = I", Equal(shape_.forward, shape_.input_grad));
+    Need(formula, "W <= I", shape_.weight_grad <= shape_.input_grad * (1 + kNoise));
     Need(formula, "max(F, B) <= FB <= F+B",
          shape_.pair >= std::max(shape_.forward, backward_) * (1 - kNoise) &&
              shape_.pair <= (shape_.forward + backward_) * (1 + kNoise));

@@ -93,6 +93,8 @@ TEST(FormulaOf, NamesTheConditionsThatFail) {
     EXPECT_EQ(with_pair(3), Names());
     EXPECT_EQ(with_pair(1), Names{"max(F, B) <= FB <= F+B"});
     EXPECT_EQ(with_pair(6), Names{"max(F, B) <= FB <= F+B"});
+    EXPECT_EQ(failing(dual, {.ranks = 4, .microbatches = 16, .weight_grad = 1.5, .pair = 3.5}),
+              Names{"W <= I"});
   }
 }
 

@@ -69,7 +69,8 @@ TEST(ExplainSchedules, SayWhereTheTextbookDoesNotHold) {
         Case{"zero_bubble_h1", "F=1:2:1:1", "equal stages"},
         Case{"zero_bubble_h1", "C=0.5", "C = 0"},
         Case{"dualpipe_v", "FB=1", "max(F, B) <= FB <= F+B"},
-        Case{"dualpipe_v", "FB=6", "max(F, B) <= FB <= F+B"}}) {
+        Case{"dualpipe_v", "FB=6", "max(F, B) <= FB <= F+B"},
+        Case{"dualpipe_v", "F=1,I=1,W=2", "W <= I"}, Case{"dualpipe", "F=1,I=1,W=2", "W <= I"}}) {
     SCOPED_TRACE(std::string(one.schedule) + ", " + one.costs);
     const auto found = std::ranges::find(BuiltInSchedules(), one.schedule,
                                          [](const auto& each) { return each.first; });
