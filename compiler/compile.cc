@@ -105,6 +105,17 @@ void Lower(const std::string& path, const CheckedProgram& program, const Compile
   result.plan = std::move(draft.plan);
 }
 
+// The name of a built-in schedule may be taken for a file's.
+std::string ReadSource(const std::string& path) {
+  for (const auto& [name, text] : BuiltInSchedules()) {
+    if (path != name || std::filesystem::exists(path)) continue;
+    throw std::runtime_error("there is no file `" + path +
+                             "`; for the built-in schedule write `ppc show " + name + " > " + name +
+                             ".sched`, and give that file `--set pp=4 --set microbatches=8`");
+  }
+  return ReadFile(path);
+}
+
 bool UsesGreedy(const CheckedProgram& program) {
   const int32_t definition = program.schedule.definition;
   return definition >= 0 &&
@@ -146,7 +157,7 @@ Compilation Compile(const std::string& path, const CompileOptions& options) {
     return Compile(path, again);
   }
   Compilation result;
-  std::string text = ReadFile(path);
+  std::string text = ReadSource(path);
   if (IsPlanFile(text)) {
     throw std::runtime_error("`" + path +
                              "` is a compiled plan, whatever its name; call it NAME.plan");

@@ -28,16 +28,16 @@ void DefineModelParameters(const CheckContext& context, const ast::Model& model,
   }
 }
 
-// Nothing is written but comments: then the default schedule would be at fault, which nobody wrote.
-bool IsEmpty(const ast::Program& program) {
+bool HasModel(const ast::Program& program) {
+  return !program.models.empty() || program.model.has_value();
+}
+
+// Neither a model nor a schedule: what is asked of the default schedule, nobody has asked.
+bool SaysNothing(const ast::Program& program) {
   for (const ast::ScheduleDefinition& schedule : program.schedules) {
     if (schedule.name.location.file == 0) return false;
   }
-  return program.imports.empty() && program.lets.empty() && program.models.empty() &&
-         program.mesh_location.end == 0 && program.train_location.end == 0 &&
-         !program.model.has_value() && !program.schedule.has_value() &&
-         !program.stages.has_value() && !program.gradients.has_value() &&
-         !program.transfers.has_value() && !program.recompute.has_value();
+  return program.imports.empty() && !HasModel(program) && !program.schedule.has_value();
 }
 
 }  // namespace
@@ -45,10 +45,6 @@ bool IsEmpty(const ast::Program& program) {
 std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Override>& overrides,
                                     const Limits& limits, Diagnostics& diagnostics) {
   const int errors = diagnostics.errors();
-  if (IsEmpty(program)) {
-    diagnostics.Error({.file = 0}, "the file is empty: it says neither what to train nor how");
-    return std::nullopt;
-  }
   AppliedOverrides applied = ApplyOverrides(program, overrides, limits, diagnostics);
   const CheckContext context{program, limits, diagnostics};
   CheckedProgram checked;
@@ -56,6 +52,7 @@ std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Over
 
   Scope global;
   const int before_mesh = diagnostics.errors();
+  for (const ast::Setting& let : program.lets) ReportIfFixed(let.name, diagnostics);
   DefineLets(context, program.lets, global);
   checked.mesh = CheckMesh(context, global);
 
@@ -69,9 +66,11 @@ std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Over
   if (diagnostics.errors() == before_mesh) {
     checked.stages = CheckStages(context, checked, model_scope);
   }
-  if (program.train_location.end > 0) checked.train = CheckTrain(context, checked, global);
-  if (checked.train.has_value()) {
+  if (program.train_location.end > 0 && HasModel(program)) {
+    checked.train = CheckTrain(context, checked, global);
     checked.microbatches = checked.train->microbatches;
+  } else if (program.train_location.end > 0) {
+    checked.microbatches = CheckStudyTrain(context, global);
   } else if (applied.microbatches.has_value()) {
     checked.microbatches =
         ValueReader(program, global, diagnostics)
@@ -89,6 +88,9 @@ std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Over
   checked.gradients = CheckGradients(context, global);
   checked.transfers = CheckTransfers(context);
   CheckRecompute(context);
+  if (SaysNothing(program) && diagnostics.errors() == errors) {
+    diagnostics.Error({.file = 0}, "the file has neither a `model` nor a `schedule`");
+  }
   if (diagnostics.errors() > errors) return std::nullopt;
   checked.program = std::move(program);
   return checked;

@@ -1,14 +1,11 @@
 // Lets of the files and the axes of the mesh. Tests: checker_test.cc.
 #include <algorithm>
-#include <array>
 
 #include "dsl/arguments.h"
 #include "dsl/check_parts.h"
 
 namespace pprun {
 namespace {
-
-constexpr std::array<std::string_view, 4> kAxes = {"pp", "dp", "fsdp", "tp"};
 
 bool IsLater(std::string_view axis) { return axis == "fsdp" || axis == "tp"; }
 

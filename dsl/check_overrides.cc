@@ -6,7 +6,6 @@
 // what is named so itself. Of a model and a schedule the chosen one is meant, also by its own name.
 // Nothing may be set twice, by whatever names.
 // Tests: overrides_test.cc.
-#include <array>
 #include <map>
 #include <string>
 #include <utility>
@@ -17,8 +16,6 @@
 
 namespace pprun {
 namespace {
-
-constexpr std::array<std::string_view, 4> kAxes = {"pp", "dp", "fsdp", "tp"};
 
 std::string Shown(const std::string& text) {
   return text.size() <= 40 ? text : text.substr(0, 37) + "...";
@@ -157,12 +154,32 @@ class Overrider {
       return SetChoice(part, value);
     }
     if (part == "schedule") {
+      if (IsGivenWithTheChoice(plain.text)) {
+        diagnostics_.Error(place_, "it is set twice: the schedule that was chosen beside it says " +
+                                       Code(plain.text) + " too");
+        return;
+      }
       return SetParameter(schedule_->parameters, program_.schedule, plain, value);
     }
     for (ast::Setting& let : model_->lets) {
       if (let.name.text == plain.text) return Replace(let, value);
     }
     SetParameter(model_->parameters, program_.model, plain, value);
+  }
+
+  // `--set schedule=NAME(chunks = 2)`, for `chunks`; the file's own choice gives way.
+  bool IsGivenWithTheChoice(const std::string& parameter) const {
+    const std::optional<ast::Choice>& choice = program_.schedule;
+    if (!choice.has_value() || choice->location.file != kCommandLine.file) return false;
+    const std::vector<ast::Argument>& given = choice->call.arguments;
+    for (size_t i = 0; i < given.size(); ++i) {
+      const std::string& name = given[i].name.has_value() ? given[i].name->text
+                                : i < schedule_->parameters.size()
+                                    ? schedule_->parameters[i].name->text
+                                    : "";
+      if (name == parameter) return true;
+    }
+    return false;
   }
 
   // From here on messages about it speak of the command line.

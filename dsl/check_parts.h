@@ -60,6 +60,8 @@ CheckedStages CheckStages(const CheckContext& context, const CheckedProgram& che
 
 // check_train.cc
 CheckedTrain CheckTrain(const CheckContext& context, const CheckedProgram& checked, Scope& scope);
+// Of a file without a model: its microbatches, and 0 if it does not say how many.
+int64_t CheckStudyTrain(const CheckContext& context, Scope& scope);
 const std::vector<std::string>& TrainSettings();
 
 // check_optimizer.cc

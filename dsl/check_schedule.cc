@@ -13,6 +13,7 @@ void BindParameters(const CheckContext& context, const ast::ScheduleDefinition& 
   std::vector<CallParameter> parameters;
   for (const ast::Argument& parameter : definition.parameters) {
     CHECK(parameter.name.has_value());
+    ReportIfFixed(*parameter.name, context.diagnostics);
     parameters.push_back({parameter.name->text});
   }
   static const std::vector<ast::Argument> none;

@@ -243,12 +243,8 @@ void TrainChecker::CheckDivisions() {
 }
 
 void TrainChecker::CheckModelFits() {
-  if (!checked_.model.has_value()) {
-    // Which of those written is meant was asked already.
-    if (!context_.program.models.empty() || context_.program.model.has_value()) return;
-    context_.diagnostics.Error(train_.location, "`train` needs a `model`, and there is none");
-    return;
-  }
+  // Which model is meant was asked already.
+  if (!checked_.model.has_value()) return;
   if (broken_ || context_.diagnostics.HasErrors()) return;
   const CheckedModel& model = *checked_.model;
   if (!model.has_loss) {
@@ -299,6 +295,29 @@ const std::vector<std::string>& TrainSettings() {
 
 CheckedTrain CheckTrain(const CheckContext& context, const CheckedProgram& checked, Scope& scope) {
   return TrainChecker(context, checked, scope).Run();
+}
+
+int64_t CheckStudyTrain(const CheckContext& context, Scope& scope) {
+  const ast::Setting* microbatches = nullptr;
+  for (const ast::Setting& setting : context.program.train) {
+    if (setting.name.text != "microbatches") {
+      context.diagnostics
+          .Error(context.program.train_location, "`train` needs a `model`, and there is none")
+          .Note(setting.location,
+                "a study of a schedule, without a model, has only `microbatches`");
+      return 0;
+    }
+    if (microbatches != nullptr) {
+      context.diagnostics.Error(setting.location, "`microbatches` is set twice")
+          .Note(microbatches->location, "it is first set here");
+      return 0;
+    }
+    microbatches = &setting;
+  }
+  if (microbatches == nullptr) return 0;
+  return ValueReader(context.program, scope, context.diagnostics)
+      .Integer(microbatches->value, "microbatches", kExtent)
+      .value_or(0);
 }
 
 }  // namespace pprun

@@ -170,7 +170,7 @@ struct CheckedProgram {
   CheckedSchedule schedule;
   CheckedGradients gradients;
   TransferQueues transfers = TransferQueues::kPerPeer;
-  int64_t microbatches = 0;  // of train; in a file without it from `--set`, and 0 if not given
+  int64_t microbatches = 0;  // of train, or for a study from `--set`; 0 if not given
   // Names of overrides that may be left out, and that nothing here has.
   std::vector<std::string> left_out;
 

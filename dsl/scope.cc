@@ -1,9 +1,23 @@
 // Names and their values. Tests: checker_test.cc.
 #include "dsl/scope.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pprun {
+
+bool ReportIfFixed(const ast::Name& name, Diagnostics& diagnostics) {
+  const bool axis = std::ranges::find(kAxes, name.text) != kAxes.end();
+  if (!axis && name.text != "microbatches") return false;
+  diagnostics
+      .Error(name.location,
+             "`" + name.text + "` " +
+                 (axis ? "is an axis of the mesh" : "is how many microbatches a step has") +
+                 ", and nothing else can be called so")
+      .Note(name.location, axis ? "set it in `mesh { " + name.text + " = 4; }`, or with `--set`"
+                                : "set it in `train { microbatches = 8; }`, or with `--set`");
+  return true;
+}
 
 void Scope::Define(const ast::Name& name, Constant value, Diagnostics& diagnostics,
                    std::vector<std::string> from) {

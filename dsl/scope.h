@@ -2,6 +2,7 @@
 // them. A name sees the ones set before it. Tests: checker_test.cc.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,13 @@
 #include "dsl/evaluator.h"
 
 namespace pprun {
+
+// Of a mesh.
+inline constexpr std::array<std::string_view, 4> kAxes = {"pp", "dp", "fsdp", "tp"};
+
+// The axes and `microbatches` mean the same wherever a plan speaks of them. Reports a let, a
+// parameter or a variable of such a name; false if it is another.
+bool ReportIfFixed(const ast::Name& name, Diagnostics& diagnostics);
 
 class Scope : public Environment {
  public:

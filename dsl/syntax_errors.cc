@@ -140,6 +140,33 @@ const antlr4::Token* Before(antlr4::Parser& parser, const antlr4::Token& token) 
   return nullptr;
 }
 
+// What other languages have, and this one has not, where a call would stand: it is said at its
+// first word, with what to write for it.
+struct Foreign {
+  const antlr4::Token* token = nullptr;  // null: nothing of the kind
+  std::string message;
+  std::string note;
+};
+
+Foreign ForeignStatement(antlr4::Parser& parser, const antlr4::Token& offending) {
+  antlr4::ParserRuleContext* context = parser.getContext();
+  while (context != nullptr && context->getRuleIndex() != SchedParser::RuleCallStatement) {
+    context = dynamic_cast<antlr4::ParserRuleContext*>(context->parent);
+  }
+  if (context == nullptr || context->getStart() == nullptr) return {};
+  const antlr4::Token& first = *context->getStart();
+  if (first.getText() == "while") {
+    return {&first, "there is no `while`: a schedule always ends",
+            "`for i in a .. b { }` and `repeat n { }` are the loops"};
+  }
+  if (offending.getType() == SchedParser::ASSIGN &&
+      offending.getTokenIndex() > first.getTokenIndex() && Before(parser, offending) == &first) {
+    return {&first, "there is no assignment: " + Quoted(first) + " keeps the value it was given",
+            "compute it from the variable of the loop, or give it to a function: `fn f(n) { }`"};
+  }
+  return {};
+}
+
 }  // namespace
 
 void SyntaxErrors::syntaxError(antlr4::Recognizer* recognizer, antlr4::Token* offending, size_t,
@@ -154,6 +181,11 @@ void SyntaxErrors::syntaxError(antlr4::Recognizer* recognizer, antlr4::Token* of
 }
 
 void SyntaxErrors::Report(antlr4::Parser& parser, const antlr4::Token& offending) {
+  if (const Foreign foreign = ForeignStatement(parser, offending); foreign.token != nullptr) {
+    const ast::Location place = places_.Of(*foreign.token);
+    diagnostics_.Error(place, foreign.message).Note(place, foreign.note);
+    return;
+  }
   const Expectation expected = Expected(parser);
   const antlr4::Token* before = Before(parser, offending);
   const bool ends_here = before != nullptr && (offending.getType() == SchedParser::CLOSE_BRACE ||
@@ -172,6 +204,12 @@ void SyntaxErrors::Report(antlr4::Parser& parser, const antlr4::Token& offending
   const std::string message =
       wanted.empty() ? found + " does not fit here" : "expected " + wanted + ", found " + found;
   Diagnostic& diagnostic = diagnostics_.Error(places_.Of(offending), message);
+  if (before != nullptr && before->getType() == SchedParser::STAGES) {
+    diagnostic.Note(
+        diagnostic.location,
+        "there are `pp` times as many stages as a rank has chunks; say how the model is "
+        "split: `stages balance(flops);`");
+  }
   if (offending.getType() != SchedParser::NAME) return;
   const std::string meant = DidYouMean(offending.getText(), expected.keywords);
   if (!meant.empty()) diagnostic.Note(diagnostic.location, "did you mean `" + meant + "`?");

@@ -169,9 +169,13 @@ std::optional<std::vector<std::vector<int32_t>>> SplitStages(const CheckedProgra
   const size_t given = program.stages.stages.size();
   if (given != 0) {
     if (given == wanted) return Explicit(program);
-    diagnostics.Error(program.stages.location,
-                      "`stages` lists " + Amount(static_cast<int64_t>(given), "stage") +
-                          ", but the schedule has " + std::to_string(wanted));
+    diagnostics
+        .Error(program.stages.location, "`stages` lists " +
+                                            Amount(static_cast<int64_t>(given), "stage") +
+                                            ", but the schedule has " + std::to_string(wanted))
+        .Note(program.stages.location,
+              "it has `pp` times as many as a rank has chunks; `stages balance(flops);` splits the "
+              "model into any number");
     return std::nullopt;
   }
   if (model.instances.size() < wanted) {

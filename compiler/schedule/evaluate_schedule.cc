@@ -26,7 +26,7 @@ bool CheckMicrobatches(const CheckedProgram& program, int64_t microbatches,
       "the schedule has " + std::to_string(microbatches) + " microbatches, it needs at least one");
   if (!program.train) {
     error.Note(program.schedule.location,
-               "a file without `train` is told how many: `--set microbatches=8`");
+               "say how many: `train { microbatches = 8; }` in the file, or `--set microbatches=8`");
   }
   return false;
 }

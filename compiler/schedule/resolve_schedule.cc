@@ -5,6 +5,7 @@
 #include "compiler/plan/base/check.h"
 #include "compiler/schedule/resolver.h"
 #include "dsl/evaluator.h"
+#include "dsl/scope.h"
 
 namespace pprun {
 
@@ -159,7 +160,7 @@ bool Resolver::ReportIfBuiltIn(const ast::Name& name) {
 }
 
 int32_t Resolver::Declare(const ast::Name& name, ScopeEntry::Space space) {
-  ReportIfBuiltIn(name);
+  if (!ReportIfBuiltIn(name)) ReportIfFixed(name, diagnostics_);
   std::vector<int32_t>& entries = visible_[name.text];
   if (!entries.empty() && static_cast<size_t>(entries.back()) >= block_begin_) {
     diagnostics_.Error(name.location, "`" + name.text + "` is set twice")

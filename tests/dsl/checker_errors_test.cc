@@ -90,8 +90,10 @@ TEST(CheckerErrorsTest, TwoModelsAndNoChoiceIsOneError) {
             "2:7 several models, and none is chosen (choose one with `model NAME;`)\n");
   EXPECT_EQ(Errors("model a" + model + "model a" + model + kSmallTrain),
             "2:7 a second model `a` (the first is here)\n");
-  EXPECT_EQ(Errors(std::string("mesh { }") + kSmallTrain),
-            "2:1 `train` needs a `model`, and there is none\n");
+  EXPECT_EQ(
+      Errors(std::string("mesh { }") + kSmallTrain),
+      "2:1 `train` needs a `model`, and there is none (a study of a schedule, without a model, has "
+      "only `microbatches`)\n");
 }
 
 TEST(CheckerErrorsTest, Heads) {
@@ -242,7 +244,10 @@ TEST(CheckerErrorsTest, TrainSettings) {
             "2:113 `type` has no choice `u8` (it is one of `u16`, `u32`)\n");
   EXPECT_EQ(TrainErrors(needed + "validation = words(\"x\");").substr(0, 32),
             "2:101 unknown kind of data (writ");
-  EXPECT_EQ(Errors("train { " + needed + "}"), "1:1 `train` needs a `model`, and there is none\n");
+  EXPECT_EQ(
+      Errors("train { " + needed + "}"),
+      "1:1 `train` needs a `model`, and there is none (a study of a schedule, without a model, has "
+      "only `microbatches`)\n");
   EXPECT_EQ(Errors("model m { layer a { embedding(4, 4); } }\ntrain { " + needed + "}"),
             "1:11 the model ends without a loss, so it cannot be trained (`train` is here)\n");
   EXPECT_EQ(

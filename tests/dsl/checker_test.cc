@@ -12,6 +12,8 @@ CheckedProgram Good(const std::string& text, const std::vector<Override>& overri
   return checked.program.value_or(CheckedProgram{});
 }
 
+CheckedProgram Study(const std::string& text) { return Good(text + " schedule gpipe;"); }
+
 TEST(CheckerTest, TheWholePlan) {
   const CheckedProgram program = Good(kWholePlan);
   EXPECT_EQ(program.AxisSize("pp"), 4);
@@ -100,12 +102,12 @@ model m {
 }
 
 TEST(CheckerTest, AxesNotWrittenHaveSizeOne) {
-  const CheckedProgram program = Good("mesh { dp = 2; }");
+  const CheckedProgram program = Good("mesh { dp = 2; } schedule gpipe;");
   ASSERT_EQ(program.mesh.size(), 2u);
   EXPECT_EQ(program.mesh[0].name, "pp");
   EXPECT_EQ(program.mesh[0].size, 1);
   EXPECT_EQ(program.mesh[1].name, "dp");
-  const CheckedProgram order = Good("mesh { dp = 2; fsdp = 1; pp = 3; }");
+  const CheckedProgram order = Good("mesh { dp = 2; fsdp = 1; pp = 3; } schedule gpipe;");
   EXPECT_EQ(order.mesh[0].name, "dp");
   EXPECT_EQ(order.mesh[1].name, "fsdp");
   EXPECT_EQ(order.mesh[2].name, "pp");
@@ -193,18 +195,18 @@ TEST(CheckerTest, DataIsFoundBesideThePlan) {
 }
 
 TEST(CheckerTest, GradientsDefaultAndKinds) {
-  EXPECT_EQ(Good("mesh { }").gradients.kind, CheckedGradients::Kind::kFlat);
-  EXPECT_EQ(Good("gradients naive;").gradients.kind, CheckedGradients::Kind::kNaive);
-  const CheckedGradients ddp = Good("gradients ddp(64 KiB, false);").gradients;
+  EXPECT_EQ(Study("mesh { }").gradients.kind, CheckedGradients::Kind::kFlat);
+  EXPECT_EQ(Study("gradients naive;").gradients.kind, CheckedGradients::Kind::kNaive);
+  const CheckedGradients ddp = Study("gradients ddp(64 KiB, false);").gradients;
   EXPECT_EQ(ddp.bucket_bytes, 65536);
   EXPECT_FALSE(ddp.overlap);
 }
 
 TEST(CheckerTest, TransfersDefaultAndChoices) {
-  EXPECT_EQ(Good("mesh { }").transfers, TransferQueues::kPerPeer);
-  EXPECT_EQ(Good("transfers queue_per_peer;").transfers, TransferQueues::kPerPeer);
-  EXPECT_EQ(Good("transfers queue_per_rank;").transfers, TransferQueues::kPerRank);
-  EXPECT_EQ(Good("transfers queue_per_flow();").transfers, TransferQueues::kPerFlow);
+  EXPECT_EQ(Study("mesh { }").transfers, TransferQueues::kPerPeer);
+  EXPECT_EQ(Study("transfers queue_per_peer;").transfers, TransferQueues::kPerPeer);
+  EXPECT_EQ(Study("transfers queue_per_rank;").transfers, TransferQueues::kPerRank);
+  EXPECT_EQ(Study("transfers queue_per_flow();").transfers, TransferQueues::kPerFlow);
 }
 
 }  // namespace

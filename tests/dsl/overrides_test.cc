@@ -38,6 +38,22 @@ TEST(OverridesTest, NothingIsSetTwice) {
   EXPECT_EQ(With({{"pp", "3"}, {"dp", "2"}}).AxisSize("dp"), 2);
 }
 
+TEST(OverridesTest, NorBesideTheChoiceOfASchedule) {
+  const auto chosen = [](const char* schedule, const char* parameter) {
+    return CheckText(Plan(), {{parameter, "4"}}, {}, "plan.sched", schedule).Messages();
+  };
+  const std::string chunks =
+      "command line: error: `--set chunks`: it is set twice: the schedule that was chosen beside "
+      "it "
+      "says `chunks` too\n";
+  EXPECT_EQ(chosen("breadth_first(chunks = 2)", "chunks"), chunks);
+  EXPECT_EQ(chosen("breadth_first(2)", "chunks"), chunks);
+  EXPECT_EQ(chosen("breadth_first", "chunks"), "");
+  EXPECT_EQ(chosen("interleaved_one_f_one_b(chunks = 2)", "group"), "");
+  EXPECT_EQ(Message({{"chunks", "4"}}, Plan() + "schedule breadth_first(chunks = 2);"), "")
+      << "what the file says gives way";
+}
+
 TEST(OverridesTest, AWordThatIsNoNumberIsSaidToBeOfItsFlag) {
   EXPECT_EQ(Message({{"pp", "two"}}), "command line: error: `--set pp`: unknown name `two`\n");
   EXPECT_EQ(With({{"pp", "scale"}}).AxisSize("pp"), 2) << "a name of the file";
@@ -125,14 +141,19 @@ TEST(OverridesTest, GradientsTransfersAndStages) {
   EXPECT_EQ(With({{"gradients", "naive"}}).gradients.kind, CheckedGradients::Kind::kNaive);
   EXPECT_EQ(With({{"gradients", "ddp(bucket = 1 KiB)"}}).gradients.bucket_bytes, 1024);
   EXPECT_EQ(With({{"transfers", "queue_per_rank"}}).transfers, TransferQueues::kPerRank);
-  EXPECT_EQ(With({{"transfers", "queue_per_flow"}}, "transfers queue_per_rank;").transfers,
+  EXPECT_EQ(With({{"transfers", "queue_per_flow"}}, "transfers queue_per_rank; schedule gpipe;")
+                .transfers,
             TransferQueues::kPerFlow);
   EXPECT_EQ(With({{"stages", "balance(layers)"}}).stages.balance, Balance::kLayers);
 }
 
 TEST(OverridesTest, AStudyTakesMicrobatches) {
-  EXPECT_EQ(With({{"microbatches", "12"}}, "mesh { pp = 4; }").microbatches, 12);
-  EXPECT_EQ(With({}, "mesh { pp = 4; }").microbatches, 0);
+  constexpr const char* kStudy = "mesh { pp = 4; } schedule gpipe;";
+  constexpr const char* kWritten = "train { microbatches = 6; } schedule gpipe;";
+  EXPECT_EQ(With({}, kWritten).microbatches, 6);
+  EXPECT_EQ(With({{"train.microbatches", "3"}}, kWritten).microbatches, 3);
+  EXPECT_EQ(With({{"microbatches", "12"}}, kStudy).microbatches, 12);
+  EXPECT_EQ(With({}, kStudy).microbatches, 0);
   EXPECT_EQ(Message({{"steps", "3"}}, "mesh { }"),
             "command line: error: `--set steps`: there is no `train`\n");
   EXPECT_EQ(

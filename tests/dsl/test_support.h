@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,10 +36,11 @@ inline Parsed ParseText(const std::string& text, const Limits& limits = {},
 }
 
 inline Checked CheckText(const std::string& text, const std::vector<Override>& overrides = {},
-                         const Limits& limits = {}, const std::string& path = "plan.sched") {
+                         const Limits& limits = {}, const std::string& path = "plan.sched",
+                         std::string_view schedule = {}) {
   Checked checked;
   const uint32_t file = checked.files.Add(path, text);
-  ast::Program program = Parse(checked.files, file, limits, checked.diagnostics);
+  ast::Program program = Parse(checked.files, file, limits, checked.diagnostics, schedule);
   if (!checked.diagnostics.HasErrors()) {
     checked.program = Check(std::move(program), overrides, limits, checked.diagnostics);
   }

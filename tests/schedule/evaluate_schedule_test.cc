@@ -256,7 +256,7 @@ TEST(Constructs, PendingAndLeftCount) {
 TEST(Constructs, InnerNamesHideOuterOnesUntilTheirBlockEnds) {
   EXPECT_EQ(OneRank("let i = 2; for i in 0 .. 1 { forward(i); let i = i + 1; forward(i); } "
                     "if true { let k = i; forward(k); } "
-                    "let pp = 3; for i in 0 .. pp { backward(i); }"),
+                    "let j = 3; if true { let j = j; for i in 0 .. j { backward(i); } }"),
             kForwards);
 }
 

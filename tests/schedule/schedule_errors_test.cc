@@ -327,7 +327,7 @@ TEST(LimitErrors, Recursion) {
 TEST(LimitErrors, NoMicrobatches) {
   EXPECT_EQ(EvaluateText(kGpipe, {.pp = 2, .microbatches = 0}).errors,
             "2:10: the schedule has 0 microbatches, it needs at least one\n"
-            "  2:10: a file without `train` is told how many: `--set microbatches=8`\n");
+            "  2:10: say how many: `train { microbatches = 8; }` in the file, or `--set microbatches=8`\n");
 }
 
 }  // namespace
