@@ -41,13 +41,7 @@ nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv
 [ -n "$architecture" ] || architecture=90
 
 build=build/gpu
-generator=()
-command -v ninja >/dev/null && generator=(-G Ninja)
-started=$SECONDS
-cmake -S . -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DPPRUN_CUDA=ON -DPPRUN_COMPILER=OFF -DPPRUN_ONEDNN=OFF \
-  -DPPRUN_TESTS=OFF -DCMAKE_CUDA_ARCHITECTURES="$architecture-real" >/dev/null
-cmake --build "$build" --parallel "$jobs" --target kernels_check gpu_kernels_bench plans_check
-echo "built in $((SECONDS - started)) s"
+tests/gpu/build.sh "$architecture" "$jobs" kernels_check gpu_kernels_bench plans_check
 
 status=0
 started=$SECONDS
