@@ -1,14 +1,17 @@
 // Every dependency between two streams of a position becomes a record and a wait.
 //
-// Dependencies follow from effects alone: a read after the last write, a write after the last write
-// and all reads since, of overlapping bytes. A wait is left out where earlier waits already order
-// the two (vector clocks, one entry a stream). After it: what a program does is determined,
-// whatever the timing. Linear in instructions times streams. Tests: insert_events_test.cc.
+// Dependencies follow from effects: a read after the last write, a write after the last write and
+// all reads since, of overlapping bytes. Where tasks overlap, the order in which activations come
+// and go is kept too (activation_order.h). A wait is left out where earlier waits already order the
+// two (vector clocks, one entry a stream). After it: what a program does, and how many activations
+// it holds at once, is determined, whatever the timing. Linear in instructions times streams.
+// Tests: insert_events_test.cc.
 #include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
 
+#include "compiler/passes/activation_order.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/effects.h"
 
@@ -62,12 +65,15 @@ class CutMemory {
 
 class ProgramEvents {
  public:
+  // `orderings` ascend.
   ProgramEvents(const Plan& plan, const Position& position, const CutMemory& memory,
-                Program& program)
+                const std::vector<Ordering>& orderings, Program& program)
       : plan_(plan),
         position_(position),
         memory_(memory),
         program_(program),
+        next_ordering_(orderings.begin()),
+        last_ordering_(orderings.end()),
         streams_(position.streams.size()),
         last_write_(memory.Count()),
         last_read_(memory.Count() * streams_, kNone),
@@ -105,6 +111,7 @@ class ProgramEvents {
   const Position& position_;
   const CutMemory& memory_;
   Program& program_;
+  std::vector<Ordering>::const_iterator next_ordering_, last_ordering_;
   size_t streams_;
   std::vector<LastWrite> last_write_;  // by piece
   std::vector<int32_t> last_read_;     // by piece and stream, since the last write
@@ -150,6 +157,12 @@ void ProgramEvents::Order(int32_t instruction) {
   AppendAccesses(plan_, position_, ordered, accesses_);
   std::fill(needed_.begin(), needed_.end(), kNone);
   for (const BufferAccess& access : accesses_) Need(memory_.Of(access.buffer), access.access);
+  for (; next_ordering_ != last_ordering_ && next_ordering_->later == instruction;
+       ++next_ordering_) {
+    const int32_t earlier = next_ordering_->earlier;
+    int32_t& needed = needed_[program_.instructions[static_cast<size_t>(earlier)].stream.index()];
+    needed = std::max(needed, earlier);
+  }
   needed_[own] = kNone;
   for (;;) {
     const auto latest = std::max_element(needed_.begin(), needed_.end());
@@ -196,10 +209,15 @@ void ProgramEvents::Splice() {
 }  // namespace
 
 void InsertEvents(Draft& draft) {
-  for (Position& position : draft.plan.positions) {
+  for (size_t p = 0; p < draft.plan.positions.size(); ++p) {
+    Position& position = draft.plan.positions[p];
     const CutMemory memory(position.buffers);
-    for (Program& program : position.programs) {
-      if (program.events == 0) ProgramEvents(draft.plan, position, memory, program).Run();
+    for (size_t kind = 0; kind < position.programs.size(); ++kind) {
+      Program& program = position.programs[kind];
+      if (program.events != 0) continue;
+      const std::vector<Ordering> orderings = ActivationOrder(
+          draft, PositionId(static_cast<int64_t>(p)), static_cast<ProgramKind>(kind));
+      ProgramEvents(draft.plan, position, memory, orderings, program).Run();
     }
   }
 }

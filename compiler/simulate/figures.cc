@@ -30,8 +30,8 @@ bool HasPairs(const PlannedTasks& tasks) {
   return std::ranges::any_of(tasks.tasks, [](const PlannedTask& t) { return t.partner >= 0; });
 }
 
-// Something that is there from one task to another. One is born before the task starts, and freed
-// after it has ended.
+// Something that is there from one task to another. It is born before the task starts, and freed
+// after it has ended; an overlapped pair is one task.
 struct Lifetime {
   int32_t born = -1;
   int32_t freed = -1;
@@ -62,26 +62,28 @@ Peaks PeaksOf(const PlannedTasks& planned) {
   for (size_t i = 0; i < planned.tasks.size(); ++i) {
     const PlannedTask& task = planned.tasks[i];
     const int32_t now = static_cast<int32_t>(i);
+    const int32_t partner = task.partner < 0 ? now : task.partner;
+    const int32_t from = std::min(now, partner), until = std::max(now, partner);
     const size_t index = rows.at(task.stage) * microbatches + task.microbatch.index();
     Lifetime& activation = activations[index];
     Lifetime& weight_buffer = weight_buffers[index];
     switch (task.kind) {
       case TaskKind::kForward:
         // Kept no longer, unless a backward follows.
-        activation = {now, now};
+        activation = {from, until};
         break;
       case TaskKind::kRecompute:
         break;
       case TaskKind::kInputGrad:
-        weight_buffer.born = now;
-        activation.freed = now;
+        weight_buffer.born = from;
+        activation.freed = until;
         break;
       case TaskKind::kWeightGrad:
-        weight_buffer.freed = now;
-        activation.freed = now;
+        weight_buffer.freed = until;
+        activation.freed = until;
         break;
       case TaskKind::kBackward:
-        activation.freed = now;
+        activation.freed = until;
         break;
     }
   }

@@ -16,7 +16,8 @@ namespace pprun {
 // By rank, the most at one time in one run of the step, or in all that the trace has. The
 // activation of a stage's microbatch is live from the begin of its first forward run to the end of
 // the last run that computes a gradient from it; what ends when another begins is not there with
-// it.
+// it. An overlapped pair holds both of its activations, whichever of the two was ahead: that of its
+// backward counts until its forward has begun.
 std::map<int64_t, int64_t> LiveActivations(const Plan& plan, const Trace& trace,
                                            int64_t repeat = kAllRepeats);
 

@@ -1,11 +1,15 @@
 // Random files that are right are all proven; random schedules are either proven or deadlock, as
-// plain reasoning about their tasks says.
+// plain reasoning about their tasks says, and hold as many activations as said.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "compiler/plan/file.h"
+#include "compiler/simulate/live_activations.h"
 #include "tests/compile/compile_source.h"
 #include "tests/compile/random_plan.h"
 #include "tests/compile/random_schedule.h"
+#include "tests/passes/shaken_run.h"
 
 namespace pprun {
 namespace {
@@ -40,6 +44,26 @@ TEST(RandomPlansTest, EveryLegalScheduleIsProven) {
     const std::string text =
         PlanTextWith(ToSource(order), pp, 1 + static_cast<int>(seed % 2), microbatches);
     ASSERT_NO_FATAL_FAILURE(ExpectProven(CompileSource(text), text));
+  }
+}
+
+TEST(RandomPlansTest, ARunHoldsAsManyActivationsAsThePlanSaysWhateverTheTiming) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    const int pp = 1 + static_cast<int>(seed % 3), microbatches = 2 + static_cast<int>(seed % 8);
+    RandomOrder order = LegalOrder(random, pp, microbatches);
+    PairUp(random, order);
+    const std::string text = PlanTextWith(ToSource(order), pp, 1, microbatches);
+    const Compilation result = CompileSource(text);
+    ASSERT_NO_FATAL_FAILURE(ExpectProven(result, text));
+    std::map<int64_t, int64_t> said;
+    for (int64_t rank = 0; rank < pp; ++rank) {
+      said[rank] = PeaksOf(result.plan->positions[static_cast<size_t>(rank)]).activations;
+    }
+    for (int run = 0; run < 20; ++run) {
+      EXPECT_EQ(LiveActivations(*result.plan, ShakenRun(*result.plan, random)), said) << text;
+    }
   }
 }
 

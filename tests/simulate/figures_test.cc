@@ -114,6 +114,22 @@ TEST(PeaksOf, MatchesTheTextbook) {
   }
 }
 
+// Both of a pair are there at once, whichever is issued first.
+TEST(PeaksOf, CountsAPairAsOne) {
+  constexpr TaskKind kF = TaskKind::kForward, kB = TaskKind::kBackward;
+  constexpr TaskKind kI = TaskKind::kInputGrad, kW = TaskKind::kWeightGrad;
+  constexpr auto kBeside = testing::Task::Stream::kBeside;
+  const auto peaks = [](const testing::Orders& orders) {
+    return PeaksOf(PipelinePlan(orders).positions[0]);
+  };
+  EXPECT_EQ(peaks({{{kF, 0}, {kB, 0}, {kF, 1}, {kB, 1}}}).activations, 1);
+  EXPECT_EQ(peaks({{{kF, 0}, {kB, 0}, {kF, 1, kBeside}, {kB, 1}}}).activations, 2);
+  EXPECT_EQ(peaks({{{kF, 0}, {kF, 1}, {kB, 0, kBeside}, {kB, 1}}}).activations, 2);
+  const Peaks halves = peaks({{{kF, 0}, {kF, 1}, {kI, 0}, {kW, 0}, {kI, 1, kBeside}, {kW, 1}}});
+  EXPECT_EQ(halves.activations, 2);
+  EXPECT_EQ(halves.weight_buffers, 2);
+}
+
 TEST(FiguresJson, SaysAllOfThem) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(2, 4));
   const Figures figures =

@@ -60,5 +60,32 @@ TEST(LiveActivations, FollowTheClock) {
   EXPECT_EQ(live({{0, step, 7, 0, 0, 1}}), 0);
 }
 
+// Forward 0, forward 1 beside backward 0, backward 1, as instructions 0 to 3: the pair holds both
+// of its activations, whichever of its tasks was ahead.
+TEST(LiveActivations, HoldBothOfAPair) {
+  const Plan plan = PipelinePlan({{{TaskKind::kForward, 0},
+                                   {TaskKind::kForward, 1},
+                                   {TaskKind::kBackward, 0, testing::Task::Stream::kBeside},
+                                   {TaskKind::kBackward, 1}}});
+  ASSERT_EQ(plan.positions[0].programs[1].instructions.size(), 4u);
+  ASSERT_EQ(PeaksOf(plan.positions[0]).activations, 2);
+  const auto live = [&](std::vector<TraceEvent> events) {
+    Trace trace;
+    trace.events = std::move(events);
+    return LiveActivations(plan, trace).at(0);
+  };
+  const ProgramKind step = ProgramKind::kStep;
+  const TraceEvent first = {0, step, 0, 0, 0, 1};
+  const TraceEvent last = {0, step, 0, 3, 8, 9};
+  // Side by side, the backward first with and without a gap, the forward first.
+  EXPECT_EQ(live({first, {0, step, 0, 1, 1, 4}, {0, step, 0, 2, 2, 5}, last}), 2);
+  EXPECT_EQ(live({first, {0, step, 0, 2, 1, 3}, {0, step, 0, 1, 5, 7}, last}), 2);
+  EXPECT_EQ(live({first, {0, step, 0, 2, 1, 3}, {0, step, 0, 1, 3, 7}, last}), 2);
+  EXPECT_EQ(live({first, {0, step, 0, 1, 1, 3}, {0, step, 0, 2, 4, 7}, last}), 2);
+  // A trace without the forward of the pair, and one without its backward's forward.
+  EXPECT_EQ(live({first, {0, step, 0, 2, 1, 3}, last}), 1);
+  EXPECT_EQ(live({{0, step, 0, 1, 1, 4}, {0, step, 0, 2, 2, 5}, last}), 1);
+}
+
 }  // namespace
 }  // namespace pprun
