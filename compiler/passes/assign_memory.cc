@@ -3,11 +3,14 @@
 //
 // A pooled buffer lives from the first to the last instruction of its program that mentions it, in
 // issue order. Slots are reused longest-free first, and a transfer pool has two where it can, so
-// that a sender need not wait for the slot that it has just filled. Programs reuse each other's
-// slots. After it: buffers are the plan's, one a slot; arenas have their sizes. Linear in the
-// number of instructions. Tests: assign_memory_test.cc.
+// that a sender need not wait for the slot that it has just filled. What the first task of an
+// overlapped pair leaves free, the second does not take: it would have to wait for it. Programs
+// reuse each other's slots. After it: buffers are the plan's, one a slot; arenas have their sizes.
+// Linear in the number of instructions. Tests: assign_memory_test.cc.
 #include <algorithm>
+#include <utility>
 
+#include "compiler/passes/issued_tasks.h"
 #include "compiler/passes/mentions.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/base/check.h"
@@ -45,20 +48,44 @@ struct RenameBuffers {
   void operator()(Wait&) const {}
 };
 
+// The two tasks of an overlapped pair, as instructions of their program.
+struct Beside {
+  int32_t first = 0;   // of the first task
+  int32_t second = 0;  // of the second, which goes up to `last`
+  int32_t last = 0;
+};
+
+// Ascending.
+std::vector<Beside> PairsOf(const Draft& draft, PositionId position, ProgramKind program) {
+  std::vector<Beside> pairs;
+  if (!HasPairs(draft, position, program)) return pairs;
+  const std::vector<IssuedTask> tasks = IssuedTasks(draft, position, program);
+  for (size_t i = 1; i < tasks.size(); ++i) {
+    if (tasks[i].partner != static_cast<int32_t>(i) - 1) continue;
+    pairs.push_back({tasks[i - 1].first, tasks[i].first, tasks[i].last});
+  }
+  return pairs;
+}
+
 class PositionMemory {
  public:
   PositionMemory(Draft& draft, PositionId position)
-      : plan_(draft.plan),
+      : draft_(draft),
+        id_(position),
+        plan_(draft.plan),
         position_(draft.plan.positions[position.index()]),
         place_(draft.positions[position.index()]),
         slot_(place_.pool_of.size(), kNone),
         last_(slot_.size()),
         next_free_(slot_.size()),
+        freed_at_(slot_.size(), kNone),
         offset_(slot_.size(), -1),
         kept_(place_.pools.size()) {}
 
   void Run() {
-    for (const Program& program : position_.programs) AssignSlots(program);
+    for (size_t kind = 0; kind < position_.programs.size(); ++kind) {
+      AssignSlots(position_.programs[kind], PairsOf(draft_, id_, static_cast<ProgramKind>(kind)));
+    }
     PlaceBuffers();
     PlaceCovers();
     Rename();
@@ -66,7 +93,7 @@ class PositionMemory {
   }
 
  private:
-  void AssignSlots(const Program& program);
+  void AssignSlots(const Program& program, const std::vector<Beside>& pairs);
   Pool& PoolOf(BufferId buffer) { return place_.pools[place_.pool_of[buffer.index()].index()]; }
   int64_t Take(ArenaKind arena, int64_t bytes) {
     int64_t& end = position_.arena_bytes[static_cast<size_t>(arena)];
@@ -78,6 +105,8 @@ class PositionMemory {
   void PlaceCovers();
   void Rename();
 
+  const Draft& draft_;
+  const PositionId id_;
   Plan& plan_;
   Position& position_;
   DraftPosition& place_;
@@ -85,12 +114,13 @@ class PositionMemory {
   std::vector<int32_t> slot_;       // of a fixed pool none
   std::vector<int32_t> last_;       // instruction of the program at hand that mentions it
   std::vector<int32_t> next_free_;  // whose slot was freed next in its pool
+  std::vector<int32_t> freed_at_;   // instruction of the program at hand
   std::vector<int64_t> offset_;
   // By PoolId, then slot: the buffer of the plan.
   std::vector<std::vector<BufferId>> kept_;
 };
 
-void PositionMemory::AssignSlots(const Program& program) {
+void PositionMemory::AssignSlots(const Program& program, const std::vector<Beside>& pairs) {
   // The buffers that left a slot of each pool free, in the order in which they did.
   struct Free {
     int32_t first = kNone;
@@ -108,33 +138,53 @@ void PositionMemory::AssignSlots(const Program& program) {
   for (size_t i = 0; i < count; ++i) {
     each(i, [&](int32_t buffer) { last_[static_cast<size_t>(buffer)] = static_cast<int32_t>(i); });
   }
+  // In the second task of a pair, what the first has freed: [begin, end). Else nothing.
+  int32_t beside_begin = 0, beside_end = 0;
   const auto take = [&](int32_t buffer) {
     int32_t& slot = slot_[static_cast<size_t>(buffer)];
     if (slot != kNone) return;
     Pool& pool = PoolOf(BufferId(buffer));
     Free& of_pool = free[place_.pool_of[static_cast<size_t>(buffer)].index()];
-    if (of_pool.first == kNone || (pool.kind == Pool::Kind::kTransfer && of_pool.used < 2)) {
+    int32_t before = kNone, found = of_pool.first;
+    while (found != kNone && freed_at_[static_cast<size_t>(found)] >= beside_begin &&
+           freed_at_[static_cast<size_t>(found)] < beside_end) {
+      before = std::exchange(found, next_free_[static_cast<size_t>(found)]);
+    }
+    if (found == kNone || (pool.kind == Pool::Kind::kTransfer && of_pool.used < 2)) {
       slot = of_pool.used++;
       pool.slots = std::max(pool.slots, of_pool.used);
       return;
     }
-    slot = slot_[static_cast<size_t>(of_pool.first)];
-    of_pool.first = next_free_[static_cast<size_t>(of_pool.first)];
+    slot = slot_[static_cast<size_t>(found)];
+    const int32_t next = next_free_[static_cast<size_t>(found)];
+    (before == kNone ? of_pool.first : next_free_[static_cast<size_t>(before)]) = next;
+    if (next == kNone) of_pool.last = before;
   };
-  const auto release = [&](int32_t buffer) {
+  const auto release = [&](int32_t buffer, int32_t instruction) {
     Free& of_pool = free[place_.pool_of[static_cast<size_t>(buffer)].index()];
     next_free_[static_cast<size_t>(buffer)] = kNone;
+    freed_at_[static_cast<size_t>(buffer)] = instruction;
     int32_t& link =
         of_pool.first == kNone ? of_pool.first : next_free_[static_cast<size_t>(of_pool.last)];
     link = of_pool.last = buffer;
   };
+  auto pair = pairs.begin();
   for (size_t i = 0; i < count; ++i) {
+    const int32_t now = static_cast<int32_t>(i);
+    if (pair != pairs.end() && now == pair->second) {
+      beside_begin = pair->first;
+      beside_end = pair->second;
+    }
+    if (pair != pairs.end() && now > pair->last) {
+      beside_begin = beside_end = 0;
+      ++pair;
+    }
     each(i, take);
     each(i, [&](int32_t buffer) {
       int32_t& last = last_[static_cast<size_t>(buffer)];
-      if (last != static_cast<int32_t>(i)) return;
+      if (last != now) return;
       last = kNone;  // should it be mentioned twice here
-      release(buffer);
+      release(buffer, now);
     });
   }
 }

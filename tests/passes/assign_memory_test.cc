@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "compiler/simulate/simulate.h"
 #include "tests/passes/compile_text.h"
 
 namespace pprun {
@@ -61,6 +62,45 @@ TEST(AssignMemoryTest, MemoryDoesNotGrowWithMicrobatchesUnderOneFOneB) {
   for (size_t p = 0; p < 4; ++p) {
     EXPECT_EQ(few.positions[p].arena_bytes[frames], many.positions[p].arena_bytes[frames]);
     EXPECT_EQ(few.positions[p].arena_bytes[slots], many.positions[p].arena_bytes[slots]);
+  }
+}
+
+// The two of a pair on one chunk run side by side, whichever is written first: neither waits for
+// memory of the other.
+TEST(AssignMemoryTest, PairsOfOneChunkOverlap) {
+  struct Case {
+    std::string tasks;
+    double makespan = 36;  // six microbatches of F + B = 6 without a gap
+  };
+  const std::string each = "forward(0); for i in 1 .. 6 { ", last = " } backward(5);";
+  const std::string twos = "for k in 0 .. 3 { forward(2 * k); forward(2 * k + 1); ";
+  const std::vector<Case> cases = {
+      {each + "overlap { forward(i); backward(i - 1); }" + last},
+      {each + "overlap { backward(i - 1); forward(i); }" + last},
+      {each + "overlap { forward(i); input_grad(i - 1); } weight_grad(i - 1);" + last},
+      {each + "overlap { input_grad(i - 1); forward(i); } weight_grad(i - 1);" + last},
+      {each + "input_grad(i - 1); overlap { forward(i); weight_grad(i - 1); }" + last},
+      {each + "input_grad(i - 1); overlap { weight_grad(i - 1); forward(i); }" + last},
+      {"forward(0); input_grad(0); for i in 1 .. 6 { forward(i); overlap { input_grad(i); "
+       "weight_grad(i - 1); } } weight_grad(5);"},
+      {"forward(0); input_grad(0); for i in 1 .. 6 { forward(i); overlap { weight_grad(i - 1); "
+       "input_grad(i); } } weight_grad(5);"},
+      {"for k in 0 .. 3 { overlap { forward(2 * k); forward(2 * k + 1); } backward(2 * k); "
+       "backward(2 * k + 1); }"},
+      {twos + "overlap { input_grad(2 * k); input_grad(2 * k + 1); } weight_grad(2 * k); "
+              "weight_grad(2 * k + 1); }"},
+      // Both add to the same gradients, one after the other: the second is a layer of six behind.
+      {twos + "overlap { backward(2 * k); backward(2 * k + 1); } }", 36 + 3 * 8.0 / 6},
+  };
+  for (const Case& c : cases) {
+    const Plan plan = CompilePlan(
+        {.pp = 1,
+         .microbatches = 6,
+         .schedule = "schedule paired { order on rank r { " + c.tasks + " } }\nschedule paired;"});
+    const Figures figures =
+        Summarise(plan, Simulate(plan, ProgramKind::kStep, ParseCosts("F=2,I=2,W=2")));
+    EXPECT_DOUBLE_EQ(figures.makespan, c.makespan) << c.tasks;
+    EXPECT_EQ(Frames(plan, 0), static_cast<size_t>(figures.peak_activations[0])) << c.tasks;
   }
 }
 
