@@ -259,9 +259,10 @@ void PositionPlacer::PlaceProgram(ProgramKind program) {
   for (size_t i = 0; i < tasks.size(); ++i) {
     PlacedTask& placed = tasks[i];
     // The second of an overlapped pair runs beside the first, on a stream and a workspace of its
-    // own.
+    // own; if the first has nothing to run, it is no second.
     const bool second = placed.task.overlap_pair >= 0 && i > 0 &&
-                        tasks[i - 1].task.overlap_pair == placed.task.overlap_pair;
+                        tasks[i - 1].task.overlap_pair == placed.task.overlap_pair &&
+                        tasks[i - 1].count > 0;
     StreamId& stream = compute[second ? 1 : 0];
     if (!stream.valid()) {
       stream =

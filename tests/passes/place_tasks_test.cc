@@ -67,5 +67,25 @@ TEST(PlaceTasksTest, ValidationRunsForwardOnly) {
   }
 }
 
+// A stage that only embeds has no input gradient to run, so that the other of a pair is alone.
+TEST(PlaceTasksTest, ATaskBesideNothingIsNoPair) {
+  const std::string text =
+      ToSource({.pp = 2,
+                .schedule = "schedule paired { order on rank r {\n"
+                            "  forward(0);\n"
+                            "  for i in 1 .. microbatches {\n"
+                            "    if r == 0 { overlap { input_grad(i - 1); forward(i); } }\n"
+                            "    else { input_grad(i - 1); forward(i); }\n"
+                            "    weight_grad(i - 1);\n"
+                            "  }\n"
+                            "  backward(microbatches - 1);\n"
+                            "} }\nschedule paired;\nstages { embed | block[0 .. 4] head }"});
+  const CompiledText compiled = CompileText(text);
+  ASSERT_TRUE(compiled.result.plan);
+  for (const Position& position : compiled.result.plan->positions) {
+    for (const Stream& stream : position.streams) EXPECT_NE(stream.name, "compute.1");
+  }
+}
+
 }  // namespace
 }  // namespace pprun
