@@ -54,6 +54,7 @@ Explanation Explain(const Plan& plan, const ExplainOptions& options) {
   explanation.bubble = ExplainBubble(plan, explanation.figures, tasks.shape);
   explanation.memory = CountMemory(plan);
   explanation.traffic = CountTraffic(plan, machine);
+  explanation.transfers = CountTransfers(plan, LinkRun(plan, trace, 0));
   explanation.flops = CountFlops(plan);
   explanation.activations = CountActivations(plan);
   if (machine != nullptr) {

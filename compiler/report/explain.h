@@ -1,6 +1,6 @@
-// What a plan costs and why: its bubble, memory, traffic, arithmetic and activations, counted from
-// the plan's own buffers and instructions, each beside the textbook's formula; and sentences where
-// a choice cannot pay. Tests: explain_test.cc.
+// What a plan costs and why: its bubble, memory, traffic, queues, arithmetic and activations,
+// counted from the plan's own buffers and instructions, each beside the textbook's formula; and
+// sentences where a choice cannot pay. Tests: explain_test.cc, explain_transfers_test.cc.
 #pragma once
 
 #include <array>
@@ -51,6 +51,36 @@ struct TrafficExplanation {
   double sent_bytes = 0;  // by each rank, in a ring
   std::string link;       // of the machine that joins the ranks; empty without one
   double seconds = 0;     // on that link, one after the other
+};
+
+// The queues that one step's transfers stand in, and what that costs in the predicted run.
+struct TransferExplanation {
+  // What `transfers` may say to give these queues; empty: nothing does.
+  std::vector<std::string> choices;
+  struct At {
+    int64_t queues = 0;    // of each rank at the position
+    int64_t channels = 0;  // whose messages go through them
+    int64_t sent = 0;      // messages
+    int64_t received = 0;
+    double sent_bytes = 0;
+    double received_bytes = 0;
+    // How long transfers that lacked nothing else waited, all together, for their turn in queues
+    // of this position; and how long its tasks waited for such transfers.
+    double waited = 0;
+    double held_up = 0;
+  };
+  std::vector<At> positions;
+  // The one for which tasks waited longest, of the position whose tasks wait most; empty: none do.
+  struct Wait {
+    PositionId position;      // whose queue it is
+    std::string instruction;  // "recv received gradient[0] from position 3, ..."
+    std::string behind;       // what was before it in its queue; empty: nothing
+    std::string source;       // "plan.sched:3 insert_transfers"
+    double ready = 0;         // it lacked nothing else from then on
+    double begin = 0;
+    double held_up = 0;
+  };
+  std::optional<Wait> worst;
 };
 
 struct FlopsExplanation {
@@ -116,6 +146,7 @@ struct Explanation {
   BubbleExplanation bubble;
   MemoryExplanation memory;
   std::vector<TrafficExplanation> traffic;
+  std::optional<TransferExplanation> transfers;  // empty: there are none
   FlopsExplanation flops;
   std::vector<ActivationExplanation> activations;
   std::optional<BucketExplanation> buckets;

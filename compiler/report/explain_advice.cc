@@ -22,6 +22,8 @@ constexpr double kSame = 1.01;
 constexpr double kUnequal = 1.1;
 // A bucket this many times off the optimum is far from it.
 constexpr double kFarBuckets = 4;
+// Of the makespan, that a rank's tasks wait for transfers in queues.
+constexpr double kMuchOfTheMakespan = 0.01;
 constexpr int32_t kSteps = 10;
 
 bool GathersNorm(const Plan& plan) {
@@ -92,6 +94,32 @@ void AboutUnequalCosts(const Plan& plan, const TaskCostSummary& tasks, Explanati
   advice.push_back(text);
 }
 
+void AboutQueues(const TransferExplanation& transfers, double makespan, Explanation::Unit unit,
+                 std::vector<std::string>& advice) {
+  const auto most =
+      std::ranges::max_element(transfers.positions, {}, &TransferExplanation::At::held_up);
+  if (!transfers.worst || most->held_up <= kMuchOfTheMakespan * makespan) return;
+  const TransferExplanation::Wait& worst = *transfers.worst;
+  std::string text = "tasks of position " + std::to_string(most - transfers.positions.begin()) +
+                     " wait " + TimeText(most->held_up, unit) + " (" +
+                     Percent(most->held_up / makespan) +
+                     " of the makespan) for transfers that stand in a queue; worst of all, `" +
+                     worst.instruction + "` at position " + std::to_string(worst.position.value);
+  if (!worst.source.empty()) text += " (" + worst.source + ")";
+  text += " is ready at " + TimeText(worst.ready, unit) + " and begins at " +
+          TimeText(worst.begin, unit);
+  if (!worst.behind.empty()) text += ", after `" + worst.behind + "`";
+  const auto has = [&](const char* choice) {
+    return std::ranges::find(transfers.choices, choice) != transfers.choices.end();
+  };
+  if (!transfers.choices.empty() && !has("queue_per_flow")) {
+    text += has("queue_per_peer")
+                ? "; `transfers queue_per_flow` has more queues"
+                : "; `transfers queue_per_peer` and `queue_per_flow` have more queues";
+  }
+  advice.push_back(text);
+}
+
 void AboutBuckets(const BucketExplanation& buckets, std::vector<std::string>& advice) {
   const double ratio = static_cast<double>(buckets.buckets) / buckets.best_buckets;
   if (ratio < kFarBuckets && ratio > 1 / kFarBuckets) return;
@@ -140,6 +168,9 @@ std::vector<std::string> Advise(const Plan& plan, const CostModel& model, const 
   AboutUnequalCosts(plan, tasks, explanation.unit, advice);
   AboutMicrobatches(plan, advice);
   AboutBalance(tasks, advice);
+  if (explanation.transfers) {
+    AboutQueues(*explanation.transfers, explanation.figures.makespan, explanation.unit, advice);
+  }
   if (explanation.buckets) AboutBuckets(*explanation.buckets, advice);
   if (machine != nullptr) AboutMemory(*machine, explanation.memory, advice);
   if (explanation.compute_bound &&

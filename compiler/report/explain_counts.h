@@ -1,10 +1,12 @@
 // What explain counts in a plan, each for itself. Tests: explain_test.cc.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "compiler/report/explain.h"
+#include "compiler/report/linked_run.h"
 
 namespace pprun {
 
@@ -12,6 +14,9 @@ MemoryExplanation CountMemory(const Plan& plan);
 
 // Channels first, by index, then collectives by position. `machine` may be null.
 std::vector<TrafficExplanation> CountTraffic(const Plan& plan, const Machine* machine);
+
+// Empty without transfers. The run is of the plan.
+std::optional<TransferExplanation> CountTransfers(const Plan& plan, const LinkedRun& run);
 
 // Without utilisations.
 FlopsExplanation CountFlops(const Plan& plan);

@@ -130,6 +130,38 @@ void WriteTraffic(Writer& out, const std::vector<TrafficExplanation>& traffic) {
   out.Close(']');
 }
 
+void WriteTransfers(Writer& out, const TransferExplanation& transfers) {
+  out.Object("transfers");
+  WriteNames(out, "choices", transfers.choices);
+  out.List("positions");
+  for (const TransferExplanation::At& at : transfers.positions) {
+    out.Open('{');
+    out.Member("queues", at.queues);
+    out.Member("channels", at.channels);
+    out.Member("sent_messages", at.sent);
+    out.Member("sent_bytes", at.sent_bytes);
+    out.Member("received_messages", at.received);
+    out.Member("received_bytes", at.received_bytes);
+    out.Member("waited", at.waited);
+    out.Member("held_up", at.held_up);
+    out.Close('}');
+  }
+  out.Close(']');
+  if (transfers.worst) {
+    const TransferExplanation::Wait& wait = *transfers.worst;
+    out.Object("worst");
+    out.Member("position", wait.position.value);
+    out.Member("instruction", wait.instruction);
+    out.Member("source", wait.source);
+    if (!wait.behind.empty()) out.Member("behind", wait.behind);
+    out.Member("ready", wait.ready);
+    out.Member("begin", wait.begin);
+    out.Member("held_up", wait.held_up);
+    out.Close('}');
+  }
+  out.Close('}');
+}
+
 void WriteFlops(Writer& out, const FlopsExplanation& flops) {
   out.Object("flops");
   out.Member("model", flops.model);
@@ -215,6 +247,7 @@ std::string ToJson(const Explanation& explanation) {
   WriteBubble(out, explanation.bubble);
   WriteMemory(out, explanation.memory);
   WriteTraffic(out, explanation.traffic);
+  if (explanation.transfers) WriteTransfers(out, *explanation.transfers);
   WriteFlops(out, explanation.flops);
   WriteActivations(out, explanation.activations);
   WriteMachine(out, explanation);

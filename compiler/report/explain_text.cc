@@ -91,6 +91,34 @@ void AppendTraffic(std::string& text, const Explanation& explanation) {
   }
 }
 
+void AppendTransfers(std::string& text, const Explanation& explanation) {
+  if (!explanation.transfers) return;
+  const TransferExplanation& transfers = *explanation.transfers;
+  const auto time = [&](double value) { return TimeText(value, explanation.unit); };
+  text += "queues of a step's transfers\n  transfers ";
+  text += transfers.choices.empty() ? "in queues of the plan's own" : transfers.choices.front();
+  for (size_t i = 1; i < transfers.choices.size(); ++i) {
+    text += (i == 1 ? ", the same here as " : " and ") + transfers.choices[i];
+  }
+  text += "\n";
+  for (size_t p = 0; p < transfers.positions.size(); ++p) {
+    const TransferExplanation::At& at = transfers.positions[p];
+    text += "  position " + std::to_string(p) + ": " + Counted(at.queues, "queue") +
+            " a rank for " + Counted(at.channels, "channel") + "; " + Counted(at.sent, "message") +
+            ", " + Bytes(at.sent_bytes) + " out, " + Counted(at.received, "message") + ", " +
+            Bytes(at.received_bytes) + " in";
+    const char* separator = "; predicted: ";
+    if (at.waited > 0) {
+      text += separator + ("transfers in its queues wait " + time(at.waited)) + " for their turn";
+      separator = ", ";
+    }
+    if (at.held_up > 0) {
+      text += separator + ("its tasks wait " + time(at.held_up)) + " for transfers in a queue";
+    }
+    text += "\n";
+  }
+}
+
 void AppendFlops(std::string& text, const FlopsExplanation& flops) {
   text += "matrix products of a step, all ranks\n  " + Flops(flops.model);
   if (flops.hardware > flops.model) text += ", " + Flops(flops.hardware) + " with recompute";
@@ -161,6 +189,7 @@ std::string ToText(const Explanation& explanation) {
   AppendBubble(text, explanation);
   AppendMemory(text, explanation.memory);
   AppendTraffic(text, explanation);
+  AppendTransfers(text, explanation);
   AppendFlops(text, explanation.flops);
   AppendActivations(text, explanation.activations);
   AppendMachine(text, explanation);
