@@ -32,6 +32,7 @@ struct ComparedSchedule {
   double step = 0;      // from the first thing to the last of anything
   double makespan = 0;  // of the tasks
   double bubble = 0;    // of the makespan
+  WorkOf work_of = WorkOf::kMean;
   int64_t positions = 1;
   int64_t microbatches = 1;
   int64_t memory = 0;      // bytes of the position that needs most

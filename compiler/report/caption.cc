@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "compiler/plan/base/check.h"
 #include "compiler/plan/base/json.h"
 #include "compiler/report/numbers.h"
 
@@ -26,6 +27,16 @@ std::string FindingOf(const Trace& trace, double makespan, double bubble) {
   return std::string(trace.kind == Trace::Kind::kMeasured ? "measured" : "predicted") +
          " makespan " + Compact(makespan * unit.factor) + unit.suffix + ", bubble " +
          Percent(bubble);
+}
+
+std::string WorkOfText(WorkOf work_of) {
+  switch (work_of) {
+    case WorkOf::kMean:
+      return "mean over ranks";
+    case WorkOf::kLeastBusyRank:
+      return "least busy rank: pairs overlap";
+  }
+  CHECK(false);
 }
 
 std::vector<std::string> LabelsOf(const Plan& plan, const Trace& trace,

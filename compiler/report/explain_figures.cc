@@ -14,8 +14,8 @@ Figures PredictFigures(const Plan& plan, const PredictionOptions& options) {
 std::string FiguresText(const Figures& figures, Trace::Unit unit) {
   const TimeUnit shown = UnitFor(unit, figures.makespan);
   const auto time = [&](double amount) { return Compact(amount * shown.factor) + shown.suffix; };
-  std::string text = "makespan " + time(figures.makespan) + ", work " + time(figures.work) +
-                     ", span " + time(figures.span) + "; bubble " +
+  std::string text = "makespan " + time(figures.makespan) + ", work " + time(figures.work) + " (" +
+                     WorkOfText(figures.work_of) + "), span " + time(figures.span) + "; bubble " +
                      Percent(figures.bubble_of_makespan) + " of the makespan, " +
                      Percent(figures.bubble_of_span) + " of the span\n";
   for (size_t i = 0; i < figures.ranks.size(); ++i) {

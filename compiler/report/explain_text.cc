@@ -5,6 +5,7 @@
 #include <string>
 
 #include "compiler/plan/text.h"
+#include "compiler/report/caption.h"
 #include "compiler/report/explain.h"
 #include "compiler/report/explain_counts.h"
 #include "compiler/report/numbers.h"
@@ -27,9 +28,10 @@ void AppendBubble(std::string& text, const Explanation& explanation) {
   const BubbleExplanation& bubble = explanation.bubble;
   const auto time = [&](double value) { return TimeText(value, explanation.unit); };
   text += "bubble\n  predicted: makespan " + time(figures.makespan) + ", work " +
-          time(figures.work) + ", idle " + time(bubble.idle_of_makespan) + " (" +
-          Percent(figures.bubble_of_makespan) + "); within the longest span " +
-          time(bubble.idle_of_span) + " (" + Percent(figures.bubble_of_span) + ")\n";
+          time(figures.work) + " (" + WorkOfText(figures.work_of) + "), idle " +
+          time(bubble.idle_of_makespan) + " (" + Percent(figures.bubble_of_makespan) +
+          "); within the longest span " + time(bubble.idle_of_span) + " (" +
+          Percent(figures.bubble_of_span) + ")\n";
   if (explanation.step > figures.makespan) {
     text += "  with the sums of gradients and the optimizer a step takes " +
             time(explanation.step) + "\n";

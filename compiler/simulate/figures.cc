@@ -92,17 +92,33 @@ Peaks PeaksOf(const PlannedTasks& planned) {
 
 Peaks PeaksOf(const Position& position) { return PeaksOf(TasksOf(position, ProgramKind::kStep)); }
 
+WorkOf WorkOfPlan(const Plan& plan) {
+  const bool pairs = std::ranges::any_of(plan.positions, [](const Position& position) {
+    return HasPairs(TasksOf(position, ProgramKind::kStep));
+  });
+  return pairs ? WorkOf::kLeastBusyRank : WorkOf::kMean;
+}
+
+std::string_view Name(WorkOf work_of) {
+  switch (work_of) {
+    case WorkOf::kMean:
+      return "mean";
+    case WorkOf::kLeastBusyRank:
+      return "least_busy_rank";
+  }
+  CHECK(false);
+}
+
 Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
   std::vector<PlannedTasks> tasks;
   std::vector<Peaks> peaks;
-  bool pairs = false;
+  Figures figures;
   for (const Position& position : plan.positions) {
     tasks.push_back(TasksOf(position, ProgramKind::kStep));
     peaks.push_back(PeaksOf(tasks.back()));
-    pairs = pairs || HasPairs(tasks.back());
+    if (HasPairs(tasks.back())) figures.work_of = WorkOf::kLeastBusyRank;
   }
 
-  Figures figures;
   double first = std::numeric_limits<double>::infinity();
   double last = -first;
   for (size_t i = 0; i < trace.events.size();) {
@@ -130,9 +146,15 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
   }
 
   figures.makespan = last - first;
-  for (const double time : figures.busy) figures.work += time;
-  figures.work /= static_cast<double>(figures.busy.size());
-  if (pairs) figures.work = std::ranges::min(figures.busy);
+  switch (figures.work_of) {
+    case WorkOf::kMean:
+      for (const double time : figures.busy) figures.work += time;
+      figures.work /= static_cast<double>(figures.busy.size());
+      break;
+    case WorkOf::kLeastBusyRank:
+      figures.work = std::ranges::min(figures.busy);
+      break;
+  }
   figures.bubble_of_makespan = 1 - figures.work / figures.makespan;
   figures.bubble_of_span = 1 - figures.work / figures.span;
   return figures;
@@ -163,6 +185,7 @@ std::string FiguresJson(const Figures& figures) {
   };
   number("makespan", figures.makespan);
   number("work", figures.work);
+  json += "\"work_of\": \"" + std::string(Name(figures.work_of)) + "\", ";
   number("span", figures.span);
   number("bubble_of_makespan", figures.bubble_of_makespan);
   number("bubble_of_span", figures.bubble_of_span);

@@ -20,10 +20,12 @@ TEST(PredictFigures, TakesAllStepsTogether) {
 
 TEST(FiguresText, HasALineARank) {
   const Plan plan = testing::PipelinePlan(testing::ZeroBubbleH1(2, 4));
-  EXPECT_EQ(FiguresText(PredictFigures(plan, {}), Trace::Unit::kOfCosts),
-            "makespan 13, work 12, span 13; bubble 7.7 % of the makespan, 7.7 % of the span\n"
-            "rank 0: busy 12, at most 2 live activations and 1 weight buffer\n"
-            "rank 1: busy 12, at most 2 live activations and 2 weight buffers\n");
+  EXPECT_EQ(
+      FiguresText(PredictFigures(plan, {}), Trace::Unit::kOfCosts),
+      "makespan 13, work 12 (mean over ranks), span 13; bubble 7.7 % of the makespan, 7.7 % of "
+      "the span\n"
+      "rank 0: busy 12, at most 2 live activations and 1 weight buffer\n"
+      "rank 1: busy 12, at most 2 live activations and 2 weight buffers\n");
 }
 
 }  // namespace

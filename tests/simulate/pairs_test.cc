@@ -89,7 +89,10 @@ TEST(Simulate, StartsAPairWhenBothCan) {
   EXPECT_EQ(SpansOf(plan, trace, 1).at({kF, 1}), Span(7, 8));
   EXPECT_EQ(Summarise(plan, trace).makespan, 12);
   // Bubble: makespan less the busy time of the least busy rank.
-  EXPECT_EQ(Summarise(plan, SimulateStep(plan, "F=1,B=2,FB=2")).work, 5);
+  const Figures figures = Summarise(plan, SimulateStep(plan, "F=1,B=2,FB=2"));
+  EXPECT_EQ(figures.work, 5);
+  EXPECT_EQ(figures.work_of, WorkOf::kLeastBusyRank);
+  EXPECT_EQ(WorkOfPlan(plan), WorkOf::kLeastBusyRank);
 }
 
 // One half needs what follows the other half, so they cannot start together.
