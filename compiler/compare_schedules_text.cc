@@ -37,19 +37,24 @@ std::string WorkText(const std::vector<ComparedSchedule>& rows) {
 std::string ToText(const ScheduleComparison& comparison) {
   const std::vector<ComparedSchedule>& rows = comparison.schedules;
   const bool study = comparison.purpose == Purpose::kStudy;
-  const TimeUnit unit = UnitFor(comparison.unit, rows.back().makespan);
+  const TimeUnit unit = UnitFor(comparison.unit, rows.back().step);
   size_t width = 10;
   for (const ComparedSchedule& row : rows) width = std::max(width, row.name.size() + 2);
   const bool more = std::ranges::any_of(
       rows, [](const ComparedSchedule& row) { return row.step > row.makespan * (1 + 1e-6); });
-  std::string text = Padded("schedule", width, false) + (more ? "      step" : "") +
-                     "  makespan    bubble" + (study ? "" : "      memory") +
+  size_t time_width = 10;
+  for (const ComparedSchedule& row : rows) {
+    for (const double shown : {row.step, row.makespan}) {
+      time_width = std::max(time_width, TimeText(shown, unit).size() + 2);
+    }
+  }
+  const auto time = [&](const std::string& words) { return Padded(words, time_width, true); };
+  std::string text = Padded("schedule", width, false) + (more ? time("step") : "") +
+                     time("makespan") + "    bubble" + (study ? "" : "      memory") +
                      "  activations  messages\n";
   for (const ComparedSchedule& row : rows) {
-    text += Padded(row.name, width, false) +
-            (more ? Padded(Compact(row.step * unit.factor) + unit.suffix, 10, true) : "") +
-            Padded(Compact(row.makespan * unit.factor) + unit.suffix, 10, true) +
-            Padded(Percent(row.bubble), 10, true) +
+    text += Padded(row.name, width, false) + (more ? time(TimeText(row.step, unit)) : "") +
+            time(TimeText(row.makespan, unit)) + Padded(Percent(row.bubble), 10, true) +
             (study ? "" : Padded(HumanBytes(row.memory), 12, true)) +
             Padded(Compact(row.activations), 13, true) +
             Padded(WithThousands(row.messages), 10, true) + "\n";

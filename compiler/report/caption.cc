@@ -15,6 +15,11 @@ TimeUnit UnitFor(Trace::Unit unit, double makespan) {
   return {1e6, " us"};
 }
 
+std::string TimeText(double time, const TimeUnit& unit) {
+  return unit.suffix.empty() ? CostUnits(time * unit.factor)
+                             : Compact(time * unit.factor) + unit.suffix;
+}
+
 std::string SubjectOf(const Plan& plan) {
   std::string text = plan.schedule + ", " + Counted(plan.stages, "stage");
   if (plan.Replicas() > 1) text += " x " + Counted(plan.Replicas(), "replica");
@@ -23,9 +28,8 @@ std::string SubjectOf(const Plan& plan) {
 }
 
 std::string FindingOf(const Trace& trace, double makespan, double bubble) {
-  const TimeUnit unit = UnitFor(UnitOf(trace), makespan);
   return std::string(trace.kind == Trace::Kind::kMeasured ? "measured" : "predicted") +
-         " makespan " + Compact(makespan * unit.factor) + unit.suffix + ", bubble " +
+         " makespan " + TimeText(makespan, UnitFor(UnitOf(trace), makespan)) + ", bubble " +
          Percent(bubble);
 }
 

@@ -19,6 +19,8 @@ struct TimeUnit {
   std::string suffix;  // " ms"
 };
 TimeUnit UnitFor(Trace::Unit unit, double makespan);
+// "66", "697.4 ms".
+std::string TimeText(double time, const TimeUnit& unit);
 
 // "one_f_one_b, 4 stages x 2 replicas, 8 microbatches".
 std::string SubjectOf(const Plan& plan);

@@ -1,6 +1,7 @@
 #include "compiler/report/explain.h"
 
 #include <algorithm>
+#include <cmath>
 #include <variant>
 
 #include "compiler/report/explain_counts.h"
@@ -11,8 +12,13 @@ namespace {
 BubbleExplanation ExplainBubble(const Plan& plan, const Figures& figures,
                                 const ScheduleShape& shape) {
   BubbleExplanation bubble;
-  bubble.idle_of_makespan = figures.makespan - figures.work;
-  bubble.idle_of_span = figures.span - figures.work;
+  // Sums of costs end in digits that rounding left: a difference of such digits is none.
+  const auto idle = [&figures](double time) {
+    const double difference = time - figures.work;
+    return std::abs(difference) <= 1e-12 * time ? 0 : difference;
+  };
+  bubble.idle_of_makespan = idle(figures.makespan);
+  bubble.idle_of_span = idle(figures.span);
   if (!figures.peak_activations.empty()) {
     bubble.peak_activations = std::ranges::max(figures.peak_activations);
   }

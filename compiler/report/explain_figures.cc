@@ -13,7 +13,7 @@ Figures PredictFigures(const Plan& plan, const PredictionOptions& options) {
 
 std::string FiguresText(const Figures& figures, Trace::Unit unit) {
   const TimeUnit shown = UnitFor(unit, figures.makespan);
-  const auto time = [&](double amount) { return Compact(amount * shown.factor) + shown.suffix; };
+  const auto time = [&](double amount) { return TimeText(amount, shown); };
   std::string text = "makespan " + time(figures.makespan) + ", work " + time(figures.work) + " (" +
                      WorkOfText(figures.work_of) + "), span " + time(figures.span) + "; bubble " +
                      Percent(figures.bubble_of_makespan) + " of the makespan, " +

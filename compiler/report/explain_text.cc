@@ -153,7 +153,7 @@ void AppendMachine(std::string& text, const Explanation& explanation) {
 }  // namespace
 
 std::string TimeText(double time, Explanation::Unit unit) {
-  return unit == Explanation::Unit::kSeconds ? HumanTime(time) : Compact(time);
+  return unit == Explanation::Unit::kSeconds ? HumanTime(time) : CostUnits(time);
 }
 
 std::string ToText(const Explanation& explanation) {
