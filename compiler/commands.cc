@@ -65,7 +65,7 @@ int SimulateCommand(const std::vector<const char*>& words) {
   const Trace trace = Predict(*plan, input.predict);
   const Figures figures = Summarise(*plan, trace, kAllRepeats);
   std::cout << (json == Switch::kOn ? FiguresJson(figures) + "\n"
-                                    : FiguresText(figures, UnitOf(trace)));
+                                    : FiguresText(*plan, figures, UnitOf(trace)));
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/base/json.h"
@@ -119,6 +120,7 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
     if (HasPairs(tasks.back())) figures.work_of = WorkOf::kLeastBusyRank;
   }
 
+  std::set<int64_t> repeats;
   double first = std::numeric_limits<double>::infinity();
   double last = -first;
   for (size_t i = 0; i < trace.events.size();) {
@@ -130,6 +132,7 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
       if (event.program != ProgramKind::kStep) continue;
       if (repeat != kAllRepeats && event.repeat != repeat) continue;
       if (tasks[index].task_of[static_cast<size_t>(event.instruction)] < 0) continue;
+      repeats.insert(event.repeat);
       busy.Add(event.begin, event.end);
     }
     first = std::min(first, busy.from);
@@ -140,6 +143,7 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
     figures.peak_activations.push_back(peaks[index].activations);
     figures.peak_weight_buffers.push_back(peaks[index].weight_buffers);
   }
+  figures.steps = static_cast<int64_t>(repeats.size());
   if (last <= first) {
     figures.span = 0;
     return figures;
@@ -189,6 +193,7 @@ std::string FiguresJson(const Figures& figures) {
   number("span", figures.span);
   number("bubble_of_makespan", figures.bubble_of_makespan);
   number("bubble_of_span", figures.bubble_of_span);
+  number("steps", figures.steps);
   json += "\"ranks\": [";
   for (size_t i = 0; i < figures.busy.size(); ++i) {
     json += i == 0 ? "{" : ", {";

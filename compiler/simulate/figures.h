@@ -21,6 +21,7 @@ enum class WorkOf : uint8_t {
 WorkOf WorkOfPlan(const Plan& plan);
 
 struct Figures {
+  int64_t steps = 0;    // runs of the step that the figures are of, from the first to the last
   double makespan = 0;  // first begin to last end of any run
   // Time that the runs of a rank take. Runs that overlap on two streams count once.
   double work = 0;
@@ -51,7 +52,8 @@ Peaks PeaksOf(const Position& position);
 std::string_view Name(WorkOf work_of);
 
 // {"makespan": .., "work": .., "work_of": .., "span": .., "bubble_of_makespan": ..,
-//  "bubble_of_span": .., "ranks": [{"rank": 0, "busy": .., "peak_activations": .., "peak_weight_buffers": ..}, ..]}
+//  "bubble_of_span": .., "steps": .., "ranks": [{"rank": 0, "busy": .., "peak_activations": ..,
+//  "peak_weight_buffers": ..}, ..]}
 std::string FiguresJson(const Figures& figures);
 
 // From the first begin to the last end of anything: sums of gradients and the optimizer included.
