@@ -21,6 +21,7 @@ std::optional<Plan> ReadAndProve(const CommandInput& input) {
   const std::vector<Finding> findings = Verify(plan);
   for (const Finding& finding : findings) std::cerr << Render(plan, finding);
   if (!findings.empty()) return std::nullopt;
+  CheckCostsFit(plan, input.predict);
   return plan;
 }
 
@@ -58,14 +59,18 @@ CompileOptions ToCompileOptions(const CommandInput& input) {
   const CostModel model = ModelOf(input.predict);
   options.costs = TaskCostsOf(model);
   if (!std::holds_alternative<CostTable>(model)) {
-    options.costs_of_plan = [model](const Plan& plan) { return TaskCostsOf(plan, model); };
+    options.costs_of_plan = [model, predict = input.predict](const Plan& plan) {
+      CheckCostsFit(plan, predict);
+      return TaskCostsOf(plan, model);
+    };
   }
   return options;
 }
 
-Compilation CompileAndReport(const std::string& path, const CompileOptions& options) {
-  Compilation result = Compile(path, options);
+Compilation CompileAndReport(const CommandInput& input, const CompileOptions& options) {
+  Compilation result = Compile(input.file, options);
   std::cerr << result.Messages();
+  if (result.Ok()) CheckCostsFit(*result.plan, input.predict);
   return result;
 }
 
@@ -75,7 +80,7 @@ std::optional<Plan> PlanAsItRuns(const CommandInput& input) {
 
 std::optional<Plan> PlanOf(const CommandInput& input) {
   if (input.file.ends_with(".plan")) return ReadAndProve(input);
-  Compilation result = CompileAndReport(input.file, ToCompileOptions(input));
+  Compilation result = CompileAndReport(input, ToCompileOptions(input));
   if (!result.Ok()) return std::nullopt;
   return std::move(result.plan);
 }

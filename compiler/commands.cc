@@ -27,23 +27,15 @@ int Check(const std::vector<const char*>& words) {
   DeclareFile(arguments, input);
   DeclareCosts(arguments, input);
   ReadArguments(arguments, words);
-  if (!input.file.ends_with(".plan")) {
-    const Compilation result = CompileAndReport(input.file, ToCompileOptions(input));
-    if (!result.Ok()) return 1;
-    if (result.purpose != Compilation::Purpose::kTraining) {
-      std::cout << result.checked->schedule.name << ": "
-                << Amount(static_cast<int64_t>(result.order->positions.size()), "rank") << ", "
-                << Amount(result.order->microbatches, "microbatch")
-                << ", complete and free of deadlock\n";
-      return 0;
-    }
-    std::cerr << DataWarnings(*result.plan);
-    std::cout << Summary(*result.plan,
-                         Summarise(*result.plan, Predict(*result.plan, input.predict)));
-    return 0;
-  }
   const std::optional<Plan> plan = PlanOf(input);
   if (!plan) return 1;
+  if (plan->IsStudy()) {
+    std::cout << plan->schedule << ": "
+              << Amount(static_cast<int64_t>(plan->positions.size()), "rank") << ", "
+              << Amount(plan->train.microbatches, "microbatch")
+              << ", complete and free of deadlock\n";
+    return 0;
+  }
   std::cerr << DataWarnings(*plan);
   std::cout << Summary(*plan, Summarise(*plan, Predict(*plan, input.predict)));
   return 0;
@@ -158,7 +150,7 @@ int Emit(const std::string& value, const CommandInput& input) {
       if (name == pass) text = ToText(draft);
     };
   }
-  const Compilation result = CompileAndReport(input.file, options);
+  const Compilation result = CompileAndReport(input, options);
   if (!after) text = ValueText(value, result);
   if (value == "timeline" && result.Ok() && result.plan) {
     text = TextTimeline(*result.plan, Predict(*result.plan, input.predict), {});

@@ -131,7 +131,6 @@ class Comparer {
       if (first_messages_.empty()) first_messages_ = result.Messages();
       return;
     }
-    if (result.purpose != Compilation::Purpose::kTraining) result_.purpose = Purpose::kStudy;
     AddPlan(std::move(name), *std::move(result.plan));
   }
 
@@ -243,11 +242,13 @@ class Comparer {
   }
 
   void AddPlan(std::string name, Plan plan) {
+    if (plan.IsStudy()) result_.purpose = Purpose::kStudy;
     // One of inference would always be the shortest.
     if (plan.train.steps == 0) {
       result_.refused.push_back({std::move(name), "it has no backward"});
       return;
     }
+    CheckCostsFit(plan, options_.predict);
     const double share = std::min(static_cast<double>(plan.positions.size()) / plan.stages, 1.0);
     Trace trace;
     try {

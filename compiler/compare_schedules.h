@@ -59,7 +59,7 @@ struct ScheduleComparison {
 };
 
 // `paths`: one file or more. Throws std::runtime_error if no schedule fits, each for a reason of
-// its own.
+// its own, and std::invalid_argument if the command line is at fault.
 ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
                                     const CompareOptions& options);
 

@@ -58,6 +58,14 @@ TaskCosts TaskCostsOf(const CostModel& model) {
           .transfer = std::llround(table->transfer / largest * kLargest)};
 }
 
+void CheckCostsFit(const Plan& plan, const PredictOptions& options) {
+  if (!plan.IsStudy() || !(options.machine || options.profile)) return;
+  throw std::invalid_argument(std::string(options.machine ? "`--machine`" : "`--profile`") +
+                              " says what a model's layers take, and `" + plan.name +
+                              "` is a study, of a schedule without a model: give its costs, as in "
+                              "`--cost F=1,B=2`");
+}
+
 Trace Predict(const Plan& plan, const PredictOptions& options) {
   if (options.steps < 1 || options.steps > 10000) {
     throw std::invalid_argument("`--steps` is from 1 to 10,000");

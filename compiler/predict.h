@@ -27,6 +27,9 @@ TaskCosts TaskCostsOf(const CostModel& model);
 // the largest.
 TaskCosts TaskCostsOf(const Plan& plan, const CostModel& model);
 
+// Throws std::invalid_argument if the plan is a study and the costs were to come from its model.
+void CheckCostsFit(const Plan& plan, const PredictOptions& options);
+
 // The step, `steps` times in a row. Throws std::invalid_argument.
 Trace Predict(const Plan& plan, const PredictOptions& options);
 

@@ -58,8 +58,13 @@ Explanation Explain(const Plan& plan, const ExplainOptions& options) {
   explanation.step = DurationOf(trace);
   const TaskCostSummary tasks = SummariseTasks(plan, options.model);
   explanation.bubble = ExplainBubble(plan, explanation.figures, tasks.shape);
-  explanation.memory = CountMemory(plan);
   explanation.traffic = CountTraffic(plan, machine);
+  if (plan.IsStudy()) {
+    explanation.purpose = Explanation::Purpose::kStudy;
+    explanation.advice = Advise(plan, options.model, nullptr, tasks, explanation);
+    return explanation;
+  }
+  explanation.memory = CountMemory(plan);
   explanation.flops = CountFlops(plan);
   explanation.activations = CountActivations(plan);
   if (machine != nullptr) {

@@ -110,6 +110,9 @@ struct Explanation {
   std::string name;
   std::string schedule;
   enum class Unit : uint8_t { kSeconds, kOfTheTable } unit = Unit::kOfTheTable;
+  // Of a study only times, activations and messages are counted: its bytes and FLOPs would be those
+  // of what stands in for a model.
+  enum class Purpose : uint8_t { kTraining, kStudy } purpose = Purpose::kTraining;
   std::string machine;  // empty: none
   Figures figures;
   double step = 0;  // of all instructions, the sums of gradients and the optimizer's included

@@ -109,18 +109,20 @@ void WriteMemory(Writer& out, const MemoryExplanation& memory) {
   out.Close('}');
 }
 
-void WriteTraffic(Writer& out, const std::vector<TrafficExplanation>& traffic) {
+void WriteTraffic(Writer& out, const Explanation& explanation) {
   out.List("traffic");
-  for (const TrafficExplanation& row : traffic) {
+  for (const TrafficExplanation& row : explanation.traffic) {
     const bool messages = row.kind == TrafficExplanation::Kind::kMessages;
     out.Open('{');
     out.Member("kind", std::string_view(messages ? "messages" : "collectives"));
     out.Member("name", row.name);
     out.Member("position", row.position.value);
     out.Member("count", row.count);
-    out.Member("bytes", row.bytes);
     out.Member("ranks", row.ranks);
-    out.Member("sent_bytes", row.sent_bytes);
+    if (explanation.purpose == Explanation::Purpose::kTraining) {
+      out.Member("bytes", row.bytes);
+      out.Member("sent_bytes", row.sent_bytes);
+    }
     if (!row.link.empty()) {
       out.Member("link", row.link);
       out.Member("seconds", row.seconds);
@@ -207,17 +209,21 @@ std::string ToJson(const Explanation& explanation) {
   out.Open('{');
   out.Member("name", explanation.name);
   out.Member("schedule", explanation.schedule);
+  const bool study = explanation.purpose == Explanation::Purpose::kStudy;
+  out.Member("purpose", std::string_view(study ? "study" : "training"));
   out.Member("unit", std::string_view(explanation.unit == Explanation::Unit::kSeconds ? "seconds"
                                                                                       : "table"));
   out.Name("figures");
   out.Raw(FiguresJson(explanation.figures));
   out.Member("step", explanation.step);
   WriteBubble(out, explanation.bubble);
-  WriteMemory(out, explanation.memory);
-  WriteTraffic(out, explanation.traffic);
-  WriteFlops(out, explanation.flops);
-  WriteActivations(out, explanation.activations);
-  WriteMachine(out, explanation);
+  WriteTraffic(out, explanation);
+  if (explanation.purpose == Explanation::Purpose::kTraining) {
+    WriteMemory(out, explanation.memory);
+    WriteFlops(out, explanation.flops);
+    WriteActivations(out, explanation.activations);
+    WriteMachine(out, explanation);
+  }
   WriteNames(out, "advice", explanation.advice);
   out.Close('}');
   return out.Take() + "\n";

@@ -93,6 +93,18 @@ void AppendTraffic(std::string& text, const Explanation& explanation) {
   }
 }
 
+// Of a study: how often, and why no more than that.
+void AppendMessages(std::string& text, const std::vector<TrafficExplanation>& traffic) {
+  if (!traffic.empty()) text += "messages of a step\n";
+  for (const TrafficExplanation& row : traffic) {
+    const bool messages = row.kind == TrafficExplanation::Kind::kMessages;
+    text += "  " + row.name;
+    if (!messages) text += " at position " + std::to_string(row.position.value);
+    text += ": " + Counted(row.count, messages ? "message" : "call") + "\n";
+  }
+  text += "a study has no model: memory, sizes of messages and arithmetic are left out\n";
+}
+
 void AppendFlops(std::string& text, const FlopsExplanation& flops) {
   text += "matrix products of a step, all ranks\n  " + Flops(flops.model);
   if (flops.hardware > flops.model) text += ", " + Flops(flops.hardware) + " with recompute";
@@ -161,11 +173,15 @@ std::string ToText(const Explanation& explanation) {
   if (!explanation.machine.empty()) text += ", on " + explanation.machine;
   text += "\n";
   AppendBubble(text, explanation);
-  AppendMemory(text, explanation.memory);
-  AppendTraffic(text, explanation);
-  AppendFlops(text, explanation.flops);
-  AppendActivations(text, explanation.activations);
-  AppendMachine(text, explanation);
+  if (explanation.purpose == Explanation::Purpose::kStudy) {
+    AppendMessages(text, explanation.traffic);
+  } else {
+    AppendMemory(text, explanation.memory);
+    AppendTraffic(text, explanation);
+    AppendFlops(text, explanation.flops);
+    AppendActivations(text, explanation.activations);
+    AppendMachine(text, explanation);
+  }
   for (const std::string& sentence : explanation.advice) text += "note: " + sentence + "\n";
   return text;
 }
