@@ -53,6 +53,12 @@ void DeclareCosts(Arguments& arguments, CommandInput& input, CostsOf costs) {
                  &input.predict.profile);
 }
 
+void DeclareSteps(Arguments& arguments, CommandInput& input) {
+  arguments.Flag("steps", "N", "steps in a row (default 1)", &input.predict.steps);
+  arguments.Flag("barrier", "WHEN", "between steps: on, off or as_planned (default)",
+                 &input.predict.barrier);
+}
+
 CompileOptions ToCompileOptions(const CommandInput& input) {
   CompileOptions options;
   ApplySettings(input.settings, options);

@@ -26,6 +26,9 @@ void DeclareSettings(Arguments& arguments, CommandInput& input);
 enum class CostsOf : uint8_t { kStage, kRank };
 void DeclareCosts(Arguments& arguments, CommandInput& input, CostsOf costs = CostsOf::kStage);
 
+// `--steps` and `--barrier`.
+void DeclareSteps(Arguments& arguments, CommandInput& input);
+
 // Reads a command line into the declared targets. Throws HelpWanted (commands.h), or
 // std::invalid_argument if it is wrong.
 void ReadArguments(const Arguments& arguments, const std::vector<const char*>& words);

@@ -47,9 +47,7 @@ int SimulateCommand(const std::vector<const char*>& words) {
   Arguments arguments("ppc simulate", "predicts steps in figures: makespan, bubble, peaks by rank");
   DeclareFile(arguments, input);
   DeclareCosts(arguments, input);
-  arguments.Flag("steps", "N", "steps in a row (default 1)", &input.predict.steps);
-  arguments.Flag("barrier", "WHEN", "between steps: on, off or as_planned (default)",
-                 &input.predict.barrier);
+  DeclareSteps(arguments, input);
   arguments.Flag("json", "", "print JSON", &json);
   ReadArguments(arguments, words);
   const std::optional<Plan> plan = PlanOf(input);
@@ -69,11 +67,15 @@ int ExplainCommand(const std::vector<const char*>& words) {
       "accounts for a plan beside the textbook: bubble, memory, traffic, arithmetic");
   DeclareFile(arguments, input);
   DeclareCosts(arguments, input);
+  DeclareSteps(arguments, input);
   arguments.Flag("json", "", "print JSON", &json);
   ReadArguments(arguments, words);
   const std::optional<Plan> plan = PlanOf(input);
   if (!plan) return 1;
-  const Explanation explanation = Explain(*plan, {.model = ModelOf(input.predict)});
+  const Explanation explanation = Explain(*plan, {.model = ModelOf(input.predict),
+                                                  .machine = {},
+                                                  .steps = StepsOf(input.predict),
+                                                  .barrier = BarrierOf(input.predict)});
   std::cout << (json == Switch::kOn ? ToJson(explanation) + "\n" : ToText(explanation));
   return 0;
 }

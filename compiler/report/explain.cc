@@ -53,9 +53,10 @@ Explanation Explain(const Plan& plan, const ExplainOptions& options) {
   explanation.unit = table ? Explanation::Unit::kOfTheTable : Explanation::Unit::kSeconds;
   if (machine != nullptr) explanation.machine = machine->name;
 
-  const Trace trace = Simulate(plan, ProgramKind::kStep, options.model);
-  explanation.figures = Summarise(plan, trace);
-  explanation.step = DurationOf(trace);
+  const Trace trace =
+      Simulate(plan, ProgramKind::kStep, options.model, options.steps, options.barrier);
+  explanation.figures = Summarise(plan, trace, kAllRepeats);
+  explanation.step = DurationOf(trace) / options.steps;
   const TaskCostSummary tasks = SummariseTasks(plan, options.model);
   explanation.bubble = ExplainBubble(plan, explanation.figures, tasks.shape);
   explanation.traffic = CountTraffic(plan, machine);

@@ -27,21 +27,28 @@ void AppendBubble(std::string& text, const Explanation& explanation) {
   const Figures& figures = explanation.figures;
   const BubbleExplanation& bubble = explanation.bubble;
   const auto time = [&](double value) { return TimeText(value, explanation.unit); };
-  text += "bubble\n  predicted: makespan " + time(figures.makespan) + ", work " +
-          time(figures.work) + " (" + WorkOfText(figures.work_of) + "), idle " +
+  const int64_t steps = std::max<int64_t>(figures.steps, 1);
+  const double makespan = figures.makespan / static_cast<double>(steps);
+  std::string over, a_step;
+  if (steps > 1) {
+    over = " over " + Counted(steps, "step");
+    a_step = " (" + time(makespan) + " a step)";
+  }
+  text += "bubble\n  predicted" + over + ": makespan " + time(figures.makespan) + a_step +
+          ", work " + time(figures.work) + " (" + WorkOfText(figures.work_of) + "), idle " +
           time(bubble.idle_of_makespan) + " (" + Percent(figures.bubble_of_makespan) +
           "); within the longest span " + time(bubble.idle_of_span) + " (" +
           Percent(figures.bubble_of_span) + ")\n";
-  if (explanation.step > figures.makespan) {
+  if (explanation.step > makespan) {
     text += "  with the sums of gradients and the optimizer a step takes " +
             time(explanation.step) + "\n";
   }
   text += "  live activations: at most " + Counted(bubble.peak_activations, "chunk") + "\n";
   if (!bubble.formula) return;
   const ScheduleFormula& formula = *bubble.formula;
-  text += "  textbook (" + formula.source + "): " + formula.bubble_formula + " = " +
-          time(formula.bubble) + ", " + formula.peak_formula + " = " +
-          Counted(formula.peak, "chunk");
+  text += std::string("  textbook") + (steps > 1 ? " of one step" : "") + " (" + formula.source +
+          "): " + formula.bubble_formula + " = " + time(formula.bubble) + ", " +
+          formula.peak_formula + " = " + Counted(formula.peak, "chunk");
   const char* separator = "; that needs ";
   for (const std::string& condition : formula.failing) {
     text += separator + condition;

@@ -122,6 +122,23 @@ TEST(Explain, ZeroBubbleH2WithAGlobalNormIsAsFastAsH1OnlyWithEqualCosts) {
   }
 }
 
+TEST(Explain, TakesStepsTogetherWithOrWithoutABarrier) {
+  const Plan plan = PipelinePlan(testing::ZeroBubbleH2(4, 8), {.norm = Norm::kGlobal});
+  const auto explain = [&](Barrier barrier) {
+    return Explain(plan, {.model = CostTable{}, .machine = {}, .steps = 3, .barrier = barrier});
+  };
+  EXPECT_EQ(explain(Barrier::kOn).figures.makespan, 81);
+  EXPECT_EQ(explain(Barrier::kAsPlanned).figures.makespan, 81);
+  const Explanation off = explain(Barrier::kOff);
+  EXPECT_EQ(off.figures.makespan, 75);
+  EXPECT_EQ(off.figures.steps, 3);
+  EXPECT_EQ(off.bubble.idle_of_makespan, 3);
+  EXPECT_EQ(off.step, 25);
+  EXPECT_NE(ToText(off).find("predicted over 3 steps: makespan 75 (25 a step), work 72 (mean"),
+            std::string::npos)
+      << ToText(off);
+}
+
 TEST(Explain, SaysThatVMinWantsEqualCosts) {
   Plan plan = PipelinePlan(testing::OneForwardOneBackward(4, 8));
   plan.schedule = "v_min";
