@@ -22,6 +22,7 @@ std::optional<Plan> ReadAndProve(const CommandInput& input) {
   for (const Finding& finding : findings) std::cerr << Render(plan, finding);
   if (!findings.empty()) return std::nullopt;
   CheckCostsFit(plan, input.predict);
+  std::cerr << NotesOnCosts(plan, input.predict);
   return plan;
 }
 
@@ -76,7 +77,9 @@ CompileOptions ToCompileOptions(const CommandInput& input) {
 Compilation CompileAndReport(const CommandInput& input, const CompileOptions& options) {
   Compilation result = Compile(input.file, options);
   std::cerr << result.Messages();
-  if (result.Ok()) CheckCostsFit(*result.plan, input.predict);
+  if (!result.Ok()) return result;
+  CheckCostsFit(*result.plan, input.predict);
+  std::cerr << NotesOnCosts(*result.plan, input.predict);
   return result;
 }
 

@@ -35,7 +35,8 @@ void ReadArguments(const Arguments& arguments, const std::vector<const char*>& w
 
 CompileOptions ToCompileOptions(const CommandInput& input);
 
-// Compiles and prints what is wrong. Throws std::invalid_argument if the costs do not fit.
+// Compiles and prints what is wrong or should be known. Throws std::invalid_argument if the costs
+// do not fit.
 Compilation CompileAndReport(const CommandInput& input, const CompileOptions& options);
 
 // The proven plan of a file that is right; nothing, after messages, of one that is not.

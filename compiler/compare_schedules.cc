@@ -176,6 +176,12 @@ class Comparer {
     std::ranges::stable_sort(result_.schedules, {}, [&](const ComparedSchedule& row) {
       return std::pair(row.step, study ? row.activations : static_cast<double>(row.memory));
     });
+    const bool pairs = std::ranges::any_of(result_.schedules, [](const ComparedSchedule& row) {
+      return row.work_of == WorkOf::kLeastBusyRank;
+    });
+    if (CostsPairs(options_.predict) && !pairs) {
+      result_.notes.push_back("`FB` changes nothing: none of these overlaps a pair");
+    }
     NoteSizes();
     NoteSettings();
     return std::move(result_);

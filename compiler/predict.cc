@@ -59,6 +59,15 @@ void CheckCostsFit(const Plan& plan, const PredictOptions& options) {
                               "`--cost F=1,B=2`");
 }
 
+bool CostsPairs(const PredictOptions& options) {
+  return options.costs && !ParseCosts(*options.costs).pair.empty();
+}
+
+std::string NotesOnCosts(const Plan& plan, const PredictOptions& options) {
+  if (!CostsPairs(options) || WorkOfPlan(plan) == WorkOf::kLeastBusyRank) return "";
+  return "note: `FB` changes nothing: `" + plan.schedule + "` overlaps no pair\n";
+}
+
 int32_t StepsOf(const PredictOptions& options) {
   if (options.steps < 1 || options.steps > 10000) {
     throw std::invalid_argument("`--steps` is from 1 to 10,000");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -75,6 +76,16 @@ TEST(Simulate, GivesAPairItsSumUnlessSaidOtherwise) {
     EXPECT_EQ(spans.at({kB, 0}), Span(1.5, 5.25));
     EXPECT_EQ(spans.at({kB, 1}), Span(5.25, 8.25));
   }
+}
+
+TEST(Simulate, RefusesAPairThatIsShorterThanItsTasks) {
+  const Plan plan = PipelinePlan(kOnePair, {.layers = 3});
+  EXPECT_THROW(SimulateStep(plan, "F=1,B=2,FB=1.9"), std::invalid_argument);
+  EXPECT_THROW(SimulateStep(plan, "F=3,B=2,FB=2"), std::invalid_argument);
+  EXPECT_EQ(Summarise(plan, SimulateStep(plan, "F=1,B=2,FB=2")).makespan, 5);
+  // What is in no pair may take longer.
+  const Plan alone = PipelinePlan(testing::GPipe(1, 1));
+  EXPECT_EQ(Summarise(alone, SimulateStep(alone, "F=1,B=2,FB=0")).makespan, 3);
 }
 
 // The backward of the pair has its gradient only late: the forward waits with it.
