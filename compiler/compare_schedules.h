@@ -63,6 +63,15 @@ struct ScheduleComparison {
 ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
                                     const CompareOptions& options);
 
+// "the shortest predicted step": of the first one.
+std::string WhyBest(const ScheduleComparison& comparison);
+
+// For programs: {"purpose": "training" or "study", "unit": "seconds" or "table", "schedules":
+// [{"name": .., "step": .., "makespan": .., "bubble": .., "work_of": .., "memory": bytes, not of a
+// study, "activations": .., "messages": .., "positions": .., "microbatches": ..}, ..], "best":
+// {"name": .., "why": ..}, "refused": [{"name": .., "reason": ..}, ..], "notes": [..]}.
+std::string ToJson(const ScheduleComparison& comparison);
+
 // A row a schedule; then those that do not fit, with the reason.
 std::string ToText(const ScheduleComparison& comparison);
 

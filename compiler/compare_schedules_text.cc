@@ -34,6 +34,14 @@ std::string WorkText(const std::vector<ComparedSchedule>& rows) {
 
 }  // namespace
 
+std::string WhyBest(const ScheduleComparison& comparison) {
+  const std::vector<ComparedSchedule>& rows = comparison.schedules;
+  if (rows.size() < 2 || rows[1].step > rows.front().step) return "the shortest predicted step";
+  const bool study = comparison.purpose == Purpose::kStudy;
+  return std::string("the ") + (study ? "fewest activations" : "least memory") +
+         " of those as fast";
+}
+
 std::string ToText(const ScheduleComparison& comparison) {
   const std::vector<ComparedSchedule>& rows = comparison.schedules;
   const bool study = comparison.purpose == Purpose::kStudy;
@@ -60,11 +68,7 @@ std::string ToText(const ScheduleComparison& comparison) {
             Padded(WithThousands(row.messages), 10, true) + "\n";
   }
   text += "\nbubble: what of the makespan is not work, " + WorkText(rows) + "\n";
-  text += "best: " + rows.front().name;
-  text += rows.size() > 1 && rows[1].step == rows.front().step
-              ? std::string(", the ") + (study ? "fewest activations" : "least memory") +
-                    " of those as fast\n"
-              : ", the shortest predicted step\n";
+  text += "best: " + rows.front().name + ", " + WhyBest(comparison) + "\n";
   for (const std::string& note : comparison.notes) text += "note: " + note + "\n";
   if (!comparison.refused.empty()) text += "\nnot possible here:\n";
   for (const auto& [name, reason] : comparison.refused) text += "  " + name + ": " + reason + "\n";

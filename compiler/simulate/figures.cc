@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <type_traits>
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/base/json.h"
@@ -164,27 +165,21 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
   return figures;
 }
 
-namespace {
-
-// Sums of times end in the digits that rounding left.
-double Rounded(double number) {
+double WithoutNoise(double sum) {
   char text[32];
   const auto [end, error] =
-      std::to_chars(text, text + sizeof(text), number, std::chars_format::general, 12);
+      std::to_chars(text, text + sizeof(text), sum, std::chars_format::general, 12);
   CHECK(error == std::errc());
-  std::from_chars(text, end, number);
-  return number;
+  std::from_chars(text, end, sum);
+  return sum;
 }
-
-int64_t Rounded(int64_t number) { return number; }
-
-}  // namespace
 
 std::string FiguresJson(const Figures& figures) {
   std::string json = "{";
   const auto number = [&json](const char* name, auto value) {
     json += "\"" + std::string(name) + "\": ";
-    AppendJsonNumber(json, Rounded(value));
+    if constexpr (std::is_same_v<decltype(value), double>) value = WithoutNoise(value);
+    AppendJsonNumber(json, value);
     json += ", ";
   };
   number("makespan", figures.makespan);

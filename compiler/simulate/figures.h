@@ -48,6 +48,9 @@ struct Peaks {
 };
 Peaks PeaksOf(const Position& position);
 
+// A sum of times without the digits that rounding left at its end.
+double WithoutNoise(double sum);
+
 // "mean" or "least_busy_rank", as JSON says it.
 std::string_view Name(WorkOf work_of);
 
