@@ -21,6 +21,8 @@ std::optional<Plan> ReadAndProve(const CommandInput& input) {
   const std::vector<Finding> findings = Verify(plan);
   for (const Finding& finding : findings) std::cerr << Render(plan, finding);
   if (!findings.empty()) return std::nullopt;
+  CheckCostsFit(plan, input.predict);
+  std::cerr << NotesOnCosts(plan, input.predict);
   return plan;
 }
 
@@ -52,20 +54,32 @@ void DeclareCosts(Arguments& arguments, CommandInput& input, CostsOf costs) {
                  &input.predict.profile);
 }
 
+void DeclareSteps(Arguments& arguments, CommandInput& input) {
+  arguments.Flag("steps", "N", "steps in a row (default 1)", &input.predict.steps);
+  arguments.Flag("barrier", "WHEN", "between steps: on, off or as_planned (default)",
+                 &input.predict.barrier);
+}
+
 CompileOptions ToCompileOptions(const CommandInput& input) {
   CompileOptions options;
   ApplySettings(input.settings, options);
   const CostModel model = ModelOf(input.predict);
   options.costs = TaskCostsOf(model);
   if (!std::holds_alternative<CostTable>(model)) {
-    options.costs_of_plan = [model](const Plan& plan) { return TaskCostsOf(plan, model); };
+    options.costs_of_plan = [model, predict = input.predict](const Plan& plan) {
+      CheckCostsFit(plan, predict);
+      return TaskCostsOf(plan, model);
+    };
   }
   return options;
 }
 
-Compilation CompileAndReport(const std::string& path, const CompileOptions& options) {
-  Compilation result = Compile(path, options);
+Compilation CompileAndReport(const CommandInput& input, const CompileOptions& options) {
+  Compilation result = Compile(input.file, options);
   std::cerr << result.Messages();
+  if (!result.Ok()) return result;
+  CheckCostsFit(*result.plan, input.predict);
+  std::cerr << NotesOnCosts(*result.plan, input.predict);
   return result;
 }
 
@@ -75,7 +89,7 @@ std::optional<Plan> PlanAsItRuns(const CommandInput& input) {
 
 std::optional<Plan> PlanOf(const CommandInput& input) {
   if (input.file.ends_with(".plan")) return ReadAndProve(input);
-  Compilation result = CompileAndReport(input.file, ToCompileOptions(input));
+  Compilation result = CompileAndReport(input, ToCompileOptions(input));
   if (!result.Ok()) return std::nullopt;
   return std::move(result.plan);
 }

@@ -26,14 +26,18 @@ void DeclareSettings(Arguments& arguments, CommandInput& input);
 enum class CostsOf : uint8_t { kStage, kRank };
 void DeclareCosts(Arguments& arguments, CommandInput& input, CostsOf costs = CostsOf::kStage);
 
+// `--steps` and `--barrier`.
+void DeclareSteps(Arguments& arguments, CommandInput& input);
+
 // Reads a command line into the declared targets. Throws HelpWanted (commands.h), or
 // std::invalid_argument if it is wrong.
 void ReadArguments(const Arguments& arguments, const std::vector<const char*>& words);
 
 CompileOptions ToCompileOptions(const CommandInput& input);
 
-// Compiles and prints what is wrong.
-Compilation CompileAndReport(const std::string& path, const CompileOptions& options);
+// Compiles and prints what is wrong or should be known. Throws std::invalid_argument if the costs
+// do not fit.
+Compilation CompileAndReport(const CommandInput& input, const CompileOptions& options);
 
 // The proven plan of a file that is right; nothing, after messages, of one that is not.
 std::optional<Plan> PlanOf(const CommandInput& input);

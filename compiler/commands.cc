@@ -27,23 +27,15 @@ int Check(const std::vector<const char*>& words) {
   DeclareFile(arguments, input);
   DeclareCosts(arguments, input);
   ReadArguments(arguments, words);
-  if (!input.file.ends_with(".plan")) {
-    const Compilation result = CompileAndReport(input.file, ToCompileOptions(input));
-    if (!result.Ok()) return 1;
-    if (result.purpose != Compilation::Purpose::kTraining) {
-      std::cout << result.checked->schedule.name << ": "
-                << Amount(static_cast<int64_t>(result.order->positions.size()), "rank") << ", "
-                << Amount(result.order->microbatches, "microbatch")
-                << ", complete and free of deadlock\n";
-      return 0;
-    }
-    std::cerr << DataWarnings(*result.plan);
-    std::cout << Summary(*result.plan,
-                         Summarise(*result.plan, Predict(*result.plan, input.predict)));
-    return 0;
-  }
   const std::optional<Plan> plan = PlanOf(input);
   if (!plan) return 1;
+  if (plan->IsStudy()) {
+    std::cout << plan->schedule << ": "
+              << Amount(static_cast<int64_t>(plan->positions.size()), "rank") << ", "
+              << Amount(plan->train.microbatches, "microbatch")
+              << ", complete and free of deadlock\n";
+    return 0;
+  }
   std::cerr << DataWarnings(*plan);
   std::cout << Summary(*plan, Summarise(*plan, Predict(*plan, input.predict)));
   return 0;
@@ -55,9 +47,7 @@ int SimulateCommand(const std::vector<const char*>& words) {
   Arguments arguments("ppc simulate", "predicts steps in figures: makespan, bubble, peaks by rank");
   DeclareFile(arguments, input);
   DeclareCosts(arguments, input);
-  arguments.Flag("steps", "N", "steps in a row (default 1)", &input.predict.steps);
-  arguments.Flag("barrier", "WHEN", "between steps: on, off or as_planned (default)",
-                 &input.predict.barrier);
+  DeclareSteps(arguments, input);
   arguments.Flag("json", "", "print JSON", &json);
   ReadArguments(arguments, words);
   const std::optional<Plan> plan = PlanOf(input);
@@ -65,7 +55,7 @@ int SimulateCommand(const std::vector<const char*>& words) {
   const Trace trace = Predict(*plan, input.predict);
   const Figures figures = Summarise(*plan, trace, kAllRepeats);
   std::cout << (json == Switch::kOn ? FiguresJson(figures) + "\n"
-                                    : FiguresText(figures, UnitOf(trace)));
+                                    : FiguresText(*plan, figures, UnitOf(trace)));
   return 0;
 }
 
@@ -77,11 +67,15 @@ int ExplainCommand(const std::vector<const char*>& words) {
       "accounts for a plan beside the textbook: bubble, memory, traffic, arithmetic");
   DeclareFile(arguments, input);
   DeclareCosts(arguments, input);
+  DeclareSteps(arguments, input);
   arguments.Flag("json", "", "print JSON", &json);
   ReadArguments(arguments, words);
   const std::optional<Plan> plan = PlanOf(input);
   if (!plan) return 1;
-  const Explanation explanation = Explain(*plan, {.model = ModelOf(input.predict)});
+  const Explanation explanation = Explain(*plan, {.model = ModelOf(input.predict),
+                                                  .machine = {},
+                                                  .steps = StepsOf(input.predict),
+                                                  .barrier = BarrierOf(input.predict)});
   std::cout << (json == Switch::kOn ? ToJson(explanation) + "\n" : ToText(explanation));
   return 0;
 }
@@ -158,7 +152,7 @@ int Emit(const std::string& value, const CommandInput& input) {
       if (name == pass) text = ToText(draft);
     };
   }
-  const Compilation result = CompileAndReport(input.file, options);
+  const Compilation result = CompileAndReport(input, options);
   if (!after) text = ValueText(value, result);
   if (value == "timeline" && result.Ok() && result.plan) {
     text = TextTimeline(*result.plan, Predict(*result.plan, input.predict), {});

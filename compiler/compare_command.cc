@@ -46,6 +46,7 @@ int CompareCommand(const std::vector<const char*>& words) {
   CommandInput input;
   std::vector<std::string> files;
   std::optional<std::string> memory, html, svg;
+  Switch json = Switch::kOff;
   CompareOptions options;
   Arguments arguments("ppc compare",
                       "predicts a plan under several schedules, or several plans, best first");
@@ -60,6 +61,7 @@ int CompareCommand(const std::vector<const char*>& words) {
   arguments.Flag("memory", "AMOUNT",
                  "leave out what needs more a rank, as in 40GiB; a number alone limits activations",
                  &memory);
+  arguments.Flag("json", "", "print JSON", &json);
   arguments.Flag("html", "FILE", "write a page too: all of them on one time axis", &html);
   arguments.Flag("svg", "FILE", "write a figure too", &svg);
   ReadArguments(arguments, words);
@@ -76,7 +78,7 @@ int CompareCommand(const std::vector<const char*>& words) {
     std::cerr << comparison.messages;
     return 1;
   }
-  std::cout << ToText(comparison);
+  std::cout << (json == Switch::kOn ? ToJson(comparison) : ToText(comparison));
 
   std::vector<NamedTrace> drawn;
   for (const ComparedSchedule& schedule : comparison.schedules) {

@@ -10,7 +10,6 @@
 #include "compiler/plan/base/arguments.h"
 #include "compiler/plan/file.h"
 #include "compiler/plan/text.h"
-#include "compiler/report/caption.h"
 #include "compiler/report/numbers.h"
 
 namespace pprun {
@@ -132,7 +131,6 @@ class Comparer {
       if (first_messages_.empty()) first_messages_ = result.Messages();
       return;
     }
-    if (result.purpose != Compilation::Purpose::kTraining) result_.purpose = Purpose::kStudy;
     AddPlan(std::move(name), *std::move(result.plan));
   }
 
@@ -178,6 +176,12 @@ class Comparer {
     std::ranges::stable_sort(result_.schedules, {}, [&](const ComparedSchedule& row) {
       return std::pair(row.step, study ? row.activations : static_cast<double>(row.memory));
     });
+    const bool pairs = std::ranges::any_of(result_.schedules, [](const ComparedSchedule& row) {
+      return row.work_of == WorkOf::kLeastBusyRank;
+    });
+    if (CostsPairs(options_.predict) && !pairs) {
+      result_.notes.push_back("`FB` changes nothing: none of these overlaps a pair");
+    }
     NoteSizes();
     NoteSettings();
     return std::move(result_);
@@ -244,11 +248,13 @@ class Comparer {
   }
 
   void AddPlan(std::string name, Plan plan) {
+    if (plan.IsStudy()) result_.purpose = Purpose::kStudy;
     // One of inference would always be the shortest.
     if (plan.train.steps == 0) {
       result_.refused.push_back({std::move(name), "it has no backward"});
       return;
     }
+    CheckCostsFit(plan, options_.predict);
     const double share = std::min(static_cast<double>(plan.positions.size()) / plan.stages, 1.0);
     Trace trace;
     try {
@@ -260,10 +266,12 @@ class Comparer {
     }
     result_.unit = UnitOf(trace);
     const Figures figures = Summarise(plan, trace);
+    // As fast is as fast, whatever rounding made of the sums.
     ComparedSchedule row{.name = std::move(name),
-                         .step = DurationOf(trace),
-                         .makespan = figures.makespan,
+                         .step = WithoutNoise(DurationOf(trace)),
+                         .makespan = WithoutNoise(figures.makespan),
                          .bubble = figures.bubble_of_makespan,
+                         .work_of = figures.work_of,
                          .positions = static_cast<int64_t>(plan.positions.size()),
                          .microbatches = plan.train.microbatches};
     for (const int64_t peak : figures.peak_activations) {
@@ -309,11 +317,6 @@ class Comparer {
   std::map<std::string, int64_t> left_out_;  // how many of them have nothing of that name
 };
 
-std::string Padded(std::string text, size_t width, bool right) {
-  const std::string space(width > text.size() ? width - text.size() : 0, ' ');
-  return right ? space + text : text + space;
-}
-
 }  // namespace
 
 ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
@@ -343,37 +346,6 @@ ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
     }
   }
   return std::move(comparer).Finish(paths);
-}
-
-std::string ToText(const ScheduleComparison& comparison) {
-  const std::vector<ComparedSchedule>& rows = comparison.schedules;
-  const bool study = comparison.purpose == Purpose::kStudy;
-  const TimeUnit unit = UnitFor(comparison.unit, rows.back().makespan);
-  size_t width = 10;
-  for (const ComparedSchedule& row : rows) width = std::max(width, row.name.size() + 2);
-  const bool more = std::ranges::any_of(
-      rows, [](const ComparedSchedule& row) { return row.step > row.makespan * (1 + 1e-6); });
-  std::string text = Padded("schedule", width, false) + (more ? "      step" : "") +
-                     "  makespan    bubble" + (study ? "" : "      memory") +
-                     "  activations  messages\n";
-  for (const ComparedSchedule& row : rows) {
-    text += Padded(row.name, width, false) +
-            (more ? Padded(Compact(row.step * unit.factor) + unit.suffix, 10, true) : "") +
-            Padded(Compact(row.makespan * unit.factor) + unit.suffix, 10, true) +
-            Padded(Percent(row.bubble), 10, true) +
-            (study ? "" : Padded(HumanBytes(row.memory), 12, true)) +
-            Padded(Compact(row.activations), 13, true) +
-            Padded(WithThousands(row.messages), 10, true) + "\n";
-  }
-  text += "\nbest: " + rows.front().name;
-  text += rows.size() > 1 && rows[1].step == rows.front().step
-              ? std::string(", the ") + (study ? "fewest activations" : "least memory") +
-                    " of those as fast\n"
-              : ", the shortest predicted step\n";
-  for (const std::string& note : comparison.notes) text += "note: " + note + "\n";
-  if (!comparison.refused.empty()) text += "\nnot possible here:\n";
-  for (const auto& [name, reason] : comparison.refused) text += "  " + name + ": " + reason + "\n";
-  return text;
 }
 
 }  // namespace pprun

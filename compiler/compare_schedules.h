@@ -32,6 +32,7 @@ struct ComparedSchedule {
   double step = 0;      // from the first thing to the last of anything
   double makespan = 0;  // of the tasks
   double bubble = 0;    // of the makespan
+  WorkOf work_of = WorkOf::kMean;
   int64_t positions = 1;
   int64_t microbatches = 1;
   int64_t memory = 0;      // bytes of the position that needs most
@@ -58,9 +59,18 @@ struct ScheduleComparison {
 };
 
 // `paths`: one file or more. Throws std::runtime_error if no schedule fits, each for a reason of
-// its own.
+// its own, and std::invalid_argument if the command line is at fault.
 ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
                                     const CompareOptions& options);
+
+// "the shortest predicted step": of the first one.
+std::string WhyBest(const ScheduleComparison& comparison);
+
+// For programs: {"purpose": "training" or "study", "unit": "seconds" or "table", "schedules":
+// [{"name": .., "step": .., "makespan": .., "bubble": .., "work_of": .., "memory": bytes, not of a
+// study, "activations": .., "messages": .., "positions": .., "microbatches": ..}, ..], "best":
+// {"name": .., "why": ..}, "refused": [{"name": .., "reason": ..}, ..], "notes": [..]}.
+std::string ToJson(const ScheduleComparison& comparison);
 
 // A row a schedule; then those that do not fit, with the reason.
 std::string ToText(const ScheduleComparison& comparison);

@@ -19,13 +19,6 @@ double Largest(const CostTable& table) {
   return largest;
 }
 
-Barrier BarrierNamed(const std::string& name) {
-  if (name == "as_planned") return Barrier::kAsPlanned;
-  if (name == "on") return Barrier::kOn;
-  if (name == "off") return Barrier::kOff;
-  throw std::invalid_argument("`--barrier " + name + "` is none of on, off, as_planned");
-}
-
 }  // namespace
 
 CostModel ModelOf(const PredictOptions& options) {
@@ -58,12 +51,39 @@ TaskCosts TaskCostsOf(const CostModel& model) {
           .transfer = std::llround(table->transfer / largest * kLargest)};
 }
 
-Trace Predict(const Plan& plan, const PredictOptions& options) {
+void CheckCostsFit(const Plan& plan, const PredictOptions& options) {
+  if (!plan.IsStudy() || !(options.machine || options.profile)) return;
+  throw std::invalid_argument(std::string(options.machine ? "`--machine`" : "`--profile`") +
+                              " says what a model's layers take, and `" + plan.name +
+                              "` is a study, of a schedule without a model: give its costs, as in "
+                              "`--cost F=1,B=2`");
+}
+
+bool CostsPairs(const PredictOptions& options) {
+  return options.costs && !ParseCosts(*options.costs).pair.empty();
+}
+
+std::string NotesOnCosts(const Plan& plan, const PredictOptions& options) {
+  if (!CostsPairs(options) || WorkOfPlan(plan) == WorkOf::kLeastBusyRank) return "";
+  return "note: `FB` changes nothing: `" + plan.schedule + "` overlaps no pair\n";
+}
+
+int32_t StepsOf(const PredictOptions& options) {
   if (options.steps < 1 || options.steps > 10000) {
     throw std::invalid_argument("`--steps` is from 1 to 10,000");
   }
-  return Simulate(plan, ProgramKind::kStep, ModelOf(options), static_cast<int32_t>(options.steps),
-                  BarrierNamed(options.barrier));
+  return static_cast<int32_t>(options.steps);
+}
+
+Barrier BarrierOf(const PredictOptions& options) {
+  if (options.barrier == "as_planned") return Barrier::kAsPlanned;
+  if (options.barrier == "on") return Barrier::kOn;
+  if (options.barrier == "off") return Barrier::kOff;
+  throw std::invalid_argument("`--barrier " + options.barrier + "` is none of on, off, as_planned");
+}
+
+Trace Predict(const Plan& plan, const PredictOptions& options) {
+  return Simulate(plan, ProgramKind::kStep, ModelOf(options), StepsOf(options), BarrierOf(options));
 }
 
 }  // namespace pprun

@@ -27,6 +27,18 @@ TaskCosts TaskCostsOf(const CostModel& model);
 // the largest.
 TaskCosts TaskCostsOf(const Plan& plan, const CostModel& model);
 
+// Throws std::invalid_argument if the plan is a study and the costs were to come from its model.
+void CheckCostsFit(const Plan& plan, const PredictOptions& options);
+
+// Whether the costs have one for overlapped pairs, `FB`.
+bool CostsPairs(const PredictOptions& options);
+// What of the costs changes nothing in the plan, as a note; empty if there is no such thing.
+std::string NotesOnCosts(const Plan& plan, const PredictOptions& options);
+
+// How often the step runs, and what is between two runs. Throw std::invalid_argument.
+int32_t StepsOf(const PredictOptions& options);
+Barrier BarrierOf(const PredictOptions& options);
+
 // The step, `steps` times in a row. Throws std::invalid_argument.
 Trace Predict(const Plan& plan, const PredictOptions& options);
 

@@ -35,9 +35,7 @@ TimelineInput ReadTimelineInput(const std::vector<const char*>& words) {
                  "a trace that `pprun --trace` wrote: draw it below the prediction, and say where "
                  "each rank's time went",
                  &input.measured);
-  arguments.Flag("steps", "N", "steps in a row (default 1)", &input.plan.predict.steps);
-  arguments.Flag("barrier", "WHEN", "between steps: on, off or as_planned (default)",
-                 &input.plan.predict.barrier);
+  DeclareSteps(arguments, input.plan);
   arguments.Flag("step", "N", "which step of the trace (default: its last)", &input.step);
   arguments.Flag("instructions", "", "with a trace, a line for every instruction too",
                  &input.instructions);

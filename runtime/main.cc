@@ -74,8 +74,7 @@ Plan LoadCompiled(const Flags& flags) {
   const std::vector<Finding> findings = Verify(plan);
   for (const Finding& finding : findings) std::cerr << Render(plan, finding);
   if (!findings.empty()) throw Reported();
-  // What stands in for the model of a study (compiler/study.h) knows one token.
-  if (plan.train.vocabulary == 1) {
+  if (plan.IsStudy()) {
     throw std::runtime_error(
         "`" + flags.plan + "` is a study, of a schedule without a model: there is nothing to run");
   }

@@ -230,6 +230,9 @@ struct Plan {
   // Ranks that share a position.
   int64_t Replicas() const;
   int64_t AxisSize(std::string_view name) const;
+  // Of a schedule without a model. What stands in for the model knows one token, and its bytes and
+  // arithmetic mean nothing.
+  bool IsStudy() const { return train.vocabulary == 1; }
 };
 
 // Where a rank is in the mesh.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "compiler/plan/base/check.h"
 #include "compiler/plan/base/json.h"
 #include "compiler/report/numbers.h"
 
@@ -14,6 +15,11 @@ TimeUnit UnitFor(Trace::Unit unit, double makespan) {
   return {1e6, " us"};
 }
 
+std::string TimeText(double time, const TimeUnit& unit) {
+  return unit.suffix.empty() ? CostUnits(time * unit.factor)
+                             : Compact(time * unit.factor) + unit.suffix;
+}
+
 std::string SubjectOf(const Plan& plan) {
   std::string text = plan.schedule + ", " + Counted(plan.stages, "stage");
   if (plan.Replicas() > 1) text += " x " + Counted(plan.Replicas(), "replica");
@@ -22,10 +28,19 @@ std::string SubjectOf(const Plan& plan) {
 }
 
 std::string FindingOf(const Trace& trace, double makespan, double bubble) {
-  const TimeUnit unit = UnitFor(UnitOf(trace), makespan);
   return std::string(trace.kind == Trace::Kind::kMeasured ? "measured" : "predicted") +
-         " makespan " + Compact(makespan * unit.factor) + unit.suffix + ", bubble " +
+         " makespan " + TimeText(makespan, UnitFor(UnitOf(trace), makespan)) + ", bubble " +
          Percent(bubble);
+}
+
+std::string WorkOfText(WorkOf work_of) {
+  switch (work_of) {
+    case WorkOf::kMean:
+      return "mean over ranks";
+    case WorkOf::kLeastBusyRank:
+      return "least busy rank: pairs overlap";
+  }
+  CHECK(false);
 }
 
 std::vector<std::string> LabelsOf(const Plan& plan, const Trace& trace,

@@ -9,6 +9,7 @@
 #include "compiler/plan/plan.h"
 #include "compiler/plan/trace.h"
 #include "compiler/report/rows.h"
+#include "compiler/simulate/figures.h"
 
 namespace pprun {
 
@@ -18,11 +19,16 @@ struct TimeUnit {
   std::string suffix;  // " ms"
 };
 TimeUnit UnitFor(Trace::Unit unit, double makespan);
+// "66", "697.4 ms".
+std::string TimeText(double time, const TimeUnit& unit);
 
 // "one_f_one_b, 4 stages x 2 replicas, 8 microbatches".
 std::string SubjectOf(const Plan& plan);
 // "predicted makespan 33, bubble 27.3 %".
 std::string FindingOf(const Trace& trace, double makespan, double bubble);
+
+// "mean over ranks", or "least busy rank: pairs overlap".
+std::string WorkOfText(WorkOf work_of);
 
 // "rank 0", or "position 0" where a row stands for all replicas; with the stream where a rank has
 // several rows.

@@ -77,8 +77,14 @@ class TextTable {
 
 double Makespan(const RunTimes& times) { return times.end - times.begin; }
 
-std::string Bubble(const RunTimes& times) {
-  return Percent(Makespan(times) > 0 ? 1 - MeanBusy(times) / Makespan(times) : 0);
+// As in Figures.
+double Work(const RunTimes& times, WorkOf work_of) {
+  if (work_of == WorkOf::kMean || times.ranks.empty()) return MeanBusy(times);
+  return std::ranges::min_element(times.ranks, {}, &RankTime::busy)->busy;
+}
+
+std::string Bubble(const RunTimes& times, WorkOf work_of) {
+  return Percent(Makespan(times) > 0 ? 1 - Work(times, work_of) / Makespan(times) : 0);
 }
 
 TimeUnit UnitOf(const TraceComparison& comparison) {
@@ -209,6 +215,7 @@ TraceComparison Compare(const Plan& plan, const Trace& predicted, const Trace& m
     comparison.predicted.ranks.back().rank = rank.rank;
   }
   comparison.counts = UnitOf(predicted);
+  comparison.work_of = WorkOfPlan(plan);
   const double work = MeanBusy(comparison.predicted);
   if (comparison.counts == Trace::Unit::kOfCosts && work > 0) {
     comparison.unit = MeanBusy(comparison.measured) / work;
@@ -240,7 +247,8 @@ TraceComparison Compare(const Plan& plan, const Trace& predicted, const Trace& m
 std::string ComparisonHead(const Plan& plan, const TraceComparison& comparison) {
   const TimeUnit unit = UnitOf(comparison);
   const auto finding = [&](const RunTimes& times) {
-    return Compact(Makespan(times) * unit.factor) + unit.suffix + ", bubble " + Bubble(times);
+    return Compact(Makespan(times) * unit.factor) + unit.suffix + ", bubble " +
+           Bubble(times, comparison.work_of);
   };
   std::string text = SubjectOf(plan) + ", step " + std::to_string(comparison.repeat) + "\n";
   text += "predicted makespan " + finding(comparison.predicted);

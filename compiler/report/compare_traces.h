@@ -11,6 +11,7 @@
 #include "compiler/plan/plan.h"
 #include "compiler/plan/trace.h"
 #include "compiler/report/idle.h"
+#include "compiler/simulate/figures.h"
 
 namespace pprun {
 
@@ -34,6 +35,7 @@ struct TraceComparison {
   int64_t repeat = 0;
   RunTimes predicted;  // in seconds; of the ranks that the measured trace has
   RunTimes measured;
+  WorkOf work_of = WorkOf::kMean;                 // in both bubbles
   std::vector<ComparedInstruction> instructions;  // by rank, then instruction; in both traces
 };
 

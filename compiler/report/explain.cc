@@ -1,6 +1,7 @@
 #include "compiler/report/explain.h"
 
 #include <algorithm>
+#include <cmath>
 #include <variant>
 
 #include "compiler/report/explain_counts.h"
@@ -11,8 +12,13 @@ namespace {
 BubbleExplanation ExplainBubble(const Plan& plan, const Figures& figures,
                                 const ScheduleShape& shape) {
   BubbleExplanation bubble;
-  bubble.idle_of_makespan = figures.makespan - figures.work;
-  bubble.idle_of_span = figures.span - figures.work;
+  // Sums of costs end in digits that rounding left: a difference of such digits is none.
+  const auto idle = [&figures](double time) {
+    const double difference = time - figures.work;
+    return std::abs(difference) <= 1e-12 * time ? 0 : difference;
+  };
+  bubble.idle_of_makespan = idle(figures.makespan);
+  bubble.idle_of_span = idle(figures.span);
   if (!figures.peak_activations.empty()) {
     bubble.peak_activations = std::ranges::max(figures.peak_activations);
   }
@@ -47,14 +53,20 @@ Explanation Explain(const Plan& plan, const ExplainOptions& options) {
   explanation.unit = table ? Explanation::Unit::kOfTheTable : Explanation::Unit::kSeconds;
   if (machine != nullptr) explanation.machine = machine->name;
 
-  const Trace trace = Simulate(plan, ProgramKind::kStep, options.model);
-  explanation.figures = Summarise(plan, trace);
-  explanation.step = DurationOf(trace);
+  const Trace trace =
+      Simulate(plan, ProgramKind::kStep, options.model, options.steps, options.barrier);
+  explanation.figures = Summarise(plan, trace, kAllRepeats);
+  explanation.step = DurationOf(trace) / options.steps;
   const TaskCostSummary tasks = SummariseTasks(plan, options.model);
   explanation.bubble = ExplainBubble(plan, explanation.figures, tasks.shape);
-  explanation.memory = CountMemory(plan);
   explanation.traffic = CountTraffic(plan, machine);
   explanation.transfers = CountTransfers(plan, LinkRun(plan, trace, 0));
+  if (plan.IsStudy()) {
+    explanation.purpose = Explanation::Purpose::kStudy;
+    explanation.advice = Advise(plan, options.model, nullptr, tasks, explanation);
+    return explanation;
+  }
+  explanation.memory = CountMemory(plan);
   explanation.flops = CountFlops(plan);
   explanation.activations = CountActivations(plan);
   if (machine != nullptr) {

@@ -18,9 +18,11 @@ namespace pprun {
 struct ExplainOptions {
   CostModel model;                 // by which the plan is predicted
   std::optional<Machine> machine;  // to judge it by; if none, the model's, should it be a machine
+  int32_t steps = 1;  // one after the other; figures and idle times are of all together
+  Barrier barrier = Barrier::kAsPlanned;
 };
 
-// The bubble of one step, and what is published of the schedule.
+// The bubble, and what is published of the schedule.
 struct BubbleExplanation {
   double idle_of_makespan = 0;  // makespan - work
   double idle_of_span = 0;
@@ -140,9 +142,13 @@ struct Explanation {
   std::string name;
   std::string schedule;
   enum class Unit : uint8_t { kSeconds, kOfTheTable } unit = Unit::kOfTheTable;
+  // Of a study only times, activations and messages are counted: its bytes and FLOPs would be those
+  // of what stands in for a model.
+  enum class Purpose : uint8_t { kTraining, kStudy } purpose = Purpose::kTraining;
   std::string machine;  // empty: none
   Figures figures;
-  double step = 0;  // of all instructions, the sums of gradients and the optimizer's included
+  // Of one step, all instructions: the sums of gradients and the optimizer's included.
+  double step = 0;
   BubbleExplanation bubble;
   MemoryExplanation memory;
   std::vector<TrafficExplanation> traffic;

@@ -22,8 +22,8 @@ constexpr double kSame = 1.01;
 constexpr double kUnequal = 1.1;
 // A bucket this many times off the optimum is far from it.
 constexpr double kFarBuckets = 4;
-// Of the makespan, that a rank's tasks wait for transfers in queues.
-constexpr double kMuchOfTheMakespan = 0.01;
+// Of a step, that a rank's tasks wait for transfers in queues.
+constexpr double kMuchOfAStep = 0.01;
 constexpr int32_t kSteps = 10;
 
 bool GathersNorm(const Plan& plan) {
@@ -94,16 +94,16 @@ void AboutUnequalCosts(const Plan& plan, const TaskCostSummary& tasks, Explanati
   advice.push_back(text);
 }
 
-void AboutQueues(const TransferExplanation& transfers, double makespan, Explanation::Unit unit,
+void AboutQueues(const TransferExplanation& transfers, double step, Explanation::Unit unit,
                  std::vector<std::string>& advice) {
   const auto most =
       std::ranges::max_element(transfers.positions, {}, &TransferExplanation::At::held_up);
-  if (!transfers.worst || most->held_up <= kMuchOfTheMakespan * makespan) return;
+  if (!transfers.worst || most->held_up <= kMuchOfAStep * step) return;
   const TransferExplanation::Wait& worst = *transfers.worst;
   std::string text = "tasks of position " + std::to_string(most - transfers.positions.begin()) +
                      " wait " + TimeText(most->held_up, unit) + " (" +
-                     Percent(most->held_up / makespan) +
-                     " of the makespan) for transfers that stand in a queue; worst of all, `" +
+                     Percent(most->held_up / step) +
+                     " of the step) for transfers that stand in a queue; worst of all, `" +
                      worst.instruction + "` at position " + std::to_string(worst.position.value);
   if (!worst.source.empty()) text += " (" + worst.source + ")";
   text += " is ready at " + TimeText(worst.ready, unit) + " and begins at " +
@@ -169,7 +169,7 @@ std::vector<std::string> Advise(const Plan& plan, const CostModel& model, const 
   AboutMicrobatches(plan, advice);
   AboutBalance(tasks, advice);
   if (explanation.transfers) {
-    AboutQueues(*explanation.transfers, explanation.figures.makespan, explanation.unit, advice);
+    AboutQueues(*explanation.transfers, explanation.step, explanation.unit, advice);
   }
   if (explanation.buckets) AboutBuckets(*explanation.buckets, advice);
   if (machine != nullptr) AboutMemory(*machine, explanation.memory, advice);

@@ -11,16 +11,25 @@ Figures PredictFigures(const Plan& plan, const PredictionOptions& options) {
   return Summarise(plan, trace, kAllRepeats);
 }
 
-std::string FiguresText(const Figures& figures, Trace::Unit unit) {
+std::string FiguresText(const Plan& plan, const Figures& figures, Trace::Unit unit) {
   const TimeUnit shown = UnitFor(unit, figures.makespan);
-  const auto time = [&](double amount) { return Compact(amount * shown.factor) + shown.suffix; };
-  std::string text = "makespan " + time(figures.makespan) + ", work " + time(figures.work) +
-                     ", span " + time(figures.span) + "; bubble " +
-                     Percent(figures.bubble_of_makespan) + " of the makespan, " +
-                     Percent(figures.bubble_of_span) + " of the span\n";
+  const auto time = [&](double amount) { return TimeText(amount, shown); };
+  std::string text, a_step;
+  if (figures.steps > 1) {
+    text = "over " + Counted(figures.steps, "step") + ": ";
+    a_step = " (" + time(figures.makespan / static_cast<double>(figures.steps)) + " a step)";
+  }
+  text += "makespan " + time(figures.makespan) + a_step + ", work " + time(figures.work) + " (" +
+          WorkOfText(figures.work_of) + "), span " + time(figures.span) + "; bubble " +
+          Percent(figures.bubble_of_makespan) + " of the makespan, " +
+          Percent(figures.bubble_of_span) + " of the span\n";
   for (size_t i = 0; i < figures.ranks.size(); ++i) {
-    text += "rank " + std::to_string(figures.ranks[i]) + ": busy " + time(figures.busy[i]) +
-            ", at most " + Counted(figures.peak_activations[i], "live activation") + " and " +
+    const PositionId position = CoordinatesOf(plan, figures.ranks[i]).position;
+    text += (plan.Replicas() > 1 ? "position " + std::to_string(position.value) + " (" +
+                                       Counted(plan.Replicas(), "rank") + ")"
+                                 : "rank " + std::to_string(figures.ranks[i])) +
+            ": busy " + time(figures.busy[i]) + ", at most " +
+            Counted(figures.peak_activations[i], "live activation") + " and " +
             Counted(figures.peak_weight_buffers[i], "weight buffer") + "\n";
   }
   return text;

@@ -18,7 +18,8 @@ struct PredictionOptions {
 // The plan must be proven. Throws as Simulate does.
 Figures PredictFigures(const Plan& plan, const PredictionOptions& options);
 
-// A line of totals and one a rank; FiguresJson has the same as JSON. `unit`: of the trace.
-std::string FiguresText(const Figures& figures, Trace::Unit unit);
+// A line of totals and one a rank, or, where a predicted rank stands for all replicas, one a
+// position; FiguresJson has the same as JSON. `unit`: of the trace.
+std::string FiguresText(const Plan& plan, const Figures& figures, Trace::Unit unit);
 
 }  // namespace pprun

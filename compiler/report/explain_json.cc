@@ -2,67 +2,13 @@
 #include <string>
 #include <string_view>
 
-#include "compiler/plan/base/json.h"
 #include "compiler/report/explain.h"
+#include "compiler/report/json_writer.h"
 
 namespace pprun {
 namespace {
 
-// Writes members and elements with the commas between them.
-class Writer {
- public:
-  void Open(char bracket) {
-    Separate();
-    json_ += bracket;
-    first_ = true;
-  }
-  void Close(char bracket) {
-    json_ += bracket;
-    first_ = false;
-  }
-  void Name(std::string_view name) {
-    Separate();
-    AppendJsonString(json_, name);
-    json_ += ": ";
-    named_ = true;
-  }
-  void Value(double value) { Separate(), AppendJsonNumber(json_, value); }
-  void Value(int64_t value) { Separate(), AppendJsonNumber(json_, value); }
-  void Value(std::string_view value) { Separate(), AppendJsonString(json_, value); }
-  void Raw(std::string_view json) { Separate(), json_ += json; }
-  template <typename Kind>
-  void Member(std::string_view name, const Kind& value) {
-    Name(name);
-    if constexpr (std::is_convertible_v<Kind, std::string_view>) {
-      Value(std::string_view(value));
-    } else if constexpr (std::is_integral_v<Kind>) {
-      Value(static_cast<int64_t>(value));
-    } else {
-      Value(value);
-    }
-  }
-  void Object(std::string_view name) { Name(name), Open('{'); }
-  void List(std::string_view name) { Name(name), Open('['); }
-  std::string Take() { return std::move(json_); }
-
- private:
-  void Separate() {
-    if (!first_ && !named_) json_ += ", ";
-    first_ = named_ = false;
-  }
-
-  std::string json_;
-  bool first_ = true;
-  bool named_ = false;
-};
-
-void WriteNames(Writer& out, std::string_view name, const std::vector<std::string>& names) {
-  out.List(name);
-  for (const std::string& each : names) out.Value(std::string_view(each));
-  out.Close(']');
-}
-
-void WriteBubble(Writer& out, const BubbleExplanation& bubble) {
+void WriteBubble(JsonWriter& out, const BubbleExplanation& bubble) {
   out.Object("bubble");
   out.Member("idle_of_makespan", bubble.idle_of_makespan);
   out.Member("idle_of_span", bubble.idle_of_span);
@@ -78,16 +24,16 @@ void WriteBubble(Writer& out, const BubbleExplanation& bubble) {
     out.Member("peak_formula", formula.peak_formula);
     out.Member("peak_activations", formula.peak);
     out.Member("source", formula.source);
-    WriteNames(out, "domain", formula.domain);
+    out.Strings("domain", formula.domain);
     out.Name("holds");
     out.Raw(formula.Holds() ? "true" : "false");
-    WriteNames(out, "failing", formula.failing);
+    out.Strings("failing", formula.failing);
     out.Close('}');
   }
   out.Close('}');
 }
 
-void WriteMemory(Writer& out, const MemoryExplanation& memory) {
+void WriteMemory(JsonWriter& out, const MemoryExplanation& memory) {
   out.Object("memory");
   out.List("positions");
   for (const auto& arenas : memory.arenas) {
@@ -109,18 +55,20 @@ void WriteMemory(Writer& out, const MemoryExplanation& memory) {
   out.Close('}');
 }
 
-void WriteTraffic(Writer& out, const std::vector<TrafficExplanation>& traffic) {
+void WriteTraffic(JsonWriter& out, const Explanation& explanation) {
   out.List("traffic");
-  for (const TrafficExplanation& row : traffic) {
+  for (const TrafficExplanation& row : explanation.traffic) {
     const bool messages = row.kind == TrafficExplanation::Kind::kMessages;
     out.Open('{');
     out.Member("kind", std::string_view(messages ? "messages" : "collectives"));
     out.Member("name", row.name);
     out.Member("position", row.position.value);
     out.Member("count", row.count);
-    out.Member("bytes", row.bytes);
     out.Member("ranks", row.ranks);
-    out.Member("sent_bytes", row.sent_bytes);
+    if (explanation.purpose == Explanation::Purpose::kTraining) {
+      out.Member("bytes", row.bytes);
+      out.Member("sent_bytes", row.sent_bytes);
+    }
     if (!row.link.empty()) {
       out.Member("link", row.link);
       out.Member("seconds", row.seconds);
@@ -130,18 +78,21 @@ void WriteTraffic(Writer& out, const std::vector<TrafficExplanation>& traffic) {
   out.Close(']');
 }
 
-void WriteTransfers(Writer& out, const TransferExplanation& transfers) {
+void WriteTransfers(JsonWriter& out, const TransferExplanation& transfers,
+                    Explanation::Purpose purpose) {
   out.Object("transfers");
-  WriteNames(out, "choices", transfers.choices);
+  out.Strings("choices", transfers.choices);
   out.List("positions");
   for (const TransferExplanation::At& at : transfers.positions) {
     out.Open('{');
     out.Member("queues", at.queues);
     out.Member("channels", at.channels);
     out.Member("sent_messages", at.sent);
-    out.Member("sent_bytes", at.sent_bytes);
     out.Member("received_messages", at.received);
-    out.Member("received_bytes", at.received_bytes);
+    if (purpose == Explanation::Purpose::kTraining) {
+      out.Member("sent_bytes", at.sent_bytes);
+      out.Member("received_bytes", at.received_bytes);
+    }
     out.Member("waited", at.waited);
     out.Member("held_up", at.held_up);
     out.Close('}');
@@ -162,7 +113,7 @@ void WriteTransfers(Writer& out, const TransferExplanation& transfers) {
   out.Close('}');
 }
 
-void WriteFlops(Writer& out, const FlopsExplanation& flops) {
+void WriteFlops(JsonWriter& out, const FlopsExplanation& flops) {
   out.Object("flops");
   out.Member("model", flops.model);
   out.Member("hardware", flops.hardware);
@@ -176,7 +127,7 @@ void WriteFlops(Writer& out, const FlopsExplanation& flops) {
   out.Close('}');
 }
 
-void WriteActivations(Writer& out, const std::vector<ActivationExplanation>& layers) {
+void WriteActivations(JsonWriter& out, const std::vector<ActivationExplanation>& layers) {
   out.List("activations");
   for (const ActivationExplanation& layer : layers) {
     out.Open('{');
@@ -207,7 +158,7 @@ void WriteActivations(Writer& out, const std::vector<ActivationExplanation>& lay
   out.Close(']');
 }
 
-void WriteMachine(Writer& out, const Explanation& explanation) {
+void WriteMachine(JsonWriter& out, const Explanation& explanation) {
   if (!explanation.machine.empty()) out.Member("machine", explanation.machine);
   if (explanation.buckets) {
     const BucketExplanation& buckets = *explanation.buckets;
@@ -235,23 +186,27 @@ void WriteMachine(Writer& out, const Explanation& explanation) {
 }  // namespace
 
 std::string ToJson(const Explanation& explanation) {
-  Writer out;
+  JsonWriter out;
   out.Open('{');
   out.Member("name", explanation.name);
   out.Member("schedule", explanation.schedule);
+  const bool study = explanation.purpose == Explanation::Purpose::kStudy;
+  out.Member("purpose", std::string_view(study ? "study" : "training"));
   out.Member("unit", std::string_view(explanation.unit == Explanation::Unit::kSeconds ? "seconds"
                                                                                       : "table"));
   out.Name("figures");
   out.Raw(FiguresJson(explanation.figures));
   out.Member("step", explanation.step);
   WriteBubble(out, explanation.bubble);
-  WriteMemory(out, explanation.memory);
-  WriteTraffic(out, explanation.traffic);
-  if (explanation.transfers) WriteTransfers(out, *explanation.transfers);
-  WriteFlops(out, explanation.flops);
-  WriteActivations(out, explanation.activations);
-  WriteMachine(out, explanation);
-  WriteNames(out, "advice", explanation.advice);
+  WriteTraffic(out, explanation);
+  if (explanation.transfers) WriteTransfers(out, *explanation.transfers, explanation.purpose);
+  if (explanation.purpose == Explanation::Purpose::kTraining) {
+    WriteMemory(out, explanation.memory);
+    WriteFlops(out, explanation.flops);
+    WriteActivations(out, explanation.activations);
+    WriteMachine(out, explanation);
+  }
+  out.Strings("advice", explanation.advice);
   out.Close('}');
   return out.Take() + "\n";
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "compiler/plan/text.h"
+#include "compiler/report/caption.h"
 #include "compiler/report/explain.h"
 #include "compiler/report/explain_counts.h"
 #include "compiler/report/numbers.h"
@@ -26,20 +27,28 @@ void AppendBubble(std::string& text, const Explanation& explanation) {
   const Figures& figures = explanation.figures;
   const BubbleExplanation& bubble = explanation.bubble;
   const auto time = [&](double value) { return TimeText(value, explanation.unit); };
-  text += "bubble\n  predicted: makespan " + time(figures.makespan) + ", work " +
-          time(figures.work) + ", idle " + time(bubble.idle_of_makespan) + " (" +
-          Percent(figures.bubble_of_makespan) + "); within the longest span " +
-          time(bubble.idle_of_span) + " (" + Percent(figures.bubble_of_span) + ")\n";
-  if (explanation.step > figures.makespan) {
+  const int64_t steps = std::max<int64_t>(figures.steps, 1);
+  const double makespan = figures.makespan / static_cast<double>(steps);
+  std::string over, a_step;
+  if (steps > 1) {
+    over = " over " + Counted(steps, "step");
+    a_step = " (" + time(makespan) + " a step)";
+  }
+  text += "bubble\n  predicted" + over + ": makespan " + time(figures.makespan) + a_step +
+          ", work " + time(figures.work) + " (" + WorkOfText(figures.work_of) + "), idle " +
+          time(bubble.idle_of_makespan) + " (" + Percent(figures.bubble_of_makespan) +
+          "); within the longest span " + time(bubble.idle_of_span) + " (" +
+          Percent(figures.bubble_of_span) + ")\n";
+  if (explanation.step > makespan) {
     text += "  with the sums of gradients and the optimizer a step takes " +
             time(explanation.step) + "\n";
   }
   text += "  live activations: at most " + Counted(bubble.peak_activations, "chunk") + "\n";
   if (!bubble.formula) return;
   const ScheduleFormula& formula = *bubble.formula;
-  text += "  textbook (" + formula.source + "): " + formula.bubble_formula + " = " +
-          time(formula.bubble) + ", " + formula.peak_formula + " = " +
-          Counted(formula.peak, "chunk");
+  text += std::string("  textbook") + (steps > 1 ? " of one step" : "") + " (" + formula.source +
+          "): " + formula.bubble_formula + " = " + time(formula.bubble) + ", " +
+          formula.peak_formula + " = " + Counted(formula.peak, "chunk");
   const char* separator = "; that needs ";
   for (const std::string& condition : formula.failing) {
     text += separator + condition;
@@ -95,6 +104,10 @@ void AppendTransfers(std::string& text, const Explanation& explanation) {
   if (!explanation.transfers) return;
   const TransferExplanation& transfers = *explanation.transfers;
   const auto time = [&](double value) { return TimeText(value, explanation.unit); };
+  const bool sized = explanation.purpose == Explanation::Purpose::kTraining;
+  const auto messages = [&](int64_t count, double bytes) {
+    return Counted(count, "message") + (sized ? ", " + Bytes(bytes) : "");
+  };
   text += "queues of a step's transfers\n  transfers ";
   text += transfers.choices.empty() ? "in queues of the plan's own" : transfers.choices.front();
   for (size_t i = 1; i < transfers.choices.size(); ++i) {
@@ -104,9 +117,9 @@ void AppendTransfers(std::string& text, const Explanation& explanation) {
   for (size_t p = 0; p < transfers.positions.size(); ++p) {
     const TransferExplanation::At& at = transfers.positions[p];
     text += "  position " + std::to_string(p) + ": " + Counted(at.queues, "queue") +
-            " a rank for " + Counted(at.channels, "channel") + "; " + Counted(at.sent, "message") +
-            ", " + Bytes(at.sent_bytes) + " out, " + Counted(at.received, "message") + ", " +
-            Bytes(at.received_bytes) + " in";
+            " a rank for " + Counted(at.channels, "channel") + "; " +
+            messages(at.sent, at.sent_bytes) + " out, " + messages(at.received, at.received_bytes) +
+            " in";
     const char* separator = "; predicted: ";
     if (at.waited > 0) {
       text += separator + ("transfers in its queues wait " + time(at.waited)) + " for their turn";
@@ -116,6 +129,17 @@ void AppendTransfers(std::string& text, const Explanation& explanation) {
       text += separator + ("its tasks wait " + time(at.held_up)) + " for transfers in a queue";
     }
     text += "\n";
+  }
+}
+
+// Of a study: how often, and why no more than that.
+void AppendMessages(std::string& text, const std::vector<TrafficExplanation>& traffic) {
+  if (!traffic.empty()) text += "messages of a step\n";
+  for (const TrafficExplanation& row : traffic) {
+    const bool messages = row.kind == TrafficExplanation::Kind::kMessages;
+    text += "  " + row.name;
+    if (!messages) text += " at position " + std::to_string(row.position.value);
+    text += ": " + Counted(row.count, messages ? "message" : "call") + "\n";
   }
 }
 
@@ -179,7 +203,7 @@ void AppendMachine(std::string& text, const Explanation& explanation) {
 }  // namespace
 
 std::string TimeText(double time, Explanation::Unit unit) {
-  return unit == Explanation::Unit::kSeconds ? HumanTime(time) : Compact(time);
+  return unit == Explanation::Unit::kSeconds ? HumanTime(time) : CostUnits(time);
 }
 
 std::string ToText(const Explanation& explanation) {
@@ -187,12 +211,18 @@ std::string ToText(const Explanation& explanation) {
   if (!explanation.machine.empty()) text += ", on " + explanation.machine;
   text += "\n";
   AppendBubble(text, explanation);
-  AppendMemory(text, explanation.memory);
-  AppendTraffic(text, explanation);
-  AppendTransfers(text, explanation);
-  AppendFlops(text, explanation.flops);
-  AppendActivations(text, explanation.activations);
-  AppendMachine(text, explanation);
+  if (explanation.purpose == Explanation::Purpose::kStudy) {
+    AppendMessages(text, explanation.traffic);
+    AppendTransfers(text, explanation);
+    text += "a study has no model: memory, sizes of messages and arithmetic are left out\n";
+  } else {
+    AppendMemory(text, explanation.memory);
+    AppendTraffic(text, explanation);
+    AppendTransfers(text, explanation);
+    AppendFlops(text, explanation.flops);
+    AppendActivations(text, explanation.activations);
+    AppendMachine(text, explanation);
+  }
   for (const std::string& sentence : explanation.advice) text += "note: " + sentence + "\n";
   return text;
 }

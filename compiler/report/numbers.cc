@@ -19,7 +19,9 @@ std::string WithThousands(int64_t number) {
 
 std::string Percent(double fraction) {
   char text[64];
-  std::snprintf(text, sizeof(text), "%.1f %%", fraction * 100);
+  // Where rounding left less than nothing there is nothing.
+  const double percent = std::abs(fraction) < 0.0005 ? 0 : fraction * 100;
+  std::snprintf(text, sizeof(text), "%.1f %%", percent);
   return text;
 }
 
@@ -31,6 +33,19 @@ std::string Compact(double number) {
   char text[64];
   std::snprintf(text, sizeof(text), "%.4g", number);
   return text;
+}
+
+std::string CostUnits(double time) {
+  const double size = std::abs(time);
+  if (size < 0.99995 || size >= 1e14) return Compact(time);
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.4f", time);
+  const std::string digits = text;
+  const size_t point = digits.find('.');
+  // Not after the point: 100.
+  const size_t last = digits.find_last_not_of('0');
+  return WithThousands(std::stoll(digits.substr(0, point))) +
+         (last == point ? "" : digits.substr(point, last + 1 - point));
 }
 
 std::string Fixed(double number, int digits) {

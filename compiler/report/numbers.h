@@ -15,6 +15,10 @@ std::string Percent(double fraction);
 // At most four significant digits, none after the point from 1,000 on: "33", "0.125", "12,346".
 std::string Compact(double number);
 
+// A time in units of costs, as the costs that it adds up are written: "109.25", "81,023.082"; at
+// most four digits after the point, below 1 four significant ones.
+std::string CostUnits(double time);
+
 // "1 stage", "4 stages".
 std::string Counted(int64_t count, const std::string& noun);
 

@@ -37,6 +37,7 @@ constexpr double kAxisHeight = 34;
 constexpr double kLegendHeight = 30;
 constexpr double kLabelCharacter = 6.7;  // width, at the labels' size
 constexpr double kDigit = 0.86;          // width of a digit with air, in parts of the font's size
+constexpr double kEdged = 3;             // least width of a box with edges
 constexpr double kLargestNumber = 12;
 constexpr double kLeastNumber = 6;
 
@@ -224,26 +225,85 @@ class Figure {
 
   void WritePanel(const Panel& panel, const std::vector<double>& tops) {
     PanelHead(panel, tops.empty() ? kHeader : tops.front());
-    for (size_t i = 0; i < tops.size(); ++i) WriteRow(panel.looks, panel.rows[i].row, tops[i]);
+    const Room room = RoomIn(panel);
+    for (size_t i = 0; i < tops.size(); ++i) {
+      WriteRow(panel.looks, panel.rows[i].row, room, tops[i]);
+    }
     Steps(panel, tops);
   }
 
-  void WriteRow(const Looks& looks, const RankRow& row, double top) {
+  double WidthIn(const Piece& piece) const { return (piece.box.end - piece.box.begin) * scale_; }
+
+  // What all boxes of a panel show, or none: a few edges and numbers among many boxes without would
+  // tell of differences that there are not.
+  struct Room {
+    enum class Edges : uint8_t { kNone, kAll } edges = Edges::kAll;
+    std::array<bool, kTaskKindCount> numbers{};  // by kind
+  };
+  Room RoomIn(const Panel& panel) const {
+    size_t pieces = 0, narrow = 0;
+    std::array<size_t, kTaskKindCount> count{}, fitting{};
+    int32_t largest = 0;
+    for (const PanelRow& row : panel.rows) {
+      for (const Piece& piece : row.row.pieces) {
+        largest = std::max(largest, piece.box.microbatch.value);
+      }
+    }
+    const double needed =
+        kLeastNumber * kDigit * static_cast<double>(std::to_string(largest).size());
+    for (const PanelRow& row : panel.rows) {
+      for (const Piece& piece : row.row.pieces) {
+        const size_t kind = static_cast<size_t>(piece.box.kind);
+        ++pieces, ++count[kind];
+        if (WidthIn(piece) < kEdged) ++narrow;
+        if (WidthIn(piece) >= needed) ++fitting[kind];
+      }
+    }
+    Room room;
+    if (8 * narrow > pieces) room.edges = Room::Edges::kNone;
+    for (size_t kind = 0; kind < count.size(); ++kind) {
+      room.numbers[kind] = 2 * fitting[kind] >= count[kind];
+    }
+    return room;
+  }
+
+  void WriteRow(const Looks& looks, const RankRow& row, const Room& room, double top) {
     Text(left_ - 10, top + row_height_ / 2 + 4, "class=\"label\"", row.label);
-    for (const Piece& piece : Condensed(row, scale_)) {
+    const std::vector<Piece> pieces = Condensed(row, scale_);
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      const Piece& piece = pieces[i];
       const double height = row_height_ / piece.lanes;
       const double y = top + height * piece.lane;
-      const double x = X(piece.box.begin), width = (piece.box.end - piece.box.begin) * scale_;
+      const double width = WidthIn(piece);
+      // What stands for many tasks is a pixel wide, and drawn as one.
+      const double x = piece.tasks > 1 ? std::round(X(piece.box.begin)) : X(piece.box.begin);
       const BoxLook look = LookOf(looks, row.position, piece.box);
       const std::string fill = "fill=\"" + Hex(look.fill) + "\"";
-      const bool edged = width >= 3;
-      Rect(x, y, width, height, edged ? fill + " class=\"box\"" : fill);
-      if (look.hatch == BoxLook::Hatch::kDiagonal && edged) {
+      const bool wide = width >= kEdged;
+      if (wide && room.edges == Room::Edges::kAll) {
+        Rect(x, y, width, height, fill + " class=\"box\"");
+      } else {
+        Rect(x, y, width + Seam(pieces, i), height, fill);
+      }
+      if (look.hatch == BoxLook::Hatch::kDiagonal && wide) {
         Rect(x, y, width, height, "fill=\"url(#second-pipe)\"");
       }
-      if (piece.tasks == 1) WriteNumber(piece, x + width / 2, y + height / 2, width, look.fill);
+      if (piece.tasks == 1 && room.numbers[static_cast<size_t>(piece.box.kind)]) {
+        WriteNumber(piece, x + width / 2, y + height / 2, width, look.fill);
+      }
     }
     Rect(left_, top, width_ - kMargin - left_, row_height_, "class=\"frame\"");
+  }
+
+  // How far a box without edges reaches below the next one. Where two boxes that only touch share a
+  // pixel, the paper would shine through between them, and many of them make a moire.
+  double Seam(const std::vector<Piece>& pieces, size_t i) const {
+    if (i + 1 == pieces.size()) return 0;
+    const Piece &piece = pieces[i], &next = pieces[i + 1];
+    constexpr double kTouch = 0.01;
+    const bool touch = std::abs(next.box.begin - piece.box.end) * scale_ < kTouch;
+    if (!touch || piece.lane != next.lane || piece.lanes != next.lanes) return 0;
+    return std::min(1.0, WidthIn(next));
   }
 
   void WriteNumber(const Piece& piece, double x, double y, double width, Rgb fill) {

@@ -14,9 +14,11 @@
 
 #include "compiler/plan/base/check.h"
 #include "compiler/report/caption.h"
+#include "compiler/report/looks.h"
 #include "compiler/report/numbers.h"
 #include "compiler/report/palette.h"
 #include "compiler/report/rows.h"
+#include "compiler/report/text_cells.h"
 #include "compiler/report/timeline.h"
 #include "compiler/simulate/simulate.h"
 
@@ -24,47 +26,6 @@ namespace pprun {
 namespace {
 
 using Colour = TimelineOptions::Colour;
-
-constexpr std::string_view kEdge = "│";
-constexpr std::string_view kIdle = "·";
-
-struct Look {
-  std::string_view fill;  // of the box, without colours
-  int background = 0;     // of the box, in the palette of 256 colours
-};
-
-const Look& LookOf(TaskKind kind) {
-  static constexpr std::array<Look, kTaskKindCount> kLooks = {
-      {{" ", 75}, {"░", 215}, {"▒", 80}, {"▓", 114}, {"╱", 183}}};
-  return kLooks[static_cast<size_t>(kind)];
-}
-
-// One column of one row: a glyph, and the kind of task that it belongs to.
-struct Cell {
-  static constexpr int kNoTask = -1;
-
-  std::string glyph;
-  int kind = kNoTask;
-};
-using Cells = std::vector<Cell>;
-
-std::string Paint(const Cells& cells, Colour colour) {
-  std::string text;
-  int current = Cell::kNoTask;
-  for (const Cell& cell : cells) {
-    if (colour == Colour::kAnsi && cell.kind != current) {
-      current = cell.kind;
-      text += "\033[0m";
-      if (current != Cell::kNoTask) {
-        const int background = LookOf(static_cast<TaskKind>(current)).background;
-        text += "\033[30;48;5;" + std::to_string(background) + "m";
-      }
-    }
-    text += cell.glyph;
-  }
-  if (current != Cell::kNoTask) text += "\033[0m";
-  return text;
-}
 
 // Columns, not bytes: all our labels are ASCII.
 std::string Padded(std::string text, size_t width) {
@@ -77,19 +38,8 @@ std::string RightTrimmed(std::string text) {
   return text;
 }
 
-struct Layout {
-  double origin = 0;
-  double columns_per_unit = 0;
-  int columns = 0;
-  enum class Detail : uint8_t { kBoxes, kLetters } detail = Detail::kBoxes;
-
-  int Column(double time) const {
-    return static_cast<int>(std::lround((time - origin) * columns_per_unit));
-  }
-};
-
 // The largest unit that all boundaries of boxes are multiples of; 0 if there is none that matters.
-double CommonUnit(const std::vector<Row>& rows, double origin, double makespan) {
+double CommonUnit(const std::vector<TextRow>& rows, double origin, double makespan) {
   const double tolerance = makespan * 1e-9;
   double unit = makespan;
   const auto include = [&](double time) {
@@ -98,8 +48,8 @@ double CommonUnit(const std::vector<Row>& rows, double origin, double makespan) 
       unit = std::exchange(rest, std::abs(unit - std::round(unit / rest) * rest));
     }
   };
-  for (const Row& row : rows) {
-    for (const Box& box : row.boxes) {
+  for (const TextRow& row : rows) {
+    for (const TextBox& box : row.boxes) {
       include(box.begin);
       include(box.end);
     }
@@ -108,10 +58,10 @@ double CommonUnit(const std::vector<Row>& rows, double origin, double makespan) 
 }
 
 // The duration that half of the boxes reach.
-double TypicalDuration(const std::vector<Row>& rows) {
+double TypicalDuration(const std::vector<TextRow>& rows) {
   std::vector<double> durations;
-  for (const Row& row : rows) {
-    for (const Box& box : row.boxes) durations.push_back(box.end - box.begin);
+  for (const TextRow& row : rows) {
+    for (const TextBox& box : row.boxes) durations.push_back(box.end - box.begin);
   }
   CHECK(!durations.empty());
   const auto middle = durations.begin() + static_cast<std::ptrdiff_t>((durations.size() - 1) / 2);
@@ -119,21 +69,33 @@ double TypicalDuration(const std::vector<Row>& rows) {
   return *middle;
 }
 
-int Digits(const std::vector<Row>& rows) {
+// Of the numbers and their marks.
+struct LabelWidth {
+  int digits = 0;
+  int mark = 0;
+};
+LabelWidth WidestLabel(const std::vector<TextRow>& rows) {
   int32_t largest = 0;
-  for (const Row& row : rows) {
-    for (const Box& box : row.boxes) largest = std::max(largest, box.microbatch.value);
+  LabelWidth width;
+  for (const TextRow& row : rows) {
+    for (const TextBox& box : row.boxes) {
+      largest = std::max(largest, box.microbatch);
+      width.mark = std::max(width.mark, ChunkMarkWidth(box.chunk));
+    }
   }
-  return static_cast<int>(std::to_string(largest).size());
+  width.digits = static_cast<int>(std::to_string(largest).size());
+  return width;
 }
 
-Layout ChooseLayout(const std::vector<Row>& rows, double origin, double makespan, int available) {
+TextLayout ChooseLayout(const std::vector<TextRow>& rows, double origin, double makespan,
+                        int available) {
   const double typical = TypicalDuration(rows);
   const double unit = CommonUnit(rows, origin, makespan);
   // An edge, and the number with a blank on each side. Twice that for irregular times, which have
   // short boxes and gaps to show.
-  const int wide_enough = (Digits(rows) + 3) * (unit > 0 ? 1 : 2);
-  Layout layout{.origin = origin};
+  const LabelWidth label = WidestLabel(rows);
+  const int wide_enough = (label.digits + label.mark + 3) * (unit > 0 ? 1 : 2);
+  TextLayout layout{.origin = origin};
   layout.columns_per_unit = available / makespan;
   if (typical > 0) {
     layout.columns_per_unit = std::min(layout.columns_per_unit, wide_enough / typical);
@@ -144,79 +106,38 @@ Layout ChooseLayout(const std::vector<Row>& rows, double origin, double makespan
     if (whole >= 1) layout.columns_per_unit = whole / unit;
   }
   layout.columns = std::max(1, layout.Column(origin + makespan));
-  if (typical * layout.columns_per_unit < 1.5) layout.detail = Layout::Detail::kLetters;
+  // Numbers without room for their marks would say less than letters.
+  const double least = label.mark > 0 ? 2.5 : 1.5;
+  if (typical * layout.columns_per_unit < least) layout.detail = TextLayout::Detail::kLetters;
   return layout;
 }
 
-// A box [begin, end): an edge, then the number in the middle. Where only edge and number fit, the
-// box's fill is its edge.
-void DrawBox(Cells& cells, const Box& box, int begin, int end, Colour colour) {
-  const std::string number = std::to_string(box.microbatch.value);
-  const int digits = static_cast<int>(number.size());
-  const int width = end - begin;
-  const std::string_view fill =
-      colour == Colour::kAnsi ? LookOf(TaskKind::kForward).fill : LookOf(box.kind).fill;
-  for (int i = begin; i < end; ++i) {
-    cells[static_cast<size_t>(i)] = {std::string(fill), static_cast<int>(box.kind)};
+// What is drawn: from `origin`, for `makespan`.
+struct Drawing {
+  std::vector<TextRow> rows;
+  double origin = 0;
+  double makespan = 0;
+  TimeUnit unit;
+  int64_t ranks_a_row = 1;
+  enum class Pipes : uint8_t { kOne, kSeveral } pipes = Pipes::kOne;
+};
+
+TextRow TextRowOf(const Plan& plan, const Looks& looks, const Row& row, std::string label) {
+  TextRow text{.label = std::move(label), .boxes = {}};
+  const PositionId position = CoordinatesOf(plan, row.rank).position;
+  for (const Box& box : row.boxes) {
+    const auto shade = looks.shades.find({position, box.chunk});
+    text.boxes.push_back({.kind = box.kind,
+                          .microbatch = box.microbatch.value,
+                          .chunk = shade == looks.shades.end() ? 0 : shade->second,
+                          .begin = box.begin,
+                          .end = box.end});
   }
-  if (width <= 0) return;
-  const bool fill_is_edge = width <= digits + 1 && fill != " ";
-  if (!fill_is_edge) cells[static_cast<size_t>(begin)].glyph = kEdge;
-  if (width < digits + 1) return;
-  const int at = begin + 1 + (width - 1 - digits) / 2;
-  for (int i = 0; i < digits; ++i) {
-    cells[static_cast<size_t>(at + i)].glyph = number.substr(static_cast<size_t>(i), 1);
-  }
+  return text;
 }
 
-Cells DrawBoxes(const Row& row, const Layout& layout, Colour colour) {
-  // One more column than there is time, for the edge that closes the last box.
-  Cells cells(static_cast<size_t>(layout.columns) + 1, {std::string(kIdle), Cell::kNoTask});
-  cells.back().glyph = " ";
-  for (const Box& box : row.boxes) {
-    const int end = layout.Column(box.end);
-    DrawBox(cells, box, layout.Column(box.begin), end, colour);
-    Cell& after = cells[static_cast<size_t>(end)];
-    if (colour == Colour::kNever) after = {std::string(kEdge), Cell::kNoTask};
-  }
-  return cells;
-}
-
-// One letter a column. Where several kinds share a column, what one is denied it has good in the
-// next, so that the letters are in proportion to the times.
-Cells DrawLetters(const Row& row, const Layout& layout) {
-  using Shares = std::array<double, kTaskKindCount>;
-  std::vector<Shares> columns(static_cast<size_t>(layout.columns));
-  for (const Box& box : row.boxes) {
-    const double begin = (box.begin - layout.origin) * layout.columns_per_unit;
-    const double end = (box.end - layout.origin) * layout.columns_per_unit;
-    const int last = std::min(layout.columns, static_cast<int>(std::ceil(end)));
-    for (int i = static_cast<int>(begin); i < last; ++i) {
-      const double share = std::min(end, i + 1.0) - std::max(begin, static_cast<double>(i));
-      columns[static_cast<size_t>(i)][static_cast<size_t>(box.kind)] += share;
-    }
-  }
-  Cells cells;
-  Shares credit{};
-  for (const Shares& shares : columns) {
-    const double busy = std::accumulate(shares.begin(), shares.end(), 0.0);
-    if (busy < 0.5) {
-      cells.push_back({std::string(kIdle), Cell::kNoTask});
-      continue;
-    }
-    size_t chosen = 0;
-    double most = -std::numeric_limits<double>::infinity();
-    for (size_t kind = 0; kind < shares.size(); ++kind) {
-      credit[kind] += shares[kind];
-      if (shares[kind] <= 0 || credit[kind] <= most) continue;
-      chosen = kind;
-      most = credit[kind];
-    }
-    credit[chosen] -= busy;
-    const char letter = Letter(static_cast<TaskKind>(chosen));
-    cells.push_back({std::string(1, letter), static_cast<int>(chosen)});
-  }
-  return cells;
+Drawing::Pipes PipesOf(const Looks& looks) {
+  return looks.pipe_count > 1 ? Drawing::Pipes::kSeveral : Drawing::Pipes::kOne;
 }
 
 std::string Title(const Plan& plan, const Trace& trace, const TimelineOptions& options,
@@ -232,7 +153,7 @@ std::string Title(const Plan& plan, const Trace& trace, const TimelineOptions& o
 }
 
 // Times below the columns where they are.
-std::string TimeAxis(const Layout& layout, const TimeUnit& unit) {
+std::string TimeAxis(const TextLayout& layout, const TimeUnit& unit) {
   constexpr double kColumnsBetween = 8;
   const double step = RoundStep(kColumnsBetween / layout.columns_per_unit * unit.factor);
   const double end = layout.columns / layout.columns_per_unit * unit.factor;
@@ -245,55 +166,80 @@ std::string TimeAxis(const Layout& layout, const TimeUnit& unit) {
   return text + unit.suffix;
 }
 
-std::string Legend(const std::vector<Row>& rows, Layout::Detail detail, Colour colour) {
-  std::array<bool, kTaskKindCount> seen{};
-  for (const Row& row : rows) {
-    for (const Box& box : row.boxes) seen[static_cast<size_t>(box.kind)] = true;
+// What marks mean: "   i₁: of chunk 1", or "   f, b: of chunk 1".
+std::string ChunkLegend(const Drawing& drawing, TextLayout::Detail detail) {
+  int most = 0;
+  std::array<bool, kTaskKindCount> marked{};
+  for (const TextRow& row : drawing.rows) {
+    for (const TextBox& box : row.boxes) {
+      most = std::max(most, box.chunk);
+      if (box.chunk > 0) marked[static_cast<size_t>(box.kind)] = true;
+    }
   }
+  if (most == 0) return "";
+  std::string text;
+  const auto add = [&text](const std::string& sample) {
+    text += (text.empty() ? "   " : ", ") + sample;
+  };
+  if (detail == TextLayout::Detail::kLetters) {
+    for (int kind = 0; kind < kTaskKindCount; ++kind) {
+      if (marked[static_cast<size_t>(kind)]) add(TaskLetter(static_cast<TaskKind>(kind), 1));
+    }
+    text += most > 1 ? ": of further chunks" : ": of chunk 1";
+  } else {
+    add("i" + ChunkMark(1));
+    if (most > 1) add("i" + ChunkMark(2));
+    if (most > 2) add("..");
+    text += most == 1 ? ": of chunk 1" : most == 2 ? ": of chunks 1, 2" : ": of chunks 1, 2, ..";
+  }
+  return text + (drawing.pipes == Drawing::Pipes::kSeveral ? " of its pipe" : "");
+}
+
+std::string Legend(const Drawing& drawing, TextLayout::Detail detail, Colour colour) {
+  std::array<bool, kTaskKindCount> seen{};
+  for (const TextRow& row : drawing.rows) {
+    for (const TextBox& box : row.boxes) seen[static_cast<size_t>(box.kind)] = true;
+  }
+  const bool letters = detail == TextLayout::Detail::kLetters;
   std::string text;
   for (int kind = 0; kind < kTaskKindCount; ++kind) {
     if (!seen[static_cast<size_t>(kind)]) continue;
-    const Look& look = LookOf(static_cast<TaskKind>(kind));
-    Cells sample;
-    if (detail == Layout::Detail::kLetters) {
-      sample = {{std::string(1, Letter(static_cast<TaskKind>(kind))), kind}};
+    const TaskKind task = static_cast<TaskKind>(kind);
+    TextCells sample;
+    if (letters) {
+      sample = {{TaskLetter(task, 0), kind}};
     } else if (colour == Colour::kAnsi) {
       sample = {{" ", kind}, {"i", kind}, {" ", kind}};
     } else {
-      const std::string fill(look.fill);
-      sample = {{std::string(kEdge), kind},
-                {fill, kind},
-                {"i", kind},
-                {fill, kind},
-                {std::string(kEdge), kind}};
+      const std::string fill(TextFill(task)), edge(kTextEdge);
+      sample = {{edge, kind}, {fill, kind}, {"i", kind}, {fill, kind}, {edge, kind}};
     }
-    text +=
-        Paint(sample, colour) + " " + std::string(TaskName(static_cast<TaskKind>(kind))) + "   ";
+    text += Paint(sample, colour) + " " + std::string(TaskName(task)) + "   ";
   }
-  text += std::string(kIdle) + " idle   ";
-  return text + (detail == Layout::Detail::kLetters ? "(letters in proportion to the time)"
-                                                    : "i: microbatch");
+  text += std::string(kTextIdle) + " idle   ";
+  text += letters ? "(letters in proportion to the time)" : "i: microbatch";
+  text += ChunkLegend(drawing, detail);
+  if (drawing.ranks_a_row > 1) {
+    text += "   position: " + Counted(drawing.ranks_a_row, "rank") + " alike";
+  }
+  return text;
 }
 
-// Labels, rows, the time axis and the legend; from `origin`, for `makespan`.
-std::string Drawn(const std::vector<Row>& rows, const std::vector<std::string>& labels,
-                  double origin, double makespan, const TimeUnit& unit,
-                  const TimelineOptions& options) {
+// Labels, rows, the time axis and the legend.
+std::string Drawn(const Drawing& drawing, const TimelineOptions& options) {
   size_t label_width = 0;
-  for (const std::string& label : labels) label_width = std::max(label_width, label.size() + 1);
+  for (const TextRow& row : drawing.rows) label_width = std::max(label_width, row.label.size() + 1);
   constexpr int kLeastColumns = 10;
   const int available = std::max(kLeastColumns, options.width - static_cast<int>(label_width) - 1);
-  const Layout layout = ChooseLayout(rows, origin, makespan, available);
+  const TextLayout layout = ChooseLayout(drawing.rows, drawing.origin, drawing.makespan, available);
 
   std::string text;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const Cells cells = layout.detail == Layout::Detail::kBoxes
-                            ? DrawBoxes(rows[i], layout, options.colour)
-                            : DrawLetters(rows[i], layout);
-    text += RightTrimmed(Padded(labels[i], label_width) + Paint(cells, options.colour)) + "\n";
+  for (const TextRow& row : drawing.rows) {
+    const TextCells cells = DrawCells(row, layout, options.colour);
+    text += RightTrimmed(Padded(row.label, label_width) + Paint(cells, options.colour)) + "\n";
   }
-  text += Padded("time", label_width) + TimeAxis(layout, unit) + "\n\n";
-  return text + Legend(rows, layout.detail, options.colour) + "\n";
+  text += Padded("time", label_width) + TimeAxis(layout, drawing.unit) + "\n\n";
+  return text + Legend(drawing, layout.detail, options.colour) + "\n";
 }
 
 // Of all runs of the step.
@@ -337,11 +283,20 @@ std::string TextTimeline(const Plan& plan, const Trace& trace, const TimelineOpt
         options.repeat == kAllRepeats ? "the step" : "step " + std::to_string(options.repeat);
     return "nothing to draw: " + which + " takes no time\n";
   }
-  double origin = std::numeric_limits<double>::infinity();
-  for (const Row& row : rows) origin = std::min(origin, row.boxes.front().begin);
-  return Title(plan, trace, options, figures) + "\n" +
-         Drawn(rows, LabelsOf(plan, trace, rows), origin, figures.makespan,
-               UnitFor(UnitOf(trace), figures.makespan), options);
+  Drawing drawing{.rows = {},
+                  .origin = std::numeric_limits<double>::infinity(),
+                  .makespan = figures.makespan,
+                  .unit = UnitFor(UnitOf(trace), figures.makespan)};
+  const Looks looks = LooksOf(plan);
+  drawing.pipes = PipesOf(looks);
+  // A predicted row stands for all replicas.
+  if (trace.kind == Trace::Kind::kPredicted) drawing.ranks_a_row = plan.Replicas();
+  const std::vector<std::string> labels = LabelsOf(plan, trace, rows);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    drawing.origin = std::min(drawing.origin, rows[i].boxes.front().begin);
+    drawing.rows.push_back(TextRowOf(plan, looks, rows[i], labels[i]));
+  }
+  return Title(plan, trace, options, figures) + "\n" + Drawn(drawing, options);
 }
 
 std::string TextTimeline(const Plan& plan, const Trace& predicted, const Trace& measured,
@@ -358,19 +313,20 @@ std::string TextTimeline(const Plan& plan, const Trace& predicted, const Trace& 
   for (const std::string& name : names) width = std::max(width, name.size() + 1);
   Place(above, comparison.unit);
   Place(below, 1);
-  std::vector<Row> rows;
-  std::vector<std::string> labels;
+  const Looks looks = LooksOf(plan);
+  Drawing drawing{.rows = {},
+                  .makespan = makespan,
+                  .unit = UnitFor(Trace::Unit::kSecond, makespan),
+                  .pipes = PipesOf(looks)};
   for (size_t i = 0; i < below.size(); ++i) {
     const auto twin = std::ranges::find_if(above, [&](const Row& row) {
       return row.rank == PredictedRankOf(plan, below[i].rank) && row.stream == below[i].stream;
     });
     CHECK(twin != above.end());
-    labels.push_back(Padded(names[i], width) + "predicted");
-    rows.push_back(*twin);
-    labels.push_back(Padded("", width) + "measured");
-    rows.push_back(std::move(below[i]));
+    drawing.rows.push_back(TextRowOf(plan, looks, *twin, Padded(names[i], width) + "predicted"));
+    drawing.rows.push_back(TextRowOf(plan, looks, below[i], Padded("", width) + "measured"));
   }
-  return Drawn(rows, labels, 0, makespan, UnitFor(Trace::Unit::kSecond, makespan), options);
+  return Drawn(drawing, options);
 }
 
 }  // namespace pprun

@@ -41,10 +41,16 @@ class TableCosts {
   double OfOther(const Instruction& instruction) const {
     return Visit(Other{table_}, instruction.operands);
   }
-  // What a pair takes as a whole, if anything says so.
-  std::optional<double> OfPair(const PlannedTask& first) const {
+  // What a pair takes as a whole, if anything says so; `longer`: what its longer task takes alone.
+  std::optional<double> OfPair(const PlannedTask& first, double longer) const {
     if (table_.pair.empty()) return std::nullopt;
-    return table_.pair[table_.pair.size() == 1 ? 0 : first.stage.index()];
+    const double cost = table_.pair[table_.pair.size() == 1 ? 0 : first.stage.index()];
+    // Less than rounding would make it.
+    if (cost < longer * (1 - 1e-9)) {
+      throw std::invalid_argument(
+          "`FB` is less than what one task of a pair takes alone; no overlap makes a task shorter");
+    }
+    return cost;
   }
 
  private:
@@ -118,7 +124,7 @@ class MachineCosts {
     return MemoryTime(bytes) + machine_.launch;
   }
 
-  std::optional<double> OfPair(const PlannedTask&) const { return std::nullopt; }
+  std::optional<double> OfPair(const PlannedTask&, double) const { return std::nullopt; }
 
  private:
   static bool TakesNothing(const Instruction& instruction) {
@@ -191,7 +197,7 @@ class ProfileCosts {
     return seconds * static_cast<double>(key.bytes) / static_cast<double>(nearest->bytes);
   }
 
-  std::optional<double> OfPair(const PlannedTask&) const { return std::nullopt; }
+  std::optional<double> OfPair(const PlannedTask&, double) const { return std::nullopt; }
 
  private:
   [[noreturn]] static void Missing(const std::string& what) {
@@ -229,8 +235,9 @@ std::vector<double> CostsBy(Costs costs, const Program& program, const PlannedTa
     if (tasks.tasks[t].partner <= static_cast<int32_t>(t)) continue;
     const size_t u = static_cast<size_t>(tasks.tasks[t].partner);
     const bool together = overlap[t] == Overlap::kTogether && overlap[u] == Overlap::kTogether;
-    const double otherwise = together ? std::max(of_task[t], of_task[u]) : of_task[t] + of_task[u];
-    of_pair[t] = of_pair[u] = costs.OfPair(tasks.tasks[t]).value_or(otherwise);
+    const double longer = std::max(of_task[t], of_task[u]);
+    const double otherwise = together ? longer : of_task[t] + of_task[u];
+    of_pair[t] = of_pair[u] = costs.OfPair(tasks.tasks[t], longer).value_or(otherwise);
   }
   for (size_t i = 0; i < result.size(); ++i) {
     if (tasks.task_of[i] < 0) continue;

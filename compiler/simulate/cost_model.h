@@ -28,8 +28,8 @@ using CostModel = std::variant<CostTable, Machine, Profile>;
 //
 // The tasks of an overlapped pair each last as long as the pair: as constants say; as measured in a
 // pair; otherwise the sum of the two. Throws std::invalid_argument if the constants have the wrong
-// number of stages or a model is asked about tasks without functions, and std::runtime_error if a
-// profile lacks something.
+// number of stages or a pair cost less than one of its tasks, or if a model is asked about tasks
+// without functions, and std::runtime_error if a profile lacks something.
 std::vector<double> InstructionCosts(const Plan& plan, PositionId position, ProgramKind program,
                                      const PlannedTasks& tasks, const CostModel& model);
 

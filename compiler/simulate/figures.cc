@@ -5,6 +5,8 @@
 #include <charconv>
 #include <limits>
 #include <map>
+#include <set>
+#include <type_traits>
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/base/json.h"
@@ -94,17 +96,34 @@ Peaks PeaksOf(const PlannedTasks& planned) {
 
 Peaks PeaksOf(const Position& position) { return PeaksOf(TasksOf(position, ProgramKind::kStep)); }
 
+WorkOf WorkOfPlan(const Plan& plan) {
+  const bool pairs = std::ranges::any_of(plan.positions, [](const Position& position) {
+    return HasPairs(TasksOf(position, ProgramKind::kStep));
+  });
+  return pairs ? WorkOf::kLeastBusyRank : WorkOf::kMean;
+}
+
+std::string_view Name(WorkOf work_of) {
+  switch (work_of) {
+    case WorkOf::kMean:
+      return "mean";
+    case WorkOf::kLeastBusyRank:
+      return "least_busy_rank";
+  }
+  CHECK(false);
+}
+
 Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
   std::vector<PlannedTasks> tasks;
   std::vector<Peaks> peaks;
-  bool pairs = false;
+  Figures figures;
   for (const Position& position : plan.positions) {
     tasks.push_back(TasksOf(position, ProgramKind::kStep));
     peaks.push_back(PeaksOf(tasks.back()));
-    pairs = pairs || HasPairs(tasks.back());
+    if (HasPairs(tasks.back())) figures.work_of = WorkOf::kLeastBusyRank;
   }
 
-  Figures figures;
+  std::set<int64_t> repeats;
   double first = std::numeric_limits<double>::infinity();
   double last = -first;
   for (size_t i = 0; i < trace.events.size();) {
@@ -116,6 +135,7 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
       if (event.program != ProgramKind::kStep) continue;
       if (repeat != kAllRepeats && event.repeat != repeat) continue;
       if (tasks[index].task_of[static_cast<size_t>(event.instruction)] < 0) continue;
+      repeats.insert(event.repeat);
       busy.Add(event.begin, event.end);
     }
     first = std::min(first, busy.from);
@@ -126,48 +146,51 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
     figures.peak_activations.push_back(peaks[index].activations);
     figures.peak_weight_buffers.push_back(peaks[index].weight_buffers);
   }
+  figures.steps = static_cast<int64_t>(repeats.size());
   if (last <= first) {
     figures.span = 0;
     return figures;
   }
 
   figures.makespan = last - first;
-  for (const double time : figures.busy) figures.work += time;
-  figures.work /= static_cast<double>(figures.busy.size());
-  if (pairs) figures.work = std::ranges::min(figures.busy);
+  switch (figures.work_of) {
+    case WorkOf::kMean:
+      for (const double time : figures.busy) figures.work += time;
+      figures.work /= static_cast<double>(figures.busy.size());
+      break;
+    case WorkOf::kLeastBusyRank:
+      figures.work = std::ranges::min(figures.busy);
+      break;
+  }
   figures.bubble_of_makespan = 1 - figures.work / figures.makespan;
   figures.bubble_of_span = 1 - figures.work / figures.span;
   return figures;
 }
 
-namespace {
-
-// Sums of times end in the digits that rounding left.
-double Rounded(double number) {
+double WithoutNoise(double sum) {
   char text[32];
   const auto [end, error] =
-      std::to_chars(text, text + sizeof(text), number, std::chars_format::general, 12);
+      std::to_chars(text, text + sizeof(text), sum, std::chars_format::general, 12);
   CHECK(error == std::errc());
-  std::from_chars(text, end, number);
-  return number;
+  std::from_chars(text, end, sum);
+  return sum;
 }
-
-int64_t Rounded(int64_t number) { return number; }
-
-}  // namespace
 
 std::string FiguresJson(const Figures& figures) {
   std::string json = "{";
   const auto number = [&json](const char* name, auto value) {
     json += "\"" + std::string(name) + "\": ";
-    AppendJsonNumber(json, Rounded(value));
+    if constexpr (std::is_same_v<decltype(value), double>) value = WithoutNoise(value);
+    AppendJsonNumber(json, value);
     json += ", ";
   };
   number("makespan", figures.makespan);
   number("work", figures.work);
+  json += "\"work_of\": \"" + std::string(Name(figures.work_of)) + "\", ";
   number("span", figures.span);
   number("bubble_of_makespan", figures.bubble_of_makespan);
   number("bubble_of_span", figures.bubble_of_span);
+  number("steps", figures.steps);
   json += "\"ranks\": [";
   for (size_t i = 0; i < figures.busy.size(); ++i) {
     json += i == 0 ? "{" : ", {";

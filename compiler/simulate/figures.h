@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/plan/plan.h"
@@ -12,11 +13,19 @@ namespace pprun {
 
 inline constexpr int64_t kAllRepeats = -1;
 
+// Whose busy time counts as work.
+enum class WorkOf : uint8_t {
+  kMean,           // the mean over ranks
+  kLeastBusyRank,  // where the plan has overlapped pairs, of which some ranks have fewer
+};
+WorkOf WorkOfPlan(const Plan& plan);
+
 struct Figures {
+  int64_t steps = 0;    // runs of the step that the figures are of, from the first to the last
   double makespan = 0;  // first begin to last end of any run
-  // Time that the runs of a rank take, in the mean over ranks; with overlapped pairs, of the least
-  // busy rank. Runs that overlap on two streams count once.
+  // Time that the runs of a rank take. Runs that overlap on two streams count once.
   double work = 0;
+  WorkOf work_of = WorkOf::kMean;
   double span = 0;                // the longest over ranks from the first begin to the last end
   double bubble_of_makespan = 0;  // 1 - work / makespan
   double bubble_of_span = 0;      // 1 - work / span
@@ -39,8 +48,15 @@ struct Peaks {
 };
 Peaks PeaksOf(const Position& position);
 
-// {"makespan": .., "work": .., "span": .., "bubble_of_makespan": .., "bubble_of_span": ..,
-//  "ranks": [{"rank": 0, "busy": .., "peak_activations": .., "peak_weight_buffers": ..}, ..]}
+// A sum of times without the digits that rounding left at its end.
+double WithoutNoise(double sum);
+
+// "mean" or "least_busy_rank", as JSON says it.
+std::string_view Name(WorkOf work_of);
+
+// {"makespan": .., "work": .., "work_of": .., "span": .., "bubble_of_makespan": ..,
+//  "bubble_of_span": .., "steps": .., "ranks": [{"rank": 0, "busy": .., "peak_activations": ..,
+//  "peak_weight_buffers": ..}, ..]}
 std::string FiguresJson(const Figures& figures);
 
 // From the first begin to the last end of anything: sums of gradients and the optimizer included.

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "compiler/plan/base/json.h"
 #include "compiler/predict.h"
 
 namespace pprun {
@@ -42,6 +43,34 @@ TEST_F(CompareTest, BestFirstAndChunksAtTheirShare) {
     EXPECT_NE(table.find(makespan), std::string::npos) << makespan << "\n" << table;
   }
   EXPECT_NE(table.find("best: zero_bubble_v"), std::string::npos) << table;
+}
+
+TEST_F(CompareTest, IsJson) {
+  options_.schedules = "gpipe,zero_bubble_h1,forward_only,dualpipe_v";
+  const ScheduleComparison comparison = CompareSchedules({path_}, options_);
+  const JsonValue document = ParseJson(ToJson(comparison));
+  EXPECT_EQ(document.Find("purpose")->string, "study");
+  EXPECT_EQ(document.Find("unit")->string, "table");
+  const std::vector<JsonValue>& rows = document.Find("schedules")->items;
+  ASSERT_EQ(rows.size(), 3u);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const ComparedSchedule& row = comparison.schedules[i];
+    EXPECT_EQ(rows[i].Find("name")->string, row.name);
+    EXPECT_EQ(rows[i].Find("step")->number, row.step);
+    EXPECT_EQ(rows[i].Find("makespan")->number, row.makespan);
+    EXPECT_NEAR(rows[i].Find("bubble")->number, row.bubble, 1e-12);
+    EXPECT_EQ(rows[i].Find("work_of")->string,
+              row.name == "dualpipe_v" ? "least_busy_rank" : "mean");
+    EXPECT_EQ(rows[i].Find("activations")->number, row.activations);
+    EXPECT_EQ(rows[i].Find("messages")->Integer(), row.messages);
+    EXPECT_EQ(rows[i].Find("memory"), nullptr) << "bytes of a study mean nothing";
+  }
+  EXPECT_EQ(document.Find("best")->Find("name")->string, comparison.schedules.front().name);
+  EXPECT_EQ(document.Find("best")->Find("why")->string, WhyBest(comparison));
+  ASSERT_EQ(document.Find("refused")->items.size(), 1u);
+  EXPECT_EQ(document.Find("refused")->items[0].Find("name")->string, "forward_only");
+  EXPECT_EQ(document.Find("refused")->items[0].Find("reason")->string, "it has no backward");
+  EXPECT_TRUE(document.Find("notes")->items.empty());
 }
 
 TEST_F(CompareTest, WhatCannotBeIsSaidWithItsReason) {
@@ -109,7 +138,7 @@ TEST_F(CompareTest, KeepsWhatPicturesNeed) {
   const ComparedSchedule& row = comparison.schedules.front();
   ASSERT_TRUE(row.plan && row.trace);
   EXPECT_EQ(row.plan->stages, 8);
-  EXPECT_EQ(Summarise(*row.plan, *row.trace).makespan, row.makespan);
+  EXPECT_NEAR(Summarise(*row.plan, *row.trace).makespan, row.makespan, 1e-9);
   EXPECT_EQ(row.activations, 4) << "eight chunks of half a share";
 }
 

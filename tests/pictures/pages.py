@@ -59,15 +59,16 @@ class PageTest(unittest.TestCase):
           fills: [...new Set(all('.box').map(box => box.getAttribute('fill')))], title: document.title,
           finding: words('p.finding'), legend: words('.legend span').filter(word => word), memory: all('text.memory').map(node => node.firstChild.textContent),
           widths: [0, 4].map(at => Number(box(0, 0, at).getAttribute('width'))), paths: all('path.path').length,
-          ticks: words('text.tick')})""")
+          axis: words('text.label.small').find(label => label.startsWith('time')), ticks: words('text.tick')})""")
         self.assertEqual(found["rows"], ["0", "1", "2", "3"])
         self.assertEqual((found["boxes"], found["numbers"]), (64, 64))
         self.assertEqual(found["labels"], ["rank 0", "rank 1", "rank 2", "rank 3"])
         self.assertEqual(found["fills"], [hex_of(FORWARD), hex_of(BACKWARD)])
         self.assertEqual(found["title"], "one_f_one_b, 4 stages, 8 microbatches")
-        self.assertEqual(found["finding"], ["predicted makespan 34.6, bubble 30.6 %"])
+        self.assertEqual(found["finding"], ["predicted makespan 34.6 units, bubble 30.6 %"])
         self.assertEqual(found["legend"][:4], ["forward", "backward", "idle", "critical path"])
         self.assertEqual(found["memory"], ["peak 4", "peak 3", "peak 2", "peak 1"])
+        self.assertEqual(found["axis"], "time, units")
         self.assertEqual(found["paths"], 1)
         self.assertAlmostEqual(found["widths"][1] / found["widths"][0], 2, places=3)
         self.assertEqual(found["ticks"], ["0", "5", "10", "15", "20", "25", "30"])
@@ -79,7 +80,7 @@ class PageTest(unittest.TestCase):
         words = page.evaluate("tip()")
         self.assertFalse(page.evaluate("document.getElementById('tip').hidden"))
         self.assertIn("backward 0, rank 1, stage 1\n", words)
-        self.assertIn("predicted at 8.5 for 2\n", words)
+        self.assertIn("predicted at 8.5 units for 2 units\n", words)
         self.assertIn("tiny.sched:3 order", words)
         self.assertIn("schedule s { }", words)
         self.assertEqual(words.count("@block.forward"), 2)
@@ -145,7 +146,7 @@ class PageTest(unittest.TestCase):
         self.assertRegex(page.evaluate("tip()"), r"rank 0, stream [^]*\n(send|recv) ".replace("[^]", r"[\s\S]"))
         waiting = page.evaluate("all('.arriving').findIndex(node => node.getBoundingClientRect().width > 20)")
         page.hover(f"all('.arriving')[{waiting}]")
-        self.assertRegex(page.evaluate("tip()"), r"waited [\d.]+ for its partners")
+        self.assertRegex(page.evaluate("tip()"), r"waited [\d.]+ units? for its partners")
 
     def test_click_keeps_and_links(self):
         page = self.open("page")
@@ -176,6 +177,7 @@ class PageTest(unittest.TestCase):
         self.assertIn("measured at", header)
         self.assertIn("predicted at", header)
         self.assertIn("10", found["ticks"])
+        self.assertEqual(page.evaluate("words('text.label.small').find(label => label.startsWith('time'))"), "time ms")
         # A row's prediction is right above it, and both are drawn to one scale.
         tops = page.evaluate("[0, 1].map(row => box(0, row, 0).getBoundingClientRect()).map(({x, y, width}) => [x, y, width])")
         self.assertLess(tops[1][1] - tops[0][1], 25)
@@ -189,7 +191,7 @@ class PageTest(unittest.TestCase):
           first: [0, 1, 2].map(chart => ['x', 'width'].map(name => Number(box(chart, 0, 0).getAttribute(name)).toFixed(2)).join())})""")
         self.assertEqual(found["names"], ["gpipe", "one_f_one_b", "zero_bubble_h1"])
         self.assertEqual(found["table"][0][:4], ["schedule", "makespan", "bubble", "peak activations"])
-        self.assertEqual(found["table"][1][:4], ["gpipe", "33.6", "28.6 %", "8"])
+        self.assertEqual(found["table"][1][:4], ["gpipe", "33.6 units", "28.6 %", "8"])
         self.assertEqual(found["boxes"], [64, 64, 96])
         self.assertEqual(len(set(found["first"])), 1, "the first forward of each takes one unit on every chart")
         self.assertEqual(found["open"], 0)
@@ -261,6 +263,7 @@ class PageTest(unittest.TestCase):
         self.assertGreaterEqual(len(names), 13)
         for name in ("one_f_one_b", "zero_bubble_v", "dualpipe"):
             self.assertEqual(names.count(name), 1)
-        makespans = [float(text) for text in page.evaluate("all('table.schedules tr').slice(1).map(row => row.cells[1].innerText)")]
+        cells = page.evaluate("all('table.schedules tr').slice(1).map(row => row.cells[1].innerText)")
+        makespans = [float(text.removesuffix(" units")) for text in cells]
         self.assertEqual(makespans, sorted(makespans))
         self.assertIn("second pipe hatched", page.evaluate("words('.legend span')"))

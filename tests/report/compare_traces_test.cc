@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "compiler/report/instruction_text.h"
+#include "compiler/report/numbers.h"
 #include "compiler/report/timeline.h"
 #include "compiler/simulate/simulate.h"
 #include "tests/simulate/pipeline_plan.h"
@@ -66,6 +67,25 @@ TEST(Compare, ShowsSlowTransfersAsTransfers) {
   const size_t transfer = static_cast<size_t>(IdleCause::kTransfer);
   EXPECT_NEAR(comparison.predicted.ranks[0].idle[transfer], 0.5e-3, 1e-9);
   EXPECT_NEAR(comparison.measured.ranks[0].idle[transfer], 1.5e-3, 1e-9);
+}
+
+// Both bubbles are those that `ppc simulate` gives such a plan.
+TEST(Compare, CountsTheWorkOfPairsAsFiguresDo) {
+  using testing::Task;
+  const TaskKind forward = TaskKind::kForward, backward = TaskKind::kBackward;
+  const Plan plan = PipelinePlan(
+      {{{forward, 0}, {forward, 1}, {backward, 0, Task::Stream::kBeside}, {backward, 1}},
+       {{forward, 0}, {backward, 0}, {forward, 1}, {backward, 1}}});
+  const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2,FB=2"));
+  const Trace measured = Measured(plan, "F=2,B=2,FB=3");
+  const std::string head = ComparisonHead(plan, Compare(plan, predicted, measured, {}));
+  const auto bubble = [&](const Trace& trace, int64_t repeat) {
+    return ", bubble " + Percent(Summarise(plan, trace, repeat).bubble_of_makespan);
+  };
+  const size_t second = head.find("measured makespan");
+  ASSERT_NE(second, std::string::npos);
+  EXPECT_NE(head.substr(0, second).find(bubble(predicted, 0)), std::string::npos) << head;
+  EXPECT_NE(head.substr(second).find(bubble(measured, 5)), std::string::npos) << head;
 }
 
 TEST(Compare, TakesSecondsAsTheyAre) {

@@ -68,7 +68,6 @@ TEST(ExplainSchedules, SayWhereTheTextbookDoesNotHold) {
        {Case{"one_f_one_b", "F=1:1:1.5:1", "equal stages"}, Case{"one_f_one_b", "C=0.5", "C = 0"},
         Case{"zero_bubble_h1", "F=1:2:1:1", "equal stages"},
         Case{"zero_bubble_h1", "C=0.5", "C = 0"},
-        Case{"dualpipe_v", "FB=1", "max(F, B) <= FB <= F+B"},
         Case{"dualpipe_v", "FB=6", "max(F, B) <= FB <= F+B"},
         Case{"dualpipe_v", "F=1,I=1,W=2", "W <= I"}, Case{"dualpipe", "F=1,I=1,W=2", "W <= I"}}) {
     SCOPED_TRACE(std::string(one.schedule) + ", " + one.costs);

@@ -122,6 +122,23 @@ TEST(Explain, ZeroBubbleH2WithAGlobalNormIsAsFastAsH1OnlyWithEqualCosts) {
   }
 }
 
+TEST(Explain, TakesStepsTogetherWithOrWithoutABarrier) {
+  const Plan plan = PipelinePlan(testing::ZeroBubbleH2(4, 8), {.norm = Norm::kGlobal});
+  const auto explain = [&](Barrier barrier) {
+    return Explain(plan, {.model = CostTable{}, .machine = {}, .steps = 3, .barrier = barrier});
+  };
+  EXPECT_EQ(explain(Barrier::kOn).figures.makespan, 81);
+  EXPECT_EQ(explain(Barrier::kAsPlanned).figures.makespan, 81);
+  const Explanation off = explain(Barrier::kOff);
+  EXPECT_EQ(off.figures.makespan, 75);
+  EXPECT_EQ(off.figures.steps, 3);
+  EXPECT_EQ(off.bubble.idle_of_makespan, 3);
+  EXPECT_EQ(off.step, 25);
+  EXPECT_NE(ToText(off).find("predicted over 3 steps: makespan 75 (25 a step), work 72 (mean"),
+            std::string::npos)
+      << ToText(off);
+}
+
 TEST(Explain, SaysThatVMinWantsEqualCosts) {
   Plan plan = PipelinePlan(testing::OneForwardOneBackward(4, 8));
   plan.schedule = "v_min";
@@ -174,12 +191,35 @@ TEST(Explain, ComparesBucketsWithTheOptimum) {
   EXPECT_FALSE(ExplainWith(WithBuckets(2), "F=1").buckets);
 }
 
+// The stand-in for a study's model has bytes and FLOPs, which mean nothing.
+TEST(Explain, LeavesBytesAndArithmeticOfAStudyOut) {
+  Plan plan = PipelinePlan(testing::OneForwardOneBackward(2, 4));
+  plan.train.vocabulary = 1;
+  const Explanation one = ExplainWith(plan, "F=1,B=2");
+  EXPECT_EQ(one.purpose, Explanation::Purpose::kStudy);
+  EXPECT_EQ(one.figures.makespan, 15);
+  EXPECT_TRUE(one.memory.arenas.empty());
+  EXPECT_TRUE(one.activations.empty());
+  EXPECT_EQ(one.flops.model, 0);
+  const std::string text = ToText(one);
+  for (const char* left_out : {"memory of the arenas", "bytes", "FLOP", "activations that"}) {
+    EXPECT_EQ(text.find(left_out), std::string::npos) << left_out << "\n" << text;
+  }
+  EXPECT_NE(text.find("messages of a step\n"), std::string::npos) << text;
+  const JsonValue document = ParseJson(ToJson(one));
+  EXPECT_EQ(document.Find("purpose")->string, "study");
+  EXPECT_EQ(document.Find("flops"), nullptr);
+  EXPECT_EQ(document.Find("memory"), nullptr);
+  EXPECT_EQ(document.Find("traffic")->items.front().Find("bytes"), nullptr);
+}
+
 TEST(Explain, IsJson) {
   const Plan plan =
       PipelinePlan(testing::ZeroBubbleH1(2, 4), {.data_parallel = 2, .reduce = Reduce::kAtEnd});
   const Explanation one = Explain(plan, {.model = CostTable{}, .machine = MachineNamed("a100")});
   const JsonValue document = ParseJson(ToJson(one));
   EXPECT_EQ(document.Find("schedule")->string, "one_f_one_b");
+  EXPECT_EQ(document.Find("purpose")->string, "training");
   EXPECT_EQ(document.Find("unit")->string, "table");
   EXPECT_EQ(document.Find("machine")->string, "a100");
   EXPECT_EQ(document.Find("figures")->Find("makespan")->number, one.figures.makespan);

@@ -123,7 +123,7 @@ TEST(ExplainTransfers, NamesTheWorstWaitWhereItShows) {
   EXPECT_NE(worst.source.find("dualpipe_v.sched:"), std::string::npos);
   ASSERT_EQ(one.advice.size(), 1u);
   for (const std::string& part :
-       {std::string("of the makespan) for transfers that stand in a queue"), worst.instruction,
+       {std::string("of the step) for transfers that stand in a queue"), worst.instruction,
         worst.source, "after `" + worst.behind + "`",
         std::string("`transfers queue_per_peer` and `queue_per_flow` have more queues")}) {
     EXPECT_NE(one.advice[0].find(part), std::string::npos) << one.advice[0];

@@ -19,6 +19,8 @@ TEST(WithThousands, SeparatesEveryThreeDigits) {
 
 TEST(Percent, HasOneDecimal) {
   EXPECT_EQ(Percent(0), "0.0 %");
+  EXPECT_EQ(Percent(-2e-16), "0.0 %");
+  EXPECT_EQ(Percent(0.0005), "0.1 %");
   EXPECT_EQ(Percent(3.0 / 11), "27.3 %");
   EXPECT_EQ(Percent(1), "100.0 %");
 }
@@ -32,6 +34,21 @@ TEST(Compact, KeepsFourDigits) {
   EXPECT_EQ(Compact(999.96), "1,000");
   EXPECT_EQ(Compact(12345.6), "12,346");
   EXPECT_EQ(Compact(-12345.6), "-12,346");
+}
+
+TEST(CostUnits, LosesNothingThatCostsAreWrittenWith) {
+  EXPECT_EQ(CostUnits(0), "0");
+  EXPECT_EQ(CostUnits(33), "33");
+  EXPECT_EQ(CostUnits(100), "100");
+  EXPECT_EQ(CostUnits(109.25), "109.25");
+  EXPECT_EQ(CostUnits(0.1 + 0.2 + 1), "1.3");
+  EXPECT_EQ(CostUnits(81023.082), "81,023.082");
+  EXPECT_EQ(CostUnits(-81023.5), "-81,023.5");
+  EXPECT_EQ(CostUnits(0.99996), "1");
+  EXPECT_EQ(CostUnits(0.033), "0.033");
+  EXPECT_EQ(CostUnits(1 / 3.0), "0.3333");
+  EXPECT_EQ(CostUnits(28 + 1 / 3.0), "28.3333");
+  EXPECT_EQ(CostUnits(1e15), "1,000,000,000,000,000");
 }
 
 TEST(Counted, KnowsThePlural) {

@@ -168,6 +168,31 @@ TEST(WriteSvgTimeline, EscapesWhateverNamesSay) {
       2);
 }
 
+// A forward is two pixels wide and a backward four, which alone would have edges, and numbers up to
+// 9: edges and a few numbers among so many boxes would tell of nothing but themselves.
+TEST(WriteSvgTimeline, DropsEdgesAndNumbersOfNarrowBoxes) {
+  const Plan plan = PipelinePlan(OneForwardOneBackward(4, 150));
+  const Trace trace = Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2"));
+  const std::string svg = Draw(plan, trace);
+  EXPECT_EQ(Count(svg, "class=\"box\""), 0);
+  EXPECT_EQ(Count(svg, "class=\"number\""), 0);
+  // Boxes that touch overlap, so that no paper shines through.
+  const std::regex box("<rect x=\"([0-9.]+)\" y=\"58\" width=\"([0-9.]+)\" height=\"28\" fill=\"#");
+  double reached = 0;
+  int touching = 0;
+  for (std::sregex_iterator i(svg.begin(), svg.end(), box), end; i != end; ++i) {
+    const double x = std::stod((*i)[1]);
+    if (reached > x) ++touching;
+    EXPECT_FALSE(reached > x - 0.5 && reached <= x) << x << " begins where one ends";
+    reached = x + std::stod((*i)[2]);
+  }
+  EXPECT_GE(touching, 250);
+  // Twice as wide, all have edges, and none has a number of which those above 99 have no room.
+  const std::string wide = Draw(plan, trace, {.width = 2000});
+  EXPECT_EQ(Count(wide, "class=\"box\""), 4 * 2 * 150);
+  EXPECT_EQ(Count(wide, "class=\"number\""), 0);
+}
+
 TEST(WriteSvgTimeline, StaysSmallHoweverLongTheTrace) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(2, 4000));
   const std::string svg = Draw(plan, Simulate(plan, ProgramKind::kStep, {}));

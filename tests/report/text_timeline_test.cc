@@ -56,7 +56,7 @@ position 0 │ 0 │ 1 │ 2 │ 3 │···········│░░░0░░�
 position 1 ····│ 0 │ 1 │ 2 │ 3 │░░░0░░░│░░░1░░░│░░░2░░░│░░░3░░░│·······
 time       0       2       4       6       8       10      12      14
 
-│ i │ forward   │░i░│ backward   · idle   i: microbatch
+│ i │ forward   │░i░│ backward   · idle   i: microbatch   position: 2 ranks alike
 )");
 }
 
@@ -84,6 +84,40 @@ rank 3 ······│0▒0│1▒1│2▒2│3▒3▓0│4▒4▓1│5▒5▓2�
 time   0         5         10        15        20        25
 
 │ i │ forward   │▒i▒│ input gradient   │▓i▓│ weight gradient   · idle   i: microbatch
+)");
+}
+
+// Two chunks on every rank.
+Plan Looped() {
+  Plan plan = PipelinePlan(GPipe(2, 4));
+  for (Position& position : plan.positions) {
+    for (Instruction& instruction : position.programs[1].instructions) {
+      Run* run = std::get_if<Run>(&instruction.operands);
+      if (run != nullptr && run->microbatch.value >= 2) run->chunk = ChunkId(1);
+    }
+  }
+  return plan;
+}
+
+TEST(TextTimeline, MarksFurtherChunks) {
+  EXPECT_EQ(Draw(Looped(), "F=1,B=1"), R"(
+one_f_one_b, 2 stages, 4 microbatches: predicted makespan 10, bubble 20.0 %
+
+rank 0 │ 0  │ 1  │ 2₁ │ 3₁ │·········│░0░░│░1░░│░2₁░│░3₁░│
+rank 1 ·····│ 0  │ 1  │ 2₁ │ 3₁ │░0░░│░1░░│░2₁░│░3₁░│····
+time   0         2         4         6         8         10
+
+│ i │ forward   │░i░│ backward   · idle   i: microbatch   i₁: of chunk 1
+)");
+  // Too narrow for a number with its mark, but not for a number.
+  EXPECT_EQ(Draw(Looped(), "F=1,B=1", {.width = 30}), R"(
+one_f_one_b, 2 stages, 4 microbatches: predicted makespan 10, bubble 20.0 %
+
+rank 0 FFFFffff····BBBBbbbb
+rank 1 ··FFFFffffBBBBbbbb··
+time   0         5         10
+
+F forward   B backward   · idle   (letters in proportion to the time)   f, b: of chunk 1
 )");
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -77,6 +78,16 @@ TEST(Simulate, GivesAPairItsSumUnlessSaidOtherwise) {
   }
 }
 
+TEST(Simulate, RefusesAPairThatIsShorterThanItsTasks) {
+  const Plan plan = PipelinePlan(kOnePair, {.layers = 3});
+  EXPECT_THROW(SimulateStep(plan, "F=1,B=2,FB=1.9"), std::invalid_argument);
+  EXPECT_THROW(SimulateStep(plan, "F=3,B=2,FB=2"), std::invalid_argument);
+  EXPECT_EQ(Summarise(plan, SimulateStep(plan, "F=1,B=2,FB=2")).makespan, 5);
+  // What is in no pair may take longer.
+  const Plan alone = PipelinePlan(testing::GPipe(1, 1));
+  EXPECT_EQ(Summarise(alone, SimulateStep(alone, "F=1,B=2,FB=0")).makespan, 3);
+}
+
 // The backward of the pair has its gradient only late: the forward waits with it.
 TEST(Simulate, StartsAPairWhenBothCan) {
   const Orders orders = {{{kF, 0}, {kF, 1}, {kB, 0, kBeside}, {kB, 1}},
@@ -89,7 +100,10 @@ TEST(Simulate, StartsAPairWhenBothCan) {
   EXPECT_EQ(SpansOf(plan, trace, 1).at({kF, 1}), Span(7, 8));
   EXPECT_EQ(Summarise(plan, trace).makespan, 12);
   // Bubble: makespan less the busy time of the least busy rank.
-  EXPECT_EQ(Summarise(plan, SimulateStep(plan, "F=1,B=2,FB=2")).work, 5);
+  const Figures figures = Summarise(plan, SimulateStep(plan, "F=1,B=2,FB=2"));
+  EXPECT_EQ(figures.work, 5);
+  EXPECT_EQ(figures.work_of, WorkOf::kLeastBusyRank);
+  EXPECT_EQ(WorkOfPlan(plan), WorkOf::kLeastBusyRank);
 }
 
 // One half needs what follows the other half, so they cannot start together.

@@ -121,7 +121,7 @@ function timesTable(parent, schedule) {
   const step = last.repeats.length > 1 ? ' in step ' + last.repeats[last.repeats.length - 1] : '';
   const fold = html(parent, 'details');
   fold.open = data.schedules.length === 1;
-  html(fold, 'summary', 'Where the time of each rank went' + step + (data.axis.suffix ? ', in' + data.axis.suffix : ''));
+  html(fold, 'summary', 'Where the time of each rank went' + step + ', in' + (data.axis.suffix || ' units of the costs'));
   const table = html(html(fold, 'div', undefined, 'wide'), 'table', undefined, 'times'), head = html(table, 'tr');
   for (const words of ['', '']) html(head, 'th', words);
   swatch(html(head, 'th'), data.colours[0], 'busy');

@@ -34,12 +34,22 @@ function compact(number) {
 const kDecimals = Math.max(0, 5 - Math.ceil(Math.log10(Math.max(data.extent * data.axis.factor, 1))));
 function aligned(seconds) {
   const number = seconds * data.axis.factor;
-  return number === 0 ? '0' : data.axis.suffix ? number.toFixed(kDecimals) : compact(number);
+  return number === 0 ? '0' : data.axis.suffix ? number.toFixed(kDecimals) : costUnits(number);
 }
-// Short times in a unit of their own.
+// Times in units of the costs as the costs are written, as far as ticks tell them apart.
+const kCostDecimals = Math.min(4, Math.max(0, 6 - Math.ceil(Math.log10(Math.max(data.extent, 1)))));
+function costUnits(number) {
+  if (Math.abs(number) < 1) return compact(number);
+  return number.toLocaleString('en-US', {maximumFractionDigits: kCostDecimals});
+}
+// Short times in a unit of their own; units of the costs are called so.
 function time(seconds) {
   let factor = data.axis.factor, suffix = data.axis.suffix;
-  if (suffix && seconds) {
+  if (!suffix) {
+    const number = costUnits(seconds * factor);
+    return number + (number === '1' ? ' unit' : ' units');
+  }
+  if (seconds) {
     const size = Math.abs(seconds * 1.0001);
     [factor, suffix] = size >= 1 ? [1, ' s'] : size >= 1e-3 ? [1e3, ' ms'] : size >= 1e-6 ? [1e6, ' us'] : [1e9, ' ns'];
   }
