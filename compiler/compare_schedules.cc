@@ -6,11 +6,11 @@
 #include <stdexcept>
 #include <utility>
 
+#include "compiler/fit_memory.h"
+#include "compiler/measure_plan.h"
 #include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/arguments.h"
 #include "compiler/plan/file.h"
-#include "compiler/plan/text.h"
-#include "compiler/report/caption.h"
 #include "compiler/report/numbers.h"
 
 namespace pprun {
@@ -59,18 +59,6 @@ void CheckIsThere(const Compilation& result, const std::string& schedule) {
   throw std::invalid_argument(
       "`--schedules`: there is no schedule `" + schedule + "`" +
       (meant ? "; did you mean `" + *meant + "`?" : "; `ppc show` lists the built-in ones"));
-}
-
-// Constants are those of a rank's whole share of the model, whatever the number of chunks it is cut
-// into.
-CostModel ForChunks(CostModel model, double share) {
-  if (CostTable* table = std::get_if<CostTable>(&model)) {
-    for (std::vector<double>* list :
-         {&table->forward, &table->input_grad, &table->weight_grad, &table->pair}) {
-      for (double& cost : *list) cost *= share;
-    }
-  }
-  return model;
 }
 
 bool HasSource(const std::string& path) {
@@ -133,7 +121,18 @@ class Comparer {
       return;
     }
     if (result.purpose != Compilation::Purpose::kTraining) result_.purpose = Purpose::kStudy;
-    AddPlan(std::move(name), *std::move(result.plan));
+    const bool limited = options_.memory_limit > 0 ? result_.purpose == Purpose::kTraining
+                                                   : options_.activation_limit > 0;
+    if (!limited || !FollowsMemory(result, compile)) {
+      AddMeasured(MeasurePlan(std::move(name), *std::move(result.plan), options_));
+      return;
+    }
+    FittedPlan fitted = FitMemory({path, compile, options_}, name, std::move(result));
+    if (fitted.measured.refused.empty() && !fitted.memory.empty()) {
+      result_.notes.push_back("`" + name + "` fits the limit with `memory = " + fitted.memory +
+                              "`");
+    }
+    AddMeasured(std::move(fitted.measured));
   }
 
   // The file's own schedule, and every built-in one that is another.
@@ -187,6 +186,8 @@ class Comparer {
   // A parameter may be one that only some of the schedules have.
   CompileOptions Lenient() const {
     CompileOptions compile = options_.compile;
+    // By what it is compiled, it is then measured.
+    compile.costs.whose = TaskCosts::Whose::kRank;
     for (Override& given : compile.overrides) given.absent = Override::Absent::kLeftOut;
     return compile;
   }
@@ -239,59 +240,17 @@ class Comparer {
     if (!findings.empty()) {
       result_.refused.push_back({std::move(name), findings.front().message});
     } else {
-      AddPlan(std::move(name), std::move(plan));
+      AddMeasured(MeasurePlan(std::move(name), std::move(plan), options_));
     }
   }
 
-  void AddPlan(std::string name, Plan plan) {
-    // One of inference would always be the shortest.
-    if (plan.train.steps == 0) {
-      result_.refused.push_back({std::move(name), "it has no backward"});
-      return;
+  void AddMeasured(MeasuredPlan measured) {
+    if (measured.refused.empty()) {
+      result_.unit = measured.unit;
+      result_.schedules.push_back(std::move(measured.row));
+    } else {
+      result_.refused.push_back({measured.row.name, std::move(measured.refused)});
     }
-    const double share = std::min(static_cast<double>(plan.positions.size()) / plan.stages, 1.0);
-    Trace trace;
-    try {
-      trace = Simulate(plan, ProgramKind::kStep, ForChunks(ModelOf(options_.predict), share));
-    } catch (const std::exception& error) {
-      // Costs a stage for another number of stages, or a profile of other functions.
-      result_.refused.push_back({std::move(name), error.what()});
-      return;
-    }
-    result_.unit = UnitOf(trace);
-    const Figures figures = Summarise(plan, trace);
-    ComparedSchedule row{.name = std::move(name),
-                         .step = DurationOf(trace),
-                         .makespan = figures.makespan,
-                         .bubble = figures.bubble_of_makespan,
-                         .positions = static_cast<int64_t>(plan.positions.size()),
-                         .microbatches = plan.train.microbatches};
-    for (const int64_t peak : figures.peak_activations) {
-      row.activations = std::max(row.activations, static_cast<double>(peak) * share);
-    }
-    for (const Position& position : plan.positions) {
-      int64_t bytes = 0;
-      for (int64_t arena : position.arena_bytes) bytes += arena;
-      row.memory = std::max(row.memory, bytes);
-      for (const Instruction& instruction :
-           position.programs[static_cast<size_t>(ProgramKind::kStep)].instructions) {
-        row.messages += std::holds_alternative<Send>(instruction.operands) ? 1 : 0;
-      }
-    }
-    if (options_.memory_limit > 0 && row.memory > options_.memory_limit) {
-      result_.refused.push_back({row.name, "it needs " + HumanBytes(row.memory) + " a rank"});
-      return;
-    }
-    if (options_.activation_limit > 0 && row.activations > options_.activation_limit) {
-      result_.refused.push_back(
-          {row.name, "it holds " + Compact(row.activations) + " activations"});
-      return;
-    }
-    if (options_.keep == CompareOptions::Keep::kTraces) {
-      row.plan = std::move(plan);
-      row.trace = std::move(trace);
-    }
-    result_.schedules.push_back(std::move(row));
   }
 
   // Then it is not the schedules that are at fault.
@@ -308,11 +267,6 @@ class Comparer {
   int64_t settled_ = 0;                      // schedules that settings were tried on
   std::map<std::string, int64_t> left_out_;  // how many of them have nothing of that name
 };
-
-std::string Padded(std::string text, size_t width, bool right) {
-  const std::string space(width > text.size() ? width - text.size() : 0, ' ');
-  return right ? space + text : text + space;
-}
 
 }  // namespace
 
@@ -343,37 +297,6 @@ ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
     }
   }
   return std::move(comparer).Finish(paths);
-}
-
-std::string ToText(const ScheduleComparison& comparison) {
-  const std::vector<ComparedSchedule>& rows = comparison.schedules;
-  const bool study = comparison.purpose == Purpose::kStudy;
-  const TimeUnit unit = UnitFor(comparison.unit, rows.back().makespan);
-  size_t width = 10;
-  for (const ComparedSchedule& row : rows) width = std::max(width, row.name.size() + 2);
-  const bool more = std::ranges::any_of(
-      rows, [](const ComparedSchedule& row) { return row.step > row.makespan * (1 + 1e-6); });
-  std::string text = Padded("schedule", width, false) + (more ? "      step" : "") +
-                     "  makespan    bubble" + (study ? "" : "      memory") +
-                     "  activations  messages\n";
-  for (const ComparedSchedule& row : rows) {
-    text += Padded(row.name, width, false) +
-            (more ? Padded(Compact(row.step * unit.factor) + unit.suffix, 10, true) : "") +
-            Padded(Compact(row.makespan * unit.factor) + unit.suffix, 10, true) +
-            Padded(Percent(row.bubble), 10, true) +
-            (study ? "" : Padded(HumanBytes(row.memory), 12, true)) +
-            Padded(Compact(row.activations), 13, true) +
-            Padded(WithThousands(row.messages), 10, true) + "\n";
-  }
-  text += "\nbest: " + rows.front().name;
-  text += rows.size() > 1 && rows[1].step == rows.front().step
-              ? std::string(", the ") + (study ? "fewest activations" : "least memory") +
-                    " of those as fast\n"
-              : ", the shortest predicted step\n";
-  for (const std::string& note : comparison.notes) text += "note: " + note + "\n";
-  if (!comparison.refused.empty()) text += "\nnot possible here:\n";
-  for (const auto& [name, reason] : comparison.refused) text += "  " + name + ": " + reason + "\n";
-  return text;
 }
 
 }  // namespace pprun
