@@ -58,9 +58,11 @@ int CompareCommand(const std::vector<const char*>& words) {
                  "which, as in `gpipe,breadth_first(chunks = 4)`; of one .sched by default its own "
                  "and all built-in ones",
                  &options.schedules);
-  arguments.Flag("memory", "AMOUNT",
-                 "leave out what needs more a rank, as in 40GiB; a number alone limits activations",
-                 &memory);
+  arguments.Flag(
+      "memory", "AMOUNT",
+      "leave out what needs more a rank, as in 40GiB; a number alone limits activations; "
+      "sets the parameter `memory` of a schedule with `greedy`, if it is at its default",
+      &memory);
   arguments.Flag("json", "", "print JSON", &json);
   arguments.Flag("html", "FILE", "write a page too: all of them on one time axis", &html);
   arguments.Flag("svg", "FILE", "write a figure too", &svg);

@@ -6,10 +6,11 @@
 #include <stdexcept>
 #include <utility>
 
+#include "compiler/fit_memory.h"
+#include "compiler/measure_plan.h"
 #include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/arguments.h"
 #include "compiler/plan/file.h"
-#include "compiler/plan/text.h"
 #include "compiler/report/numbers.h"
 
 namespace pprun {
@@ -58,18 +59,6 @@ void CheckIsThere(const Compilation& result, const std::string& schedule) {
   throw std::invalid_argument(
       "`--schedules`: there is no schedule `" + schedule + "`" +
       (meant ? "; did you mean `" + *meant + "`?" : "; `ppc show` lists the built-in ones"));
-}
-
-// Constants are those of a rank's whole share of the model, whatever the number of chunks it is cut
-// into.
-CostModel ForChunks(CostModel model, double share) {
-  if (CostTable* table = std::get_if<CostTable>(&model)) {
-    for (std::vector<double>* list :
-         {&table->forward, &table->input_grad, &table->weight_grad, &table->pair}) {
-      for (double& cost : *list) cost *= share;
-    }
-  }
-  return model;
 }
 
 bool HasSource(const std::string& path) {
@@ -131,7 +120,19 @@ class Comparer {
       if (first_messages_.empty()) first_messages_ = result.Messages();
       return;
     }
-    AddPlan(std::move(name), *std::move(result.plan));
+    if (result.plan->IsStudy()) result_.purpose = Purpose::kStudy;
+    const bool limited = options_.memory_limit > 0 ? result_.purpose == Purpose::kTraining
+                                                   : options_.activation_limit > 0;
+    if (!limited || !FollowsMemory(result, compile)) {
+      AddMeasured(MeasurePlan(std::move(name), *std::move(result.plan), options_));
+      return;
+    }
+    FittedPlan fitted = FitMemory({path, compile, options_}, name, std::move(result));
+    if (fitted.measured.refused.empty() && !fitted.memory.empty()) {
+      result_.notes.push_back("`" + name + "` fits the limit with `memory = " + fitted.memory +
+                              "`");
+    }
+    AddMeasured(std::move(fitted.measured));
   }
 
   // The file's own schedule, and every built-in one that is another.
@@ -191,6 +192,8 @@ class Comparer {
   // A parameter may be one that only some of the schedules have.
   CompileOptions Lenient() const {
     CompileOptions compile = options_.compile;
+    // By what it is compiled, it is then measured.
+    compile.costs.whose = TaskCosts::Whose::kRank;
     for (Override& given : compile.overrides) given.absent = Override::Absent::kLeftOut;
     return compile;
   }
@@ -240,66 +243,21 @@ class Comparer {
     Plan plan = ReadPlanFile(path);
     const std::vector<Finding> findings = Verify(plan);
     std::string name = plan.schedule + suffix;
+    if (plan.IsStudy()) result_.purpose = Purpose::kStudy;
     if (!findings.empty()) {
       result_.refused.push_back({std::move(name), findings.front().message});
     } else {
-      AddPlan(std::move(name), std::move(plan));
+      AddMeasured(MeasurePlan(std::move(name), std::move(plan), options_));
     }
   }
 
-  void AddPlan(std::string name, Plan plan) {
-    if (plan.IsStudy()) result_.purpose = Purpose::kStudy;
-    // One of inference would always be the shortest.
-    if (plan.train.steps == 0) {
-      result_.refused.push_back({std::move(name), "it has no backward"});
-      return;
+  void AddMeasured(MeasuredPlan measured) {
+    if (measured.refused.empty()) {
+      result_.unit = measured.unit;
+      result_.schedules.push_back(std::move(measured.row));
+    } else {
+      result_.refused.push_back({measured.row.name, std::move(measured.refused)});
     }
-    CheckCostsFit(plan, options_.predict);
-    const double share = std::min(static_cast<double>(plan.positions.size()) / plan.stages, 1.0);
-    Trace trace;
-    try {
-      trace = Simulate(plan, ProgramKind::kStep, ForChunks(ModelOf(options_.predict), share));
-    } catch (const std::exception& error) {
-      // Costs a stage for another number of stages, or a profile of other functions.
-      result_.refused.push_back({std::move(name), error.what()});
-      return;
-    }
-    result_.unit = UnitOf(trace);
-    const Figures figures = Summarise(plan, trace);
-    // As fast is as fast, whatever rounding made of the sums.
-    ComparedSchedule row{.name = std::move(name),
-                         .step = WithoutNoise(DurationOf(trace)),
-                         .makespan = WithoutNoise(figures.makespan),
-                         .bubble = figures.bubble_of_makespan,
-                         .work_of = figures.work_of,
-                         .positions = static_cast<int64_t>(plan.positions.size()),
-                         .microbatches = plan.train.microbatches};
-    for (const int64_t peak : figures.peak_activations) {
-      row.activations = std::max(row.activations, static_cast<double>(peak) * share);
-    }
-    for (const Position& position : plan.positions) {
-      int64_t bytes = 0;
-      for (int64_t arena : position.arena_bytes) bytes += arena;
-      row.memory = std::max(row.memory, bytes);
-      for (const Instruction& instruction :
-           position.programs[static_cast<size_t>(ProgramKind::kStep)].instructions) {
-        row.messages += std::holds_alternative<Send>(instruction.operands) ? 1 : 0;
-      }
-    }
-    if (options_.memory_limit > 0 && row.memory > options_.memory_limit) {
-      result_.refused.push_back({row.name, "it needs " + HumanBytes(row.memory) + " a rank"});
-      return;
-    }
-    if (options_.activation_limit > 0 && row.activations > options_.activation_limit) {
-      result_.refused.push_back(
-          {row.name, "it holds " + Compact(row.activations) + " activations"});
-      return;
-    }
-    if (options_.keep == CompareOptions::Keep::kTraces) {
-      row.plan = std::move(plan);
-      row.trace = std::move(trace);
-    }
-    result_.schedules.push_back(std::move(row));
   }
 
   // Then it is not the schedules that are at fault.

@@ -21,6 +21,7 @@ struct CompareOptions {
   // "gpipe,breadth_first(chunks = 4)", or "all". None: of one `.sched` its own and all built-in
   // ones, of several files each its own.
   std::optional<std::string> schedules;
+  // Of either, a schedule that can be told how much there is is told (fit_memory.h).
   int64_t memory_limit = 0;     // bytes a rank; 0: none
   double activation_limit = 0;  // live on a rank, as ComparedSchedule counts them; 0: none
   // Plans and traces are large, and only pictures need them.

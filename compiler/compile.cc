@@ -79,7 +79,7 @@ void ReadOrder(uint32_t file, const CompileOptions& options, Compilation& result
 // From a checked program with a model to a plan; stops at the first stage that finds something
 // wrong.
 void Lower(const std::string& path, const CheckedProgram& program, const CompileOptions& options,
-           const TaskTimes& times, Compilation& result) {
+           const TaskCosts& costs, const TaskTimes& times, Compilation& result) {
   result.model = CompileModel(program, MicrobatchSamples(program));
   CheckNames(program, *result.model, result.diagnostics);
   const std::optional<std::vector<std::vector<int32_t>>> stages =
@@ -94,7 +94,7 @@ void Lower(const std::string& path, const CheckedProgram& program, const Compile
                            .order = *result.order,
                            .times = times,
                            .stages = *stages,
-                           .costs = options.costs},
+                           .costs = costs},
                           result.diagnostics);
   if (result.diagnostics.HasErrors()) return;
   RunPasses(draft, options.after_pass);
@@ -169,16 +169,22 @@ Compilation Compile(const std::string& path, const CompileOptions& options) {
     ReadProgram(file, options, result);
   }
   if (!result.order) return result;
-  const std::optional<TaskTimes> times =
-      PredictTimes(*result.order, options.costs, result.diagnostics);
+  const TaskCosts costs =
+      options.costs.OfAStage(result.order->placement.size(), result.order->stages);
+  const std::optional<TaskTimes> times = PredictTimes(*result.order, costs, result.diagnostics);
   if (!times) return result;
   if (!result.order->HasBackward()) result.purpose = Compilation::Purpose::kInferenceStudy;
   if (result.purpose != Compilation::Purpose::kTraining) {
-    Lower(path, WithStudyModel(*result.checked, *result.order), options, *times, result);
+    Lower(path, WithStudyModel(*result.checked, *result.order), options, costs, *times, result);
   } else {
-    Lower(path, *result.checked, options, *times, result);
+    Lower(path, *result.checked, options, costs, *times, result);
   }
   return result;
+}
+
+std::vector<int64_t> ActivationBytes(const Compilation& result) {
+  Diagnostics ignored;
+  return ActivationBytes(*result.checked, result.order->stages, ignored);
 }
 
 std::string Compilation::Messages() const {

@@ -24,8 +24,8 @@ struct CompileOptions {
   std::string schedule;  // in place of the file's choice, if not empty
   Limits limits;
   TaskCosts costs;  // by which transfers are ordered, and what `greedy` weighs
-  // Where costs are known only of a plan (a machine, a profile): what its tasks cost. A schedule with
-  // `greedy` is then compiled a second time, with these.
+  // Where costs are known only of a plan (a machine, a profile): what its tasks cost. A schedule
+  // with `greedy` is then compiled a second time, with these.
   std::function<TaskCosts(const Plan& plan)> costs_of_plan = {};
   VerifyOptions verify;
   // Called after each pass, for --emit=after:<pass>.
@@ -57,6 +57,9 @@ struct Compilation {
 // What `--set NAME=VALUE` gave, for both programs; `schedule` names the schedule that takes the
 // place of the file's. Throws std::invalid_argument, also if that is said twice.
 void ApplySettings(const std::vector<std::string>& settings, CompileOptions& options);
+
+// What a microbatch's forward saves on each stage until its backward, of a plan that trains.
+std::vector<int64_t> ActivationBytes(const Compilation& result);
 
 // Throws std::runtime_error if the file cannot be read.
 Compilation Compile(const std::string& path, const CompileOptions& options);

@@ -7,16 +7,18 @@
 namespace pprun {
 namespace {
 
-// Room for what rounding to integers loses: a thousandth of the largest cost.
-constexpr double kLargest = 1000;
+// Costs of which the largest is no less than the first of these are fine enough to search by, and
+// than the second small enough to add up.
+constexpr double kLeastLargest = 1e3;
+constexpr double kMostLargest = 1e6;
 
-double Largest(const CostTable& table) {
-  double largest = table.transfer;
+std::vector<double> CostsIn(const CostTable& table) {
+  std::vector<double> costs = {table.transfer};
   for (const std::vector<double>* list :
        {&table.forward, &table.input_grad, &table.weight_grad, &table.pair}) {
-    for (double cost : *list) largest = std::max(largest, cost);
+    costs.insert(costs.end(), list->begin(), list->end());
   }
-  return largest;
+  return costs;
 }
 
 }  // namespace
@@ -31,16 +33,30 @@ CostModel ModelOf(const PredictOptions& options) {
   return CostTable{};
 }
 
+double CostScale(const std::vector<double>& costs) {
+  double largest = 0;
+  for (const double cost : costs) largest = std::max(largest, cost);
+  if (largest <= 0) return 0;
+  for (double unit = 1; largest * unit <= kMostLargest; unit *= 10) {
+    // A decimal is no closer to its number than a double can be.
+    const bool whole = std::ranges::all_of(costs, [unit](double cost) {
+      return std::abs(cost * unit - std::round(cost * unit)) <= 1e-12 * cost * unit;
+    });
+    if (whole) return unit * std::max(std::ceil(kLeastLargest / (largest * unit)), 1.0);
+  }
+  return kMostLargest / largest;
+}
+
 TaskCosts TaskCostsOf(const CostModel& model) {
   const CostTable* table = std::get_if<CostTable>(&model);
   if (table == nullptr) return {};
-  const double largest = Largest(*table);
-  if (largest <= 0) return {};
+  const double scale = CostScale(CostsIn(*table));
+  if (scale <= 0) return {};
   // A task costs one at least, so that what depends on it starts later.
   const auto list = [&](const std::vector<double>& costs) {
     std::vector<int64_t> result;
     for (double cost : costs) {
-      result.push_back(std::max<int64_t>(std::llround(cost / largest * kLargest), 1));
+      result.push_back(std::max<int64_t>(std::llround(cost * scale), 1));
     }
     return result;
   };
@@ -48,7 +64,7 @@ TaskCosts TaskCostsOf(const CostModel& model) {
           .input_grad = list(table->input_grad),
           .weight_grad = list(table->weight_grad),
           .pair = list(table->pair),
-          .transfer = std::llround(table->transfer / largest * kLargest)};
+          .transfer = std::llround(table->transfer * scale)};
 }
 
 void CheckCostsFit(const Plan& plan, const PredictOptions& options) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "compiler/schedule/task_order.h"
 #include "compiler/simulate/simulate.h"
@@ -21,10 +22,14 @@ struct PredictOptions {
 // At most one of the three may be given; unit costs if none is. Throws std::invalid_argument.
 CostModel ModelOf(const PredictOptions& options);
 
-// The table's costs as integers, in thousandths of the largest; unit costs of any other model.
+// What turns costs into integers: exactly, if they are decimals of few digits (a million of the
+// last digit is no less than the largest), else to a millionth of the largest. 0 if none is
+// positive.
+double CostScale(const std::vector<double>& costs);
+
+// The table's costs as integers, so scaled; unit costs of any other model.
 TaskCosts TaskCostsOf(const CostModel& model);
-// What the model says of a plan's tasks, by stage, and of its fastest transfer; in thousandths of
-// the largest.
+// What the model says of a plan's tasks, by stage, and of its fastest transfer; so scaled.
 TaskCosts TaskCostsOf(const Plan& plan, const CostModel& model);
 
 // Throws std::invalid_argument if the plan is a study and the costs were to come from its model.

@@ -12,9 +12,6 @@
 namespace pprun {
 namespace {
 
-// As for a table of costs.
-constexpr double kLargestCost = 1000;
-
 struct Average {
   double sum = 0;
   int64_t tasks = 0;
@@ -71,14 +68,14 @@ TaskCosts TaskCostsOf(const Plan& plan, const CostModel& model) {
     }
   }
   if (transfer == std::numeric_limits<double>::max()) transfer = 0;
-  double largest = transfer;
+  std::vector<double> all = {transfer};
   for (const StageCosts& stage : stages) {
-    for (const Average& kind : stage.kinds) largest = std::max(largest, kind.value());
+    for (const Average& kind : stage.kinds) all.push_back(kind.value());
+    all.push_back(stage.Of(TaskKind::kBackward) / 2);
   }
-  if (largest <= 0) return {};
-  const auto scaled = [&](double cost) {
-    return std::max<int64_t>(std::llround(cost / largest * kLargestCost), 1);
-  };
+  const double scale = CostScale(all);
+  if (scale <= 0) return {};
+  const auto scaled = [&](double cost) { return std::max<int64_t>(std::llround(cost * scale), 1); };
   TaskCosts costs{.forward = {}, .input_grad = {}, .weight_grad = {}};
   for (const StageCosts& stage : stages) {
     costs.forward.push_back(scaled(stage.Of(TaskKind::kForward)));
@@ -87,7 +84,7 @@ TaskCosts TaskCostsOf(const Plan& plan, const CostModel& model) {
     costs.input_grad.push_back(scaled(std::max(stage.Of(TaskKind::kInputGrad), half)));
     costs.weight_grad.push_back(scaled(std::max(stage.Of(TaskKind::kWeightGrad), half)));
   }
-  costs.transfer = std::llround(transfer / largest * kLargestCost);
+  costs.transfer = std::llround(transfer * scale);
   return costs;
 }
 

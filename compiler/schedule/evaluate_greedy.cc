@@ -115,12 +115,15 @@ std::optional<RankOrder> GivenOrder(const std::vector<OrderedTask>& tasks, const
 class ProblemBuilder {
  public:
   ProblemBuilder(const GreedyInputs& inputs, const TaskOrder& order, const RankBounds& bounds)
-      : inputs_(inputs), order_(order), bounds_(bounds) {}
+      : inputs_(inputs),
+        order_(order),
+        bounds_(bounds),
+        costs_(inputs.costs.OfAStage(order.placement.size(), order.stages)) {}
 
   // Empty after errors.
   std::optional<GreedyProblem> Build(Diagnostics& diagnostics) {
     problem_.stages = order_.stages;
-    problem_.transfer = inputs_.costs.transfer;
+    problem_.transfer = costs_.transfer;
     AddRanks();
     LinkStages();
     AddQueues(inputs_.transfers, problem_);
@@ -194,7 +197,7 @@ class ProblemBuilder {
       for (const Piece piece : kAllPieces) {
         const bool none = piece == Piece::kWeight && !rank.splits;
         part.cost[static_cast<size_t>(piece)] =
-            none ? 0 : inputs_.costs.Of(KindOf(piece, rank.splits), part.stage);
+            none ? 0 : costs_.Of(KindOf(piece, rank.splits), part.stage);
       }
     }
   }
@@ -202,13 +205,13 @@ class ProblemBuilder {
   // Whether one activation of every chunk of the rank has room: with less, none gets through.
   bool Fits(const ResolvedGreedy& greedy, size_t index, Diagnostics& diagnostics) {
     const GreedyRank& rank = problem_.ranks[index];
-    if (greedy.limit_is_size && !inputs_.costs.activation_bytes) {
+    if (greedy.limit_is_size && !costs_.activation_bytes) {
       diagnostics.Error(greedy.limit_location, "a limit in bytes needs a model")
           .Note(greedy.limit_location, "without one, activations are counted: `in_flight <= 8`");
       return false;
     }
     if (greedy.limit_is_size && bytes_.empty()) {
-      bytes_ = inputs_.costs.activation_bytes(order_.stages);
+      bytes_ = costs_.activation_bytes(order_.stages);
       if (bytes_.empty()) return false;  // reported: the model has too few layers
     }
     int64_t least = 0;
@@ -240,6 +243,7 @@ class ProblemBuilder {
   const GreedyInputs& inputs_;
   const TaskOrder& order_;
   const RankBounds& bounds_;
+  const TaskCosts costs_;  // of a stage
   GreedyProblem problem_;
   std::vector<int64_t> bytes_;  // of an activation, by stage
 };

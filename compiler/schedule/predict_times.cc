@@ -1,6 +1,7 @@
 #include "compiler/schedule/predict_times.h"
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <string>
 
@@ -212,6 +213,21 @@ int64_t TaskCosts::Of(TaskKind kind, int32_t stage) const {
       return at(weight_grad);
   }
   CHECK(false);
+}
+
+TaskCosts TaskCosts::OfAStage(size_t ranks, int32_t stages) const {
+  TaskCosts costs = *this;
+  costs.whose = Whose::kStage;
+  const auto of_ranks = static_cast<int64_t>(ranks);
+  // Where two ranks share a stage, each does all of it.
+  if (whose == Whose::kStage || stages <= of_ranks) return costs;
+  const int64_t both = std::gcd(of_ranks, int64_t{stages});
+  for (std::vector<int64_t>* list :
+       {&costs.forward, &costs.input_grad, &costs.weight_grad, &costs.pair}) {
+    for (int64_t& cost : *list) cost *= of_ranks / both;
+  }
+  costs.transfer *= stages / both;
+  return costs;
 }
 
 std::optional<TaskTimes> PredictTimes(const TaskOrder& order, const TaskCosts& costs,

@@ -88,7 +88,11 @@ struct TaskCosts {
   // Bytes that a microbatch's activations take from a stage's forward to the end of its backward,
   // by stage, of a model that is cut into so many; empty: there is no model.
   std::function<std::vector<int64_t>(int32_t stages)> activation_bytes = {};
+  // What its tasks cost a stage, or all that a rank holds, which is then shared by its chunks.
+  enum class Whose : uint8_t { kStage, kRank } whose = Whose::kStage;
 
+  // The same as costs of a stage, in another unit where that keeps them whole.
+  TaskCosts OfAStage(size_t ranks, int32_t stages) const;
   // A backward costs its two halves.
   int64_t Of(TaskKind kind, int32_t stage) const;
 };

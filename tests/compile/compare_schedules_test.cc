@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <string>
 
 #include "compiler/plan/base/json.h"
 #include "compiler/predict.h"
@@ -142,6 +143,28 @@ TEST_F(CompareTest, KeepsWhatPicturesNeed) {
   EXPECT_EQ(row.activations, 4) << "eight chunks of half a share";
 }
 
+// Chunks share a rank's costs, and a transfer is what it is: orders are searched by that.
+TEST_F(CompareTest, SearchesByTheCostsThatItJudgesBy) {
+  options_.schedules = "automatic(chunks = 4)";
+  options_.predict.costs = "F=1.3,I=0.7,W=0.9,C=0.3";
+  options_.compile.costs = TaskCostsOf(ModelOf(options_.predict));
+  const ScheduleComparison compared = CompareSchedules({path_}, options_);
+
+  // The same as a study of its own, whose costs are a stage's.
+  PredictOptions stage{.costs = "F=0.325,I=0.175,W=0.225,C=0.3"};
+  const auto alone = [&](const TaskCosts& costs) {
+    CompileOptions compile = options_.compile;
+    compile.schedule = *options_.schedules;
+    compile.costs = costs;
+    const Compilation compiled = Compile(path_, compile);
+    return Summarise(*compiled.plan, Predict(*compiled.plan, stage)).makespan;
+  };
+  const double right = alone(TaskCostsOf(ModelOf(stage)));
+  const double wrong = alone(options_.compile.costs);
+  ASSERT_GT(wrong, 1.05 * right);
+  EXPECT_LE(compared.schedules.at(0).makespan, 1.01 * right);
+}
+
 TEST(PredictTest, OneModelAtATime) {
   EXPECT_TRUE(std::holds_alternative<CostTable>(ModelOf({})));
   EXPECT_TRUE(std::holds_alternative<Machine>(ModelOf({.machine = "h100"})));
@@ -150,10 +173,29 @@ TEST(PredictTest, OneModelAtATime) {
 
 TEST(PredictTest, CostsAreScaledToIntegersOfOneAtLeast) {
   const TaskCosts costs = TaskCostsOf(ParseCosts("F=18.5,I=18.1,W=0,C=0.6"));
-  EXPECT_EQ(costs.forward, (std::vector<int64_t>{1000}));
-  EXPECT_EQ(costs.input_grad, (std::vector<int64_t>{978}));
+  EXPECT_EQ(costs.forward, (std::vector<int64_t>{1110}));
+  EXPECT_EQ(costs.input_grad, (std::vector<int64_t>{1086}));
   EXPECT_EQ(costs.weight_grad, (std::vector<int64_t>{1}));
-  EXPECT_EQ(costs.transfer, 32);
+  EXPECT_EQ(costs.transfer, 36);
+}
+
+TEST(PredictTest, DecimalsStayExactAndOtherCostsNearlySo) {
+  for (const std::string text : {"F=1.89,I=0.75,W=0.86,C=0.5", "F=0.001,I=0.0007,W=0.0011",
+                                 "F=12345,I=11111,W=1", "F=1,B=2.5,C=0.01", "F=0.7:0.1:0.3"}) {
+    const CostTable table = ParseCosts(text);
+    const TaskCosts costs = TaskCostsOf(table);
+    const double scale = static_cast<double>(costs.forward[0]) / table.forward[0];
+    for (size_t i = 0; i < table.forward.size(); ++i) {
+      EXPECT_DOUBLE_EQ(static_cast<double>(costs.forward[i]), scale * table.forward[i]) << text;
+    }
+    EXPECT_DOUBLE_EQ(static_cast<double>(costs.input_grad[0]), scale * table.input_grad[0]) << text;
+    EXPECT_DOUBLE_EQ(static_cast<double>(costs.weight_grad[0]), scale * table.weight_grad[0])
+        << text;
+    EXPECT_DOUBLE_EQ(static_cast<double>(costs.transfer), scale * table.transfer) << text;
+  }
+  const TaskCosts thirds = TaskCostsOf(CostTable{.forward = {3}, .input_grad = {1.0 / 3}});
+  EXPECT_EQ(thirds.forward[0], 1000000);
+  EXPECT_EQ(thirds.input_grad[0], 111111);
 }
 
 }  // namespace

@@ -43,10 +43,16 @@ Simulated SimulateSchedule(const std::string& schedule, const Setting& setting) 
 
 // Costs of which the largest is 1 are whole thousandths: nothing is rounded.
 TEST(QueuedClock, IsWhatASimulatedPlanTakes) {
-  constexpr const char* kSchedules[] = {
-      "gpipe",          "one_f_one_b",    "interleaved_one_f_one_b",
-      "zero_bubble_h1", "zero_bubble_h2", "zero_bubble_v",
-      "v_min",          "v_half",         "automatic"};
+  constexpr const char* kSchedules[] = {"gpipe",
+                                        "one_f_one_b",
+                                        "interleaved_one_f_one_b",
+                                        "zero_bubble_h1",
+                                        "zero_bubble_h2",
+                                        "zero_bubble_v",
+                                        "interleaved_zero_bubble(chunks = 4)",
+                                        "v_min",
+                                        "v_half",
+                                        "automatic"};
   constexpr const char* kTransfers[] = {"queue_per_peer", "queue_per_rank", "queue_per_flow"};
   std::mt19937_64 random(5);
   for (const char* schedule : kSchedules) {
@@ -55,8 +61,8 @@ TEST(QueuedClock, IsWhatASimulatedPlanTakes) {
         const auto cost = [&] {
           return std::to_string(0.2 + 0.1 * static_cast<double>(random() % 9));
         };
-        const std::string costs = "F=1,I=" + cost() + ",W=" + cost() + ",C=" +
-                                  std::to_string(0.1 * static_cast<double>(1 + random() % 6));
+        const std::string costs = "F=1,I=" + cost() + ",W=" + cost() +
+                                  ",C=" + std::to_string(0.1 * static_cast<double>(random() % 7));
         const Simulated simulated = SimulateSchedule(schedule, {.pp = pp,
                                                                 .microbatches = microbatches,
                                                                 .costs = costs,
@@ -77,7 +83,7 @@ struct Rival {
   std::string automatic;  // its parameters but for the effort
 };
 
-// Cases in which the search once chose by latencies alone, and lost.
+// Cases in which the search once chose by latencies alone, or had no such beginning, and lost.
 TEST(QueuedClock, AutomaticByItLosesToNoneAndNotToLessEffort) {
   const std::string wide = "F=1.89,I=0.75,W=0.86,C=";
   const Rival kRivals[] = {
@@ -87,6 +93,17 @@ TEST(QueuedClock, AutomaticByItLosesToNoneAndNotToLessEffort) {
       {"zero_bubble_v", {12, 16, wide + "0.5"}, "memory = 24"},
       {"zero_bubble_v", {4, 24, "F=1.96,I=0.34,W=1.57,C=0.2"}, "memory = 12"},
       {"zero_bubble_v", {6, 33, "F=0.89,I=0.9,W=1.19,C=0.2"}, "memory = 12"},
+      // Transfers that take no time wait for buffers.
+      {"interleaved_zero_bubble(chunks = 4)",
+       {3, 6, "F=0.96,I=0.32,W=1.9", "queue_per_rank"},
+       "chunks = 4"},
+      {"interleaved_zero_bubble(chunks = 4)", {6, 6, "F=0.74,I=0.36,W=1.96"}, "chunks = 4"},
+      {"interleaved_zero_bubble(chunks = 4)",
+       {5, 10, "F=0.7,I=0.61,W=0.82", "queue_per_rank"},
+       "chunks = 4"},
+      // In no more room than it holds.
+      {"v_half", {12, 36, "F=1.39,I=1.69,W=0.83"}, "memory = 14"},
+      {"v_half", {8, 24, "F=1.45,I=1.9,W=1.08"}, "memory = 10"},
   };
   for (const Rival& rival : kRivals) {
     SCOPED_TRACE(rival.name + " " + rival.setting.costs + " " + rival.automatic);

@@ -7,6 +7,7 @@
 #include "compiler/plan/base/check.h"
 #include "compiler/schedule/greedy/lower_bound.h"
 #include "tests/schedule/queued_time_of.h"
+#include "tests/schedule/simulated_makespan.h"
 
 namespace pprun {
 namespace {
@@ -22,6 +23,15 @@ schedule two_ways(memory = pp + 1, effort = 400) {
   }
 }
 )";
+
+Override TransfersOf(const GridCase& c) {
+  static constexpr const char* kNames[] = {"queue_per_peer", "queue_per_rank", "queue_per_flow"};
+  return {"transfers", kNames[static_cast<size_t>(c.transfers)]};
+}
+
+Override MicrobatchesOf(const GridCase& c) {
+  return {"train.microbatches", std::to_string(c.microbatches)};
+}
 
 int32_t StagesOf(const GridCase& c) { return c.pp * c.chunks / c.pipes; }
 
@@ -70,16 +80,9 @@ bool HasPairs(const TaskOrder& order) {
   });
 }
 
-// As the plan is simulated; with pairs as if no transfer waited for another, which is no later.
-int64_t MakespanOf(const TaskOrder& order, const TaskCosts& costs) {
-  if (costs.transfer > 0 && !HasPairs(order))
-    return QueuedTimeOf(order, costs, TransferQueues::kPerPeer);
-  Diagnostics diagnostics;
-  const std::optional<TaskTimes> times = PredictTimes(order, costs, diagnostics);
-  CHECK(times.has_value());
-  int64_t makespan = 0;
-  for (const std::vector<TaskTime>& rank : *times) makespan = std::max(makespan, rank.back().end);
-  return makespan;
+// Of an order without pairs: as its plan is simulated. That clock does not know pairs.
+int64_t MakespanOf(const TaskOrder& order, const TaskCosts& costs, const GridCase& c) {
+  return QueuedTimeOf(order, costs, c.transfers);
 }
 
 // The problem as the bound sees it, built here apart from what builds it for `greedy`.
@@ -140,12 +143,12 @@ TaskOrder EvaluateTwoWays(const GridCase& c, const TaskCosts& costs, int64_t lim
   SourceFiles files;
   Diagnostics diagnostics;
   ast::Program program = Parse(files, files.Add("two_ways.sched", kTwoWays), Limits{}, diagnostics);
-  const std::optional<CheckedProgram> checked =
-      Check(std::move(program),
-            {{"mesh.pp", std::to_string(c.pp)},
-             {"train.microbatches", std::to_string(c.microbatches)},
-             {"schedule.memory", std::to_string(limit)}},
-            Limits{}, diagnostics);
+  const std::optional<CheckedProgram> checked = Check(std::move(program),
+                                                      {{"mesh.pp", std::to_string(c.pp)},
+                                                       MicrobatchesOf(c),
+                                                       {"schedule.memory", std::to_string(limit)},
+                                                       TransfersOf(c)},
+                                                      Limits{}, diagnostics);
   CHECK(checked.has_value());
   std::optional<TaskOrder> order =
       EvaluateSchedule(*checked, checked->microbatches, costs, Limits{}, diagnostics);
@@ -176,6 +179,7 @@ std::vector<GridCase> GridCases(int32_t most_ranks, int32_t most_microbatches, s
                              .microbatches = microbatches,
                              .costs = costs,
                              .limit_halves = limit,
+                             .transfers = static_cast<TransferQueues>(seed % 3),
                              .seed = seed});
           }
         }
@@ -197,7 +201,13 @@ GridResult RunCase(const Library& library, const GridCase& c) {
   result.limit = std::max<int64_t>(least, int64_t{c.limit_halves} * c.pp * c.chunks / 2);
   for (const Contender& contender : contenders) {
     if (contender.peak > result.limit) continue;
-    const int64_t makespan = MakespanOf(contender.order, costs);
+    const int64_t makespan =
+        HasPairs(contender.order)
+            ? SimulatedMakespan({.schedule = contender.name,
+                                 .pp = c.pp,
+                                 .overrides = {MicrobatchesOf(c), TransfersOf(c)},
+                                 .costs = costs})
+            : MakespanOf(contender.order, costs, c);
     if (!result.library.empty() && makespan >= result.library_makespan) continue;
     result.library = contender.name;
     result.library_makespan = makespan;
@@ -211,13 +221,13 @@ GridResult RunCase(const Library& library, const GridCase& c) {
                       .microbatches = c.microbatches,
                       .chunks = c.chunks,
                       .costs = costs,
-                      .more = {{"schedule.memory", std::to_string(result.limit)}}});
+                      .more = {{"schedule.memory", std::to_string(result.limit)}, TransfersOf(c)}});
     CHECK(evaluated.outcome == Outcome::kRuns);
     result.order = std::move(evaluated.order);
   }
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   result.seconds = taken.count();
-  result.makespan = MakespanOf(result.order, costs);
+  result.makespan = MakespanOf(result.order, costs, c);
   result.peak = PeakOf(result.order);
   result.bound =
       std::min(BoundOf(c, costs, result.limit, false), BoundOf(c, costs, result.limit, true));
@@ -228,7 +238,8 @@ std::string ToText(const GridCase& c) {
   static constexpr const char* kCosts[] = {"equal", "unequal", "by stage", "far apart"};
   return "pp " + std::to_string(c.pp) + " chunks " + std::to_string(c.chunks) + " pipes " +
          std::to_string(c.pipes) + " microbatches " + std::to_string(c.microbatches) + " costs " +
-         kCosts[static_cast<size_t>(c.costs)] + " (" + std::to_string(c.seed) + ")";
+         kCosts[static_cast<size_t>(c.costs)] + " " + TransfersOf(c).value + " (" +
+         std::to_string(c.seed) + ")";
 }
 
 void GridSummary::Add(const GridCase& grid_case, const GridResult& result) {

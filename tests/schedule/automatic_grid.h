@@ -1,8 +1,9 @@
 // The schedule `automatic` beside the library, case by case. A case fixes what all contenders
 // share: ranks, chunks a rank and so stages, copies of the parameters, microbatches, costs by
-// stage, and how many activations of a chunk a rank may hold. Every library schedule of that many
-// chunks and copies that is legal and holds no more contends; `automatic` chooses its own placement
-// and order, without any of them among its candidates.
+// stage, queues of transfers, and how many activations of a chunk a rank may hold. Makespans are
+// those of the simulated plans, queues and buffers included (queued_time.h). Every library schedule
+// of that many chunks and copies that is legal and holds no more contends; `automatic` chooses its
+// own placement and order, without any of them among its candidates.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,7 @@ struct GridCase {
   enum class Costs : uint8_t { kEqual, kUnequal, kByStage, kFarApart } costs = Costs::kEqual;
   // Of what 1F1B's first rank holds, in halves; 0: the least that a schedule of the library holds.
   int32_t limit_halves = 0;
+  TransferQueues transfers = TransferQueues::kPerPeer;
   uint64_t seed = 0;
 };
 

@@ -77,5 +77,24 @@ TEST(ForwardOrderTest, EveryStageRunsEveryMicrobatchWithoutCircle) {
   EXPECT_EQ(times->back().back().end, 6 + 3);
 }
 
+// A rank's costs are shared by its chunks, and a transfer takes what it takes.
+TEST(TaskCosts, OfARankBecomeThoseOfAStage) {
+  TaskCosts costs{.forward = {6, 9}, .input_grad = {4}, .weight_grad = {2}, .pair = {7}};
+  costs.transfer = 5;
+  EXPECT_EQ(costs.OfAStage(4, 8).transfer, 5) << "they are a stage's";
+  costs.whose = TaskCosts::Whose::kRank;
+  const TaskCosts halves = costs.OfAStage(4, 8);
+  EXPECT_EQ(halves.whose, TaskCosts::Whose::kStage);
+  EXPECT_EQ(halves.forward, (std::vector<int64_t>{6, 9}));
+  EXPECT_EQ(halves.transfer, 10) << "in units of half the size";
+  const TaskCosts two_thirds = costs.OfAStage(4, 6);
+  EXPECT_EQ(two_thirds.forward, (std::vector<int64_t>{12, 18}));
+  EXPECT_EQ(two_thirds.input_grad, (std::vector<int64_t>{8}));
+  EXPECT_EQ(two_thirds.weight_grad, (std::vector<int64_t>{4}));
+  EXPECT_EQ(two_thirds.pair, (std::vector<int64_t>{14}));
+  EXPECT_EQ(two_thirds.transfer, 15);
+  EXPECT_EQ(costs.OfAStage(4, 4).transfer, 5) << "two pipes: each rank does all of its stages";
+}
+
 }  // namespace
 }  // namespace pprun

@@ -146,5 +146,18 @@ TEST(SearchOrder, ChoosesAmongProblems) {
   EXPECT_LT(found.makespan, SearchOrder({looped}, 200).makespan);
 }
 
+// Sizes are bytes and costs may be millions: their product is no integer of 64 bits.
+TEST(LowerBound, BytesDoNotOverflow) {
+  GreedyProblem problem = MakeProblem({0, 1, 2, 3, 3, 2, 1, 0}, 256, 0);
+  for (size_t i = 0; i < problem.parts.size(); ++i) {
+    problem.parts[i].cost = {1000000, 900000, 800000};
+    problem.parts[i].size = (int64_t{1} << 38) + static_cast<int64_t>(i);
+  }
+  for (GreedyRank& rank : problem.ranks) rank.limit = int64_t{1} << 41;
+  const int64_t bound = LowerBound(problem);
+  EXPECT_GE(bound, 2 * 256 * int64_t{2700000}) << "the work of a rank";
+  EXPECT_GE(SearchOrder({problem}, 3).makespan, bound);
+}
+
 }  // namespace
 }  // namespace pprun

@@ -1,6 +1,7 @@
 #include "compiler/schedule/greedy/lower_bound.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -108,7 +109,8 @@ struct RankSums {
   int64_t start = kInfinite;           // before any task
   int64_t first_gradient = kInfinite;  // before any gradient
   int64_t after_forwards = kInfinite;  // after the last forward, whichever it is
-  int64_t room_and_time = 0;           // sum of size times lifetime
+  int64_t lifetimes = 0;               // of all activations together
+  double room_and_time = 0;            // sum of size times lifetime: bytes overflow an integer
   int64_t most_forwards = 0;           // work of what fits, before the first gradient
   int64_t most_gradients = 0;          // and after the last forward
 };
@@ -126,7 +128,9 @@ RankSums SumsOf(const GreedyProblem& problem, const std::vector<PartBounds>& bou
     sums.start = std::min(sums.start, bound.head[0]);
     sums.first_gradient = std::min(sums.first_gradient, bound.head[1]);
     sums.after_forwards = std::min(sums.after_forwards, bound.tail[0]);
-    sums.room_and_time += part.microbatches * part.size * bound.lifetime;
+    const int64_t lifetimes = part.microbatches * bound.lifetime;
+    sums.lifetimes += lifetimes;
+    sums.room_and_time += static_cast<double>(lifetimes) * static_cast<double>(part.size);
     forwards.emplace_back(part.cost[0], part.size);
     gradients.emplace_back(part.cost[1] + part.cost[2], part.size);
     counts.push_back(part.microbatches);
@@ -150,19 +154,23 @@ int64_t RoomOverTime(const GreedyProblem& problem, const GreedyRank& rank, const
     activations += part.microbatches;
   }
   if (size == 0 || activations == 0) return 0;
-  if (!equal) return sums.start + (sums.room_and_time + rank.limit - 1) / rank.limit;
+  if (!equal) {
+    // Rounded up, but no further than an exact quotient would be.
+    constexpr double kExact = 1 - 1e-12;
+    const double quotient = sums.room_and_time / static_cast<double>(rank.limit);
+    return sums.start + static_cast<int64_t>(std::ceil(quotient * kExact));
+  }
   // Of `slots` that are used, slots * (end - start) holds the lifetimes and what is empty at both
   // ends. Using fewer may be better: the bound is the least of a convex function.
   const int64_t most = std::max<int64_t>(std::min(rank.limit / size, activations), 1);
-  const int64_t lifetimes = sums.room_and_time / size;
   const auto bound = [&](int64_t slots) {
-    return lifetimes / slots + (forward + last) * (slots - 1) / 2;
+    return sums.lifetimes / slots + (forward + last) * (slots - 1) / 2;
   };
   int64_t low = 1, high = most;
   while (low < high) {
     const int64_t middle = low + (high - low) / 2;
     // The exact difference of neighbours, times 2 * middle * (middle + 1).
-    if ((forward + last) * middle * (middle + 1) < 2 * lifetimes) {
+    if ((forward + last) * middle * (middle + 1) < 2 * sums.lifetimes) {
       low = middle + 1;
     } else {
       high = middle;

@@ -10,7 +10,7 @@
 //   - room over time: every activation is held at least while its microbatch goes to the last stage
 //     and back, and the first of them start one after another, as the last of them end; of one
 //     part a rank also in whole rounds: an activation starts where the one `limit` before it ended.
-// A rank whose order is given counts as any other. Tests: lower_bound_test.cc.
+// A rank whose order is given counts as any other. Tests: search_order_test.cc.
 #pragma once
 
 #include <cstdint>

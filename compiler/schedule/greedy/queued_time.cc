@@ -24,12 +24,14 @@ void QueuedClock::SetSteps(const RankOrders& orders) {
   for (size_t rank = 0; rank < ranks_.size(); ++rank) {
     std::vector<Step>& steps = ranks_[rank].steps;
     steps.clear();
+    ranks_[rank].work = 0;
     done.assign(problem_.ranks[rank].parts.size(), {});
     for (const GreedyTask letter : orders[rank]) {
       const GreedyPart& part = problem_.PartOf(rank, letter);
       const auto piece = static_cast<size_t>(letter.piece);
       const int32_t microbatch = done[Index(letter.chunk)][piece]++;
       Step& step = steps.emplace_back(Step{.cost = part.cost[piece], .piece = letter.piece});
+      ranks_[rank].work += step.cost;
       const auto crosses = [&](int32_t other) {
         return other >= 0 && problem_[other].rank != part.rank;
       };
@@ -58,6 +60,7 @@ void QueuedClock::Restart() {
   for (RankClock& rank : ranks_) {
     rank.next = 0;
     rank.now = 0;
+    rank.left = rank.work;
     rank.waits_for = kNone;
     for (std::array<Slots, 2>* slots : {&rank.sent, &rank.received}) {
       for (Slots& each : *slots) {
@@ -69,9 +72,10 @@ void QueuedClock::Restart() {
   }
 }
 
-void QueuedClock::RunUnqueued() {
+int64_t QueuedClock::RunUnqueued(int64_t most) {
   Restart();
   transfers_.clear();
+  ready_.clear();
   for (size_t rank = ranks_.size(); rank-- > 0;) ready_.push_back(static_cast<int32_t>(rank));
   while (!ready_.empty()) {
     const int32_t id = ready_.back();
@@ -87,8 +91,10 @@ void QueuedClock::RunUnqueued() {
         }
         rank.now = std::max(rank.now, arrival_[step.input]);
       }
+      if (rank.now + rank.left > most) return rank.now + rank.left;
       step.start = rank.now;
       rank.now += step.cost;
+      rank.left -= step.cost;
       if (step.output == kNone) continue;
       arrival_[step.output] = rank.now;
       if (!step.crosses) continue;
@@ -99,6 +105,7 @@ void QueuedClock::RunUnqueued() {
     }
   }
   for (const RankClock& rank : ranks_) CHECK(rank.next == rank.steps.size());
+  return Latest();
 }
 
 void QueuedClock::RunNext(RankClock& rank) {
@@ -108,6 +115,7 @@ void QueuedClock::RunNext(RankClock& rank) {
     rank.now = std::max(rank.now, rank.sent[static_cast<size_t>(step.piece)].Take());
   }
   rank.now += step.cost;
+  rank.left -= step.cost;
   for (size_t kind = 0; kind < step.releases.size(); ++kind) {
     if (step.releases[kind]) rank.received[kind].free.push_back(rank.now);
   }
@@ -115,7 +123,7 @@ void QueuedClock::RunNext(RankClock& rank) {
   if (step.output != kNone) arrival_[step.output] = rank.now;
 }
 
-void QueuedClock::RunQueued() {
+int64_t QueuedClock::RunQueued(int64_t most) {
   std::sort(transfers_.begin(), transfers_.end(), [](const Transfer& a, const Transfer& b) {
     return a.due != b.due ? a.due < b.due : a.tie < b.tie;
   });
@@ -130,6 +138,7 @@ void QueuedClock::RunQueued() {
       while (rank->next < rank->steps.size() && rank->steps[rank->next].start < transfer.due) {
         RunNext(*rank);
       }
+      if (rank->now + rank->left > most) return rank->now + rank->left;
     }
     const auto kind = static_cast<size_t>(step.piece);
     int64_t start = std::max(arrival_[step.output], to.received[kind].Take());
@@ -145,6 +154,7 @@ void QueuedClock::RunQueued() {
   for (RankClock& rank : ranks_) {
     while (rank.next < rank.steps.size()) RunNext(rank);
   }
+  return Latest();
 }
 
 int64_t QueuedClock::Latest() const {
@@ -155,10 +165,8 @@ int64_t QueuedClock::Latest() const {
 
 int64_t QueuedClock::Makespan(const RankOrders& orders, int64_t most) {
   SetSteps(orders);
-  RunUnqueued();
-  if (Latest() > most) return Latest();
-  RunQueued();
-  return Latest();
+  const int64_t unqueued = RunUnqueued(most);
+  return unqueued > most ? unqueued : RunQueued(most);
 }
 
 }  // namespace pprun

@@ -24,8 +24,8 @@ class QueuedClock {
  public:
   explicit QueuedClock(const GreedyProblem& problem);
 
-  // Of orders in which every rank comes to its end. An order that takes more than `most` even if no
-  // transfer waits for another has that for its time.
+  // Of orders in which every rank comes to its end. One that takes more than `most` has some time
+  // above that: it is left as soon as a rank cannot end by then.
   int64_t Makespan(const RankOrders& orders, int64_t most = std::numeric_limits<int64_t>::max());
 
  private:
@@ -68,6 +68,8 @@ class QueuedClock {
     std::vector<Step> steps;
     size_t next = 0;
     int64_t now = 0;
+    int64_t work = 0;  // of all its steps
+    int64_t left = 0;  // of those to come
     uint32_t waits_for = kNone;
     std::array<Slots, 2> sent;  // activations and gradients
     std::array<Slots, 2> received;
@@ -76,9 +78,10 @@ class QueuedClock {
   void SetSteps(const RankOrders& orders);
   void Restart();
   void RunNext(RankClock& rank);
-  // As if no transfer waited for another; lists them.
-  void RunUnqueued();
-  void RunQueued();
+  // When the last rank ends, or one above `most` if that is later. As if no transfer waited for
+  // another; lists them.
+  int64_t RunUnqueued(int64_t most);
+  int64_t RunQueued(int64_t most);
   int64_t Latest() const;
 
   const GreedyProblem& problem_;

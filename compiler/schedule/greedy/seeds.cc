@@ -240,6 +240,7 @@ void SetPeriodicOrder(const GreedyProblem& problem, int64_t period, const Period
       if (!turns) time += cost * rests[Index(part.chunk) % 2];
     };
     for (const int32_t id : chain) place(id, Piece::kForward);
+    time += shape.before_gradients * cost_of(problem[chain.back()], Piece::kForward);
     for (size_t i = chain.size(); i-- > 0;) place(chain[i], Piece::kGradient);
   }
   backbone.assign(problem.ranks.size(), {});

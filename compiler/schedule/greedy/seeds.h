@@ -47,6 +47,9 @@ bool SetTurningOrder(const GreedyProblem& problem, WeightPlaces weights, PieceTa
 struct PeriodicShape {
   std::array<int32_t, 2> after_forward = {0, 0};
   std::array<int32_t, 2> after_gradient = {0, 0};
+  // And between the last forward and the first gradient: where two of a rank's tasks would always
+  // want one time, this moves half of them, and no rest of a single one has to.
+  int32_t before_gradients = 0;
   // The given costs, or as if every task cost the same.
   enum class Costs : uint8_t { kGiven, kUnit } costs = Costs::kGiven;
 };
