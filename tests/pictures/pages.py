@@ -90,6 +90,15 @@ class PageTest(unittest.TestCase):
         page.settle()
         self.assertTrue(page.evaluate("document.getElementById('tip').hidden"))
 
+    def test_memory_in_bytes(self):
+        page = self.open("trained")
+        peak = "all('text.memory')[0].firstChild.textContent"
+        self.assertRegex(page.evaluate(peak), r"^peak [\d.]+ (bytes|KiB)$")
+        page.evaluate("(() => { const choice = document.getElementById('show-memory'); choice.value = 'activations'; "
+                      "choice.dispatchEvent(new Event('change')); })()")
+        page.settle()
+        self.assertEqual(page.evaluate(peak), "peak 4")
+
     def test_zoom_and_move(self):
         page = self.open("page")
         x, y = page.place("all('svg.chart')[0]")
@@ -134,10 +143,11 @@ class PageTest(unittest.TestCase):
         page.evaluate(choose % "off")
         page.settle()
         self.assertEqual(count(), [0, 0, 0, 0])
-        page.evaluate(choose % "bytes")
+        kinds = "[...document.getElementById('show-memory').options].map(option => option.value)"
+        self.assertEqual(page.evaluate(kinds), ["off", "activations"], "a study's bytes mean nothing")
+        page.evaluate(choose % "activations")
         page.settle()
         self.assertEqual(count(), [0, 0, 4, 0])
-        self.assertRegex(page.evaluate("all('text.memory')[0].firstChild.textContent"), r"^peak [\d.]+ (bytes|KiB)$")
         page.click("document.getElementById('show-streams')")
         self.assertEqual(count(), [0, 0, 4, 2 * 2 * 3 * 8])
         page.click("document.getElementById('show-path')")

@@ -59,6 +59,9 @@ void WritePages(const std::string& folder) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(4, 8), {.layers = 2});
   const Trace predicted = Predict(plan, "F=1,B=2,C=0.1", 1);
   page("page", {{.plan = &plan, .predicted = &predicted}});
+  Plan trained = plan;
+  trained.train.vocabulary = 256;
+  page("trained", {{.plan = &trained, .predicted = &predicted}});
   const Trace two = Predict(plan, "F=1,B=2,C=0.1", 2);
   page("two_steps", {{.plan = &plan, .predicted = &two}});
   const Trace measured = Measure(plan, "F=1.1,B=2.1,C=0.3");

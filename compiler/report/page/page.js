@@ -207,7 +207,8 @@ function controls(parent) {
   box('streams', 'transfers');
   const label = html(bar, 'label', 'memory '), choice = html(label, 'select');
   choice.id = 'show-memory';
-  for (const words of ['off', 'bytes', 'activations']) html(choice, 'option', words).value = words;
+  const kinds = data.memory === 'bytes' ? ['off', 'bytes', 'activations'] : ['off', 'activations'];
+  for (const words of kinds) html(choice, 'option', words).value = words;
   choice.value = show.memory;
   choice.addEventListener('change', () => { show.memory = choice.value; redraw(); });
   const middle = () => (view.from + view.to) / 2;
