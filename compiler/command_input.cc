@@ -45,7 +45,9 @@ void DeclareCosts(Arguments& arguments, CommandInput& input, CostsOf costs) {
           ? "costs of a stage's tasks F, B or I and W (1:1:1.5 by stage)"
           : "costs of the tasks F, B or I and W of all that a rank holds, shared by "
             "its chunks";
-  arguments.Flag("cost", "F=1,B=2,...", of + ", of a pair FB, a transfer C, a collective A",
+  arguments.Flag("cost", "F=1,B=2,...",
+                 of + ", of a pair FB, a transfer C, a collective A; without: F = I = W = 1, FB = "
+                      "F + B, C = A = 0",
                  &input.predict.costs);
   arguments.Flag("machine", "NAME",
                  "a built-in machine (h100, h200, a100, tpu_v5p) or a .machine file",

@@ -77,7 +77,8 @@ int Main(int argc, char** argv) {
     output.Finish();
     return status;
   } catch (const std::invalid_argument& error) {
-    std::cerr << "ppc: error: " << error.what() << "\n  `ppc --help` lists commands and flags\n";
+    std::cerr << "ppc: error: " << error.what()
+              << "\n  `ppc COMMAND --help` lists its flags, `ppc --help` the commands\n";
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "ppc: error: " << error.what() << "\n";

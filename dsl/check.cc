@@ -40,6 +40,15 @@ bool SaysNothing(const ast::Program& program) {
   return program.imports.empty() && !HasModel(program) && !program.schedule.has_value();
 }
 
+// A study without a pipeline has nothing to study; that `pp` was forgotten is likelier.
+void WarnOfOneRank(const ast::Program& program, Diagnostics& diagnostics) {
+  for (const ast::Setting& axis : program.mesh) {
+    if (axis.name.text == "pp") return;
+  }
+  diagnostics.Warning({.file = 0}, "nothing says `pp`, so there is one rank")
+      .Note({.file = 0}, "say `mesh { pp = 4; }` in the file, or `--set pp=4`");
+}
+
 }  // namespace
 
 std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Override>& overrides,
@@ -92,6 +101,7 @@ std::optional<CheckedProgram> Check(ast::Program program, const std::vector<Over
     diagnostics.Error({.file = 0}, "the file has neither a `model` nor a `schedule`");
   }
   if (diagnostics.errors() > errors) return std::nullopt;
+  if (!HasModel(program)) WarnOfOneRank(program, diagnostics);
   checked.program = std::move(program);
   return checked;
 }

@@ -1,6 +1,7 @@
 #include "runtime/run.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <ostream>
 #include <span>
@@ -124,12 +125,20 @@ void WriteText(const std::string& path, std::string_view text) {
   file.Commit();
 }
 
-// The last steps of the trace.
+// The last steps of the trace, and what was validated from then on.
 void WriteTrace(const std::string& path, const Plan& plan, Trace trace) {
+  const auto is_step = [](const TraceEvent& event) { return event.program == ProgramKind::kStep; };
   int64_t last = 0;
-  for (const TraceEvent& event : trace.events) last = std::max(last, event.repeat);
-  std::erase_if(trace.events,
-                [&](const TraceEvent& event) { return event.repeat <= last - kWrittenSteps; });
+  for (const TraceEvent& event : trace.events) {
+    if (is_step(event)) last = std::max(last, event.repeat);
+  }
+  double first = std::numeric_limits<double>::infinity();
+  for (const TraceEvent& event : trace.events) {
+    if (is_step(event) && event.repeat > last - kWrittenSteps) first = std::min(first, event.begin);
+  }
+  std::erase_if(trace.events, [&](const TraceEvent& event) {
+    return is_step(event) ? event.repeat <= last - kWrittenSteps : event.begin < first;
+  });
   std::ostringstream text;
   WriteChromeTrace(text, plan, trace);
   WriteText(path, text.view());

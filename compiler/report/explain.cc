@@ -56,14 +56,14 @@ Explanation Explain(const Plan& plan, const ExplainOptions& options) {
   const Trace trace =
       Simulate(plan, ProgramKind::kStep, options.model, options.steps, options.barrier);
   explanation.figures = Summarise(plan, trace, kAllRepeats);
-  explanation.step = DurationOf(trace) / options.steps;
+  explanation.step = explanation.figures.step;
   const TaskCostSummary tasks = SummariseTasks(plan, options.model);
   explanation.bubble = ExplainBubble(plan, explanation.figures, tasks.shape);
   explanation.traffic = CountTraffic(plan, machine);
   explanation.transfers = CountTransfers(plan, LinkRun(plan, trace, 0));
   if (plan.IsStudy()) {
     explanation.purpose = Explanation::Purpose::kStudy;
-    explanation.advice = Advise(plan, options.model, nullptr, tasks, explanation);
+    explanation.advice = Advise(plan, options.model, nullptr, options.barrier, tasks, explanation);
     return explanation;
   }
   explanation.memory = CountMemory(plan);
@@ -74,7 +74,7 @@ Explanation Explain(const Plan& plan, const ExplainOptions& options) {
     explanation.buckets = CountBuckets(plan, *machine);
     explanation.compute_bound = JudgeCompute(plan, *machine);
   }
-  explanation.advice = Advise(plan, options.model, machine, tasks, explanation);
+  explanation.advice = Advise(plan, options.model, machine, options.barrier, tasks, explanation);
   return explanation;
 }
 

@@ -24,14 +24,20 @@ constexpr double kUnequal = 1.1;
 constexpr double kFarBuckets = 4;
 // Of a step, that a rank's tasks wait for transfers in queues.
 constexpr double kMuchOfAStep = 0.01;
+// Of the busy time of a rank, that operations take beside their work.
+constexpr double kMuchOfTheWork = 0.25;
 constexpr int32_t kSteps = 10;
+
+const Program& Step(const Position& position) {
+  return position.programs[static_cast<size_t>(ProgramKind::kStep)];
+}
 
 bool GathersNorm(const Plan& plan) {
   if (plan.positions.size() <= 1) return false;
-  const Program& step = plan.positions[0].programs[static_cast<size_t>(ProgramKind::kStep)];
-  return std::ranges::any_of(step.instructions, [](const Instruction& instruction) {
-    return std::holds_alternative<ClipFactor>(instruction.operands);
-  });
+  return std::ranges::any_of(Step(plan.positions[0]).instructions,
+                             [](const Instruction& instruction) {
+                               return std::holds_alternative<ClipFactor>(instruction.operands);
+                             });
 }
 
 // Whether H2 takes as long as H1 where every step ends together. It does not in general: other
@@ -44,22 +50,24 @@ bool H2GainsNothing(const ScheduleShape& shape) {
 
 // The global norm makes every step end together. That is what H2 was made to avoid, so there every
 // loss is told.
-void AboutTheNorm(const Plan& plan, const CostModel& model, const ScheduleShape& shape,
-                  Explanation::Unit unit, std::vector<std::string>& advice) {
-  if (!GathersNorm(plan)) return;
-  const auto makespan = [&](Barrier barrier) {
-    return Summarise(plan, Simulate(plan, ProgramKind::kStep, model, kSteps, barrier), kAllRepeats)
+void AboutTheNorm(const Plan& plan, const CostModel& model, Barrier barrier,
+                  const ScheduleShape& shape, Explanation::Unit unit,
+                  std::vector<std::string>& advice) {
+  if (barrier == Barrier::kOff || (barrier == Barrier::kAsPlanned && !GathersNorm(plan))) return;
+  const auto makespan = [&](Barrier between) {
+    return Summarise(plan, Simulate(plan, ProgramKind::kStep, model, kSteps, between), kAllRepeats)
         .makespan;
   };
-  const double with = makespan(Barrier::kAsPlanned);
+  const double with = makespan(barrier);
   const double without = makespan(Barrier::kOff);
   const double gain = with / without - 1;
   const bool h2 = plan.schedule == "zero_bubble_h2";
   if (gain < (h2 ? kVisible : kNoticeable)) return;
   std::string text =
-      "the global norm (`clip`) makes every step end together: " + std::to_string(kSteps) +
-      " steps take " + TimeText(with, unit) + ", without it " + TimeText(without, unit) + " (" +
-      Percent(gain) + " more)";
+      std::string(barrier == Barrier::kOn ? "a barrier" : "the global norm (`clip`)") +
+      " makes every step end together: " + std::to_string(kSteps) + " steps take " +
+      TimeText(with, unit) + ", without it " + TimeText(without, unit) + " (" + Percent(gain) +
+      " more)";
   if (h2 && H2GainsNothing(shape)) {
     text +=
         "; zero_bubble_h2 gains nothing over zero_bubble_h1 that way, which holds about half the "
@@ -120,6 +128,29 @@ void AboutQueues(const TransferExplanation& transfers, double step, Explanation:
   advice.push_back(text);
 }
 
+// What operations cost beside their work is saved by fewer and larger ones alone.
+void AboutLaunches(const Plan& plan, const Machine& machine, const Figures& figures,
+                   std::vector<std::string>& advice) {
+  for (size_t i = 0; i < figures.ranks.size(); ++i) {
+    const PositionId position = CoordinatesOf(plan, figures.ranks[i]).position;
+    size_t operations = 0;
+    for (const Instruction& instruction : Step(plan.positions[position.index()]).instructions) {
+      const Run* run = std::get_if<Run>(&instruction.operands);
+      if (run == nullptr) continue;
+      operations += plan.functions[run->function.index()].operations.size();
+    }
+    const double busy = figures.busy[i] / static_cast<double>(figures.steps);
+    const double launches = static_cast<double>(operations) * machine.launch;
+    if (launches <= kMuchOfTheWork * busy) continue;
+    advice.push_back("launches are " + Percent(launches / busy) + " of what position " +
+                     std::to_string(position.value) +
+                     " computes: " + WithThousands(static_cast<int64_t>(operations)) +
+                     " operations a step, " + HumanTime(machine.launch) +
+                     " each beside their work; larger microbatches have fewer");
+    return;
+  }
+}
+
 void AboutBuckets(const BucketExplanation& buckets, std::vector<std::string>& advice) {
   const double ratio = static_cast<double>(buckets.buckets) / buckets.best_buckets;
   if (ratio < kFarBuckets && ratio > 1 / kFarBuckets) return;
@@ -162,9 +193,10 @@ void AboutBalance(const TaskCostSummary& tasks, std::vector<std::string>& advice
 }  // namespace
 
 std::vector<std::string> Advise(const Plan& plan, const CostModel& model, const Machine* machine,
-                                const TaskCostSummary& tasks, const Explanation& explanation) {
+                                Barrier barrier, const TaskCostSummary& tasks,
+                                const Explanation& explanation) {
   std::vector<std::string> advice;
-  AboutTheNorm(plan, model, tasks.shape, explanation.unit, advice);
+  AboutTheNorm(plan, model, barrier, tasks.shape, explanation.unit, advice);
   AboutUnequalCosts(plan, tasks, explanation.unit, advice);
   AboutMicrobatches(plan, advice);
   AboutBalance(tasks, advice);
@@ -172,6 +204,8 @@ std::vector<std::string> Advise(const Plan& plan, const CostModel& model, const 
     AboutQueues(*explanation.transfers, explanation.step, explanation.unit, advice);
   }
   if (explanation.buckets) AboutBuckets(*explanation.buckets, advice);
+  const bool timed = std::holds_alternative<Machine>(model);
+  if (timed) AboutLaunches(plan, *machine, explanation.figures, advice);
   if (machine != nullptr) AboutMemory(*machine, explanation.memory, advice);
   if (explanation.compute_bound &&
       explanation.compute_bound->bound == ComputeBoundExplanation::Bound::kCommunication) {

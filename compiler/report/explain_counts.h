@@ -41,7 +41,8 @@ TaskCostSummary SummariseTasks(const Plan& plan, const CostModel& model);
 
 // Sentences about choices that cannot pay.
 std::vector<std::string> Advise(const Plan& plan, const CostModel& model, const Machine* machine,
-                                const TaskCostSummary& tasks, const Explanation& explanation);
+                                Barrier barrier, const TaskCostSummary& tasks,
+                                const Explanation& explanation);
 
 // "12 ms"; of a table's costs, which have no unit, the number.
 std::string TimeText(double time, Explanation::Unit unit);

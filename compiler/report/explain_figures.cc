@@ -23,11 +23,15 @@ std::string FiguresText(const Plan& plan, const Figures& figures, Trace::Unit un
           WorkOfText(figures.work_of) + "), span " + time(figures.span) + "; bubble " +
           Percent(figures.bubble_of_makespan) + " of the makespan, " +
           Percent(figures.bubble_of_span) + " of the span\n";
+  if (figures.step * static_cast<double>(figures.steps) > figures.makespan * (1 + 1e-6)) {
+    text +=
+        "with the sums of gradients and the optimizer a step takes " + time(figures.step) + "\n";
+  }
   for (size_t i = 0; i < figures.ranks.size(); ++i) {
     const PositionId position = CoordinatesOf(plan, figures.ranks[i]).position;
-    text += (plan.Replicas() > 1 ? "position " + std::to_string(position.value) + " (" +
-                                       Counted(plan.Replicas(), "rank") + ")"
-                                 : "rank " + std::to_string(figures.ranks[i])) +
+    text += (figures.replicas > 1 ? "position " + std::to_string(position.value) + " (" +
+                                        Counted(figures.replicas, "rank") + ")"
+                                  : "rank " + std::to_string(figures.ranks[i])) +
             ": busy " + time(figures.busy[i]) + ", at most " +
             Counted(figures.peak_activations[i], "live activation") + " and " +
             Counted(figures.peak_weight_buffers[i], "weight buffer") + "\n";

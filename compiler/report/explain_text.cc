@@ -193,10 +193,12 @@ void AppendMachine(std::string& text, const Explanation& explanation) {
   if (explanation.compute_bound) {
     const ComputeBoundExplanation& judged = *explanation.compute_bound;
     const bool compute = judged.bound == ComputeBoundExplanation::Bound::kCompute;
-    text += std::string(compute ? "compute-bound" : "bound by communication") + " on " +
-            explanation.machine + "\n  a replica has " + Compact(judged.tokens) +
-            " tokens a step, and arithmetic hides its sums over replicas from C/W = " +
-            Compact(judged.threshold) + " on\n";
+    text += "sums over replicas beside arithmetic on " + explanation.machine +
+            "\n  a replica has " + Compact(judged.tokens) + " tokens a step: " +
+            (compute ? "arithmetic takes longer than the sums"
+                     : "the sums take longer than arithmetic") +
+            ", which are as long as each other at C/W = " + Compact(judged.threshold) +
+            " tokens (as far as FLOP/s and bytes a second are achieved)\n";
   }
 }
 

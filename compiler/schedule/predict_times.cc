@@ -182,7 +182,8 @@ void Clock::ReportCircle(Diagnostics& diagnostics) const {
     const size_t other = WaitsFor(p);
     const bool forward = task.kind == TaskKind::kForward;
     const std::vector<OrderedTask>& tasks = order_.positions[other];
-    for (size_t i = next_[other]; i < tasks.size(); ++i) {
+    // What that position is at waits for another.
+    for (size_t i = next_[other] + 1; i < tasks.size(); ++i) {
       const bool frees =
           tasks[i].microbatch == task.microbatch &&
           (forward ? tasks[i].kind == TaskKind::kForward && tasks[i].stage == task.stage - 1

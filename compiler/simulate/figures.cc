@@ -126,6 +126,7 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
   std::set<int64_t> repeats;
   double first = std::numeric_limits<double>::infinity();
   double last = -first;
+  Busy anything;
   for (size_t i = 0; i < trace.events.size();) {
     const int64_t rank = trace.events[i].rank;
     const size_t index = CoordinatesOf(plan, rank).position.index();
@@ -134,6 +135,8 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
       const TraceEvent& event = trace.events[i];
       if (event.program != ProgramKind::kStep) continue;
       if (repeat != kAllRepeats && event.repeat != repeat) continue;
+      anything.from = std::min(anything.from, event.begin);
+      anything.until = std::max(anything.until, event.end);
       if (tasks[index].task_of[static_cast<size_t>(event.instruction)] < 0) continue;
       repeats.insert(event.repeat);
       busy.Add(event.begin, event.end);
@@ -147,12 +150,14 @@ Figures Summarise(const Plan& plan, const Trace& trace, int64_t repeat) {
     figures.peak_weight_buffers.push_back(peaks[index].weight_buffers);
   }
   figures.steps = static_cast<int64_t>(repeats.size());
+  if (static_cast<int64_t>(figures.ranks.size()) < plan.Ranks()) figures.replicas = plan.Replicas();
   if (last <= first) {
     figures.span = 0;
     return figures;
   }
 
   figures.makespan = last - first;
+  figures.step = (anything.until - anything.from) / static_cast<double>(figures.steps);
   switch (figures.work_of) {
     case WorkOf::kMean:
       for (const double time : figures.busy) figures.work += time;
@@ -185,12 +190,14 @@ std::string FiguresJson(const Figures& figures) {
     json += ", ";
   };
   number("makespan", figures.makespan);
+  number("step", figures.step);
   number("work", figures.work);
   json += "\"work_of\": \"" + std::string(Name(figures.work_of)) + "\", ";
   number("span", figures.span);
   number("bubble_of_makespan", figures.bubble_of_makespan);
   number("bubble_of_span", figures.bubble_of_span);
   number("steps", figures.steps);
+  number("replicas", figures.replicas);
   json += "\"ranks\": [";
   for (size_t i = 0; i < figures.busy.size(); ++i) {
     json += i == 0 ? "{" : ", {";

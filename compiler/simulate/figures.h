@@ -23,13 +23,15 @@ WorkOf WorkOfPlan(const Plan& plan);
 struct Figures {
   int64_t steps = 0;    // runs of the step that the figures are of, from the first to the last
   double makespan = 0;  // first begin to last end of any run
+  double step = 0;      // first begin to last end of anything, the optimizer included; by steps
   // Time that the runs of a rank take. Runs that overlap on two streams count once.
   double work = 0;
   WorkOf work_of = WorkOf::kMean;
   double span = 0;                // the longest over ranks from the first begin to the last end
   double bubble_of_makespan = 0;  // 1 - work / makespan
   double bubble_of_span = 0;      // 1 - work / span
-  // Of each rank that the trace has, ascending.
+  // Of each rank that the trace has, ascending; each stands for so many that are alike.
+  int64_t replicas = 1;
   std::vector<int64_t> ranks;
   std::vector<double> busy;
   // Stages' chunks: live from their forward until the backward has run, or the weight gradient if
@@ -54,9 +56,9 @@ double WithoutNoise(double sum);
 // "mean" or "least_busy_rank", as JSON says it.
 std::string_view Name(WorkOf work_of);
 
-// {"makespan": .., "work": .., "work_of": .., "span": .., "bubble_of_makespan": ..,
-//  "bubble_of_span": .., "steps": .., "ranks": [{"rank": 0, "busy": .., "peak_activations": ..,
-//  "peak_weight_buffers": ..}, ..]}
+// {"makespan": .., "step": .., "work": .., "work_of": .., "span": .., "bubble_of_makespan": ..,
+//  "bubble_of_span": .., "steps": .., "replicas": .., "ranks": [{"rank": 0, "busy": ..,
+//  "peak_activations": .., "peak_weight_buffers": ..}, ..]}
 std::string FiguresJson(const Figures& figures);
 
 // From the first begin to the last end of anything: sums of gradients and the optimizer included.

@@ -124,9 +124,11 @@ class Processes {
     }
   }
 
-  // How many are left.
+  // How many are left. Whom a signal ended comes first: the others may have ended for want of it,
+  // and been found in the same pass.
   size_t Reap() {
     size_t left = 0;
+    int failure = 0;
     for (size_t rank = 0; rank < ranks_.size(); ++rank) {
       Process& process = ranks_[rank];
       if (process.status) continue;
@@ -137,14 +139,16 @@ class Processes {
       }
       process.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
       if (WIFSIGNALED(status) && !failed_) {
+        failed_ = process.status;
         const char* const name = sigabbrev_np(WTERMSIG(status));
         std::cerr << "pprun: error: rank " << rank << " was ended by "
                   << (name != nullptr ? "SIG" + std::string(name)
                                       : "signal " + std::to_string(WTERMSIG(status)))
                   << std::endl;
       }
-      if (*process.status != 0 && !failed_) failed_ = process.status;
+      if (failure == 0) failure = *process.status;
     }
+    if (failure != 0 && !failed_) failed_ = failure;
     return left;
   }
 

@@ -13,6 +13,7 @@ std::string Errors(const std::string& text, const Limits& limits = {}) {
   EXPECT_EQ(checked.program.has_value(), !checked.diagnostics.HasErrors());
   std::string all;
   for (const Diagnostic& diagnostic : checked.diagnostics.all()) {
+    if (diagnostic.severity == Diagnostic::Severity::kWarning) continue;
     const LineColumn at = checked.files.Position(diagnostic.location);
     all += std::to_string(at.line) + ":" + std::to_string(at.column) + " " + diagnostic.message;
     for (const DiagnosticNote& note : diagnostic.notes) all += " (" + note.message + ")";

@@ -134,12 +134,12 @@ TEST(FiguresJson, SaysAllOfThem) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(2, 4));
   const Figures figures =
       Summarise(plan, Simulate(plan, ProgramKind::kStep, ParseCosts("F=1,B=2")));
-  EXPECT_EQ(
-      FiguresJson(figures),
-      "{\"makespan\": 15, \"work\": 12, \"work_of\": \"mean\", \"span\": 15, "
-      "\"bubble_of_makespan\": 0.2, \"bubble_of_span\": 0.2, \"steps\": 1, \"ranks\": [{\"rank\": "
-      "0, \"busy\": 12, \"peak_activations\": 2, \"peak_weight_buffers\": 0}, {\"rank\": 1, "
-      "\"busy\": 12, \"peak_activations\": 1, \"peak_weight_buffers\": 0}]}");
+  EXPECT_EQ(FiguresJson(figures),
+            "{\"makespan\": 15, \"step\": 15, \"work\": 12, \"work_of\": \"mean\", \"span\": 15, "
+            "\"bubble_of_makespan\": 0.2, \"bubble_of_span\": 0.2, \"steps\": 1, \"replicas\": 1, "
+            "\"ranks\": [{\"rank\": "
+            "0, \"busy\": 12, \"peak_activations\": 2, \"peak_weight_buffers\": 0}, {\"rank\": 1, "
+            "\"busy\": 12, \"peak_activations\": 1, \"peak_weight_buffers\": 0}]}");
 }
 
 }  // namespace
