@@ -194,6 +194,16 @@ schedule loop(chunks = 2) {
   EXPECT_EQ(compared("loop", by_rank), compared("loop", loop));
   EXPECT_NE(compared("loop", by_rank), compared("loop", vee));
   EXPECT_THROW(compared("loop", "F=1:1:1.5"), std::runtime_error);
+
+  const auto searched = [&](const std::string& costs) {
+    CompileOptions compile = options_.compile;
+    compile.schedule = "loop";
+    compile.costs = TaskCostsOf(ModelOf({.costs = costs}));
+    compile.costs.whose = TaskCosts::Whose::kRank;
+    return ToText(*Compile(path_, compile).order);
+  };
+  EXPECT_EQ(searched(by_rank), searched(loop));
+  EXPECT_NE(searched(by_rank), searched(vee));
 }
 
 TEST_F(CompareTest, SaysWhoIsAsFastWithAsMuch) {
