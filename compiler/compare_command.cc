@@ -54,6 +54,7 @@ int CompareCommand(const std::vector<const char*>& words) {
                        &files);
   DeclareSettings(arguments, input);
   DeclareCosts(arguments, input, CostsOf::kRank);
+  DeclareSteps(arguments, input);
   arguments.Flag("schedules", "A,B,...",
                  "which, as in `gpipe,breadth_first(chunks = 4)`; of one .sched by default its own "
                  "and all built-in ones",

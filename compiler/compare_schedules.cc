@@ -1,6 +1,7 @@
 #include "compiler/compare_schedules.h"
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <map>
 #include <stdexcept>
@@ -73,6 +74,13 @@ std::string Reason(const Compilation& result) {
   return result.findings.front().message;
 }
 
+// The file says which layers each of its stages has, and the schedule has more or fewer.
+bool HasOtherStages(const Compilation& result) {
+  if (!result.checked || !result.order) return false;
+  const auto given = static_cast<int32_t>(result.checked->stages.stages.size());
+  return given > 0 && given != result.order->stages;
+}
+
 // Wrong as it is written, whatever schedule it would be given.
 bool IsFileWrong(const Compilation& result) {
   if (result.checked || !result.diagnostics.HasErrors()) return false;
@@ -94,7 +102,11 @@ std::string ChoiceText(const CheckedSchedule& schedule) {
 
 class Comparer {
  public:
-  explicit Comparer(const CompareOptions& options) : options_(options) {}
+  explicit Comparer(const CompareOptions& options) : options_(options) {
+    result_.steps = StepsOf(options.predict);
+    BarrierOf(options.predict);
+    result_.barrier = options.predict.barrier;
+  }
 
   // `schedule`: in place of the file's own, if not empty. `suffix`: behind its name.
   void Add(const std::string& path, const std::string& schedule, const std::string& suffix) {
@@ -118,6 +130,7 @@ class Comparer {
     if (!result.Ok()) {
       result_.refused.push_back({std::move(name), Reason(result)});
       if (first_messages_.empty()) first_messages_ = result.Messages();
+      if (HasOtherStages(result)) other_stages_ = true;
       return;
     }
     if (result.plan->IsStudy()) result_.purpose = Purpose::kStudy;
@@ -185,6 +198,11 @@ class Comparer {
     }
     NoteSizes();
     NoteSettings();
+    if (other_stages_) {
+      result_.notes.push_back(
+          "the file lists the layers of each stage, for one number of stages; `--set "
+          "'stages=balance(flops)'` splits the model into any");
+    }
     return std::move(result_);
   }
 
@@ -195,6 +213,16 @@ class Comparer {
     // By what it is compiled, it is then measured.
     compile.costs.whose = TaskCosts::Whose::kRank;
     for (Override& given : compile.overrides) given.absent = Override::Absent::kLeftOut;
+    if (!options_.compile.costs_of_plan) return compile;
+    // A schedule whose costs are not known is searched by none, and refused when it is measured.
+    compile.costs_of_plan = [this](const Plan& plan) {
+      CheckCostsFit(plan, options_.predict);
+      try {
+        return options_.compile.costs_of_plan(plan);
+      } catch (const std::exception&) {
+        return TaskCosts{};
+      }
+    };
     return compile;
   }
 
@@ -233,7 +261,7 @@ class Comparer {
     if (alike) return;
     std::string sizes;
     for (const ComparedSchedule& row : result_.schedules) {
-      sizes += (sizes.empty() ? "" : ", ") + row.name + " " + Amount(row.positions, "stage") +
+      sizes += (sizes.empty() ? "" : ", ") + row.name + " " + Amount(row.positions, "rank") +
                " and " + Amount(row.microbatches, "microbatch");
     }
     result_.notes.push_back("these are not of one size: " + sizes);
@@ -271,6 +299,7 @@ class Comparer {
   const CompareOptions& options_;
   ScheduleComparison result_;
   std::string first_messages_;               // of the first that does not compile
+  bool other_stages_ = false;                // one does not because of how many the file lists
   int64_t settled_ = 0;                      // schedules that settings were tried on
   std::map<std::string, int64_t> left_out_;  // how many of them have nothing of that name
 };

@@ -1,8 +1,9 @@
 // Plans under several schedules: each compiled, proven and predicted, as a table and for pictures,
-// best first: by the time of a step, sums of gradients and optimizer included. Constant costs are
-// of a rank's whole share of the model, so that schedules with more chunks compare fairly. Settings
-// of a schedule's parameters reach those schedules that have them. Tests:
-// compare_schedules_test.cc.
+// best first: by the time of a step, sums of gradients and optimizer included, alone or as one of
+// several in a row. Constant costs are of a rank's whole share of the model, so that schedules with
+// more chunks compare fairly; a list of them has an entry a rank, or one a stage
+// (schedule/stage_costs.h). Settings of a schedule's parameters reach those schedules that have
+// them. Tests: compare_schedules_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -30,10 +31,12 @@ struct CompareOptions {
 
 struct ComparedSchedule {
   std::string name;
-  double step = 0;      // from the first thing to the last of anything
-  double makespan = 0;  // of the tasks
+  // From the first thing to the last of anything; of several in a row, divided by how many.
+  double step = 0;
+  double makespan = 0;  // of the tasks, of all steps
   double bubble = 0;    // of the makespan
   WorkOf work_of = WorkOf::kMean;
+  double share = 1;  // of a rank's costs and activations, what one of its chunks is
   int64_t positions = 1;
   int64_t microbatches = 1;
   int64_t memory = 0;      // bytes of the position that needs most
@@ -54,6 +57,8 @@ struct ScheduleComparison {
   // Nothing is trained, so that bytes mean nothing.
   enum class Purpose : uint8_t { kTraining, kStudy } purpose = Purpose::kTraining;
   Trace::Unit unit = Trace::Unit::kOfCosts;
+  int32_t steps = 1;  // in a row
+  std::string barrier = "as_planned";
   // What is wrong whatever the schedule, with its place, as `ppc check` prints it. If there is
   // anything, nothing is compared.
   std::string messages;
@@ -64,13 +69,15 @@ struct ScheduleComparison {
 ScheduleComparison CompareSchedules(const std::vector<std::string>& paths,
                                     const CompareOptions& options);
 
-// "the shortest predicted step": of the first one.
+// Of the first one: "the shortest predicted step", "the fewest activations of those as fast", "as
+// fast as gpipe, with as few activations".
 std::string WhyBest(const ScheduleComparison& comparison);
 
-// For programs: {"purpose": "training" or "study", "unit": "seconds" or "table", "schedules":
-// [{"name": .., "step": .., "makespan": .., "bubble": .., "work_of": .., "memory": bytes, not of a
-// study, "activations": .., "messages": .., "positions": .., "microbatches": ..}, ..], "best":
-// {"name": .., "why": ..}, "refused": [{"name": .., "reason": ..}, ..], "notes": [..]}.
+// For programs: {"purpose": "training" or "study", "unit": "seconds" or "table", "steps": .. and
+// "barrier": "on", "off" or "as_planned", if there are several, "schedules": [{"name": .., "step":
+// .., "makespan": .., "bubble": .., "work_of": .., "memory": bytes, not of a study, "activations":
+// .., "messages": .., "positions": .., "microbatches": ..}, ..], "best": {"name": .., "why": ..},
+// "refused": [{"name": .., "reason": ..}, ..], "notes": [..]}.
 std::string ToJson(const ScheduleComparison& comparison);
 
 // A row a schedule; then those that do not fit, with the reason.

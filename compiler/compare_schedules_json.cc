@@ -14,6 +14,10 @@ std::string ToJson(const ScheduleComparison& comparison) {
   out.Open('{');
   out.Member("purpose", std::string_view(study ? "study" : "training"));
   out.Member("unit", std::string_view(seconds ? "seconds" : "table"));
+  if (comparison.steps > 1) {
+    out.Member("steps", int64_t{comparison.steps});
+    out.Member("barrier", comparison.barrier);
+  }
   out.List("schedules");
   for (const ComparedSchedule& row : comparison.schedules) {
     out.Open('{');

@@ -32,12 +32,34 @@ std::string WorkText(const std::vector<ComparedSchedule>& rows) {
   return "the mean busy time of the ranks" + (pairs.empty() ? "" : "; of " + pairs + " " + least);
 }
 
+// "a", "a and b", "a, b and c"; of more their number alone.
+std::string Listed(const std::vector<std::string>& names) {
+  constexpr size_t kMostNames = 3;
+  if (names.size() > kMostNames) return std::to_string(names.size()) + " others";
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string WhyBest(const ScheduleComparison& comparison) {
   const std::vector<ComparedSchedule>& rows = comparison.schedules;
   if (rows.size() < 2 || rows[1].step > rows.front().step) return "the shortest predicted step";
   const bool study = comparison.purpose == Purpose::kStudy;
+  const ComparedSchedule& best = rows.front();
+  std::vector<std::string> alike;
+  for (size_t i = 1; i < rows.size() && rows[i].step <= best.step; ++i) {
+    const bool same =
+        study ? rows[i].activations <= best.activations : rows[i].memory <= best.memory;
+    if (same) alike.push_back(rows[i].name);
+  }
+  if (!alike.empty()) {
+    return "as fast as " + Listed(alike) + ", with as " +
+           (study ? "few activations" : "little memory");
+  }
   return std::string("the ") + (study ? "fewest activations" : "least memory") +
          " of those as fast";
 }
@@ -48,8 +70,10 @@ std::string ToText(const ScheduleComparison& comparison) {
   const TimeUnit unit = UnitFor(comparison.unit, rows.back().step);
   size_t width = 10;
   for (const ComparedSchedule& row : rows) width = std::max(width, row.name.size() + 2);
-  const bool more = std::ranges::any_of(
-      rows, [](const ComparedSchedule& row) { return row.step > row.makespan * (1 + 1e-6); });
+  const bool several = comparison.steps > 1;
+  const bool more = several || std::ranges::any_of(rows, [](const ComparedSchedule& row) {
+                      return row.step > row.makespan * (1 + 1e-6);
+                    });
   size_t time_width = 10;
   for (const ComparedSchedule& row : rows) {
     for (const double shown : {row.step, row.makespan}) {
@@ -67,8 +91,23 @@ std::string ToText(const ScheduleComparison& comparison) {
             Padded(Compact(row.activations), 13, true) +
             Padded(WithThousands(row.messages), 10, true) + "\n";
   }
-  text += "\nbubble: what of the makespan is not work, " + WorkText(rows) + "\n";
+  text += "\n";
+  if (several) {
+    const std::string steps = std::to_string(comparison.steps);
+    text += "step: what one of " + steps + " in a row takes; makespan and bubble are of all " +
+            steps +
+            (comparison.barrier == "as_planned" ? "" : "; `--barrier " + comparison.barrier + "`") +
+            "\n";
+  }
+  text += "bubble: what of the makespan is not work, " + WorkText(rows) + "\n";
   text += "best: " + rows.front().name + ", " + WhyBest(comparison) + "\n";
+  const bool chunks =
+      std::ranges::any_of(rows, [](const ComparedSchedule& row) { return row.share < 1; });
+  if (chunks && comparison.unit == Trace::Unit::kOfCosts) {
+    text +=
+        "note: times and activations are of a rank's whole share of the model; `simulate` of a "
+        "schedule with several chunks a rank, whose costs are of a chunk, gives other numbers\n";
+  }
   for (const std::string& note : comparison.notes) text += "note: " + note + "\n";
   if (!comparison.refused.empty()) text += "\nnot possible here:\n";
   for (const auto& [name, reason] : comparison.refused) text += "  " + name + ": " + reason + "\n";

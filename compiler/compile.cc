@@ -12,6 +12,7 @@
 #include "compiler/plan/file.h"
 #include "compiler/schedule/csv.h"
 #include "compiler/schedule/predict_times.h"
+#include "compiler/schedule/stage_costs.h"
 #include "compiler/study.h"
 
 namespace pprun {
@@ -169,8 +170,7 @@ Compilation Compile(const std::string& path, const CompileOptions& options) {
     ReadProgram(file, options, result);
   }
   if (!result.order) return result;
-  const TaskCosts costs =
-      options.costs.OfAStage(result.order->placement.size(), result.order->stages);
+  const TaskCosts costs = StageCosts(options.costs, *result.order);
   const std::optional<TaskTimes> times = PredictTimes(*result.order, costs, result.diagnostics);
   if (!times) return result;
   if (!result.order->HasBackward()) result.purpose = Compilation::Purpose::kInferenceStudy;

@@ -61,6 +61,8 @@ class Fitter {
     // One activation a chunk: no order holds less.
     const int64_t least = own.order->chunks;
     Take(Measure(std::move(own)), "");
+    // What has no costs has none with any memory.
+    if (best_.measured.figured == MeasuredPlan::Figured::kNo) return std::move(best_);
     if (options_.memory_limit > 0) {
       const bool fits = best_.measured.refused.empty();
       if (!fits) FitCount(least, std::llround(best_.measured.row.activations / share));

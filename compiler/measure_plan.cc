@@ -2,25 +2,76 @@
 
 #include <algorithm>
 #include <exception>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "compiler/plan/text.h"
 #include "compiler/report/caption.h"
 #include "compiler/report/numbers.h"
+#include "compiler/schedule/stage_costs.h"
+#include "compiler/simulate/tasks.h"
 
 namespace pprun {
 namespace {
 
+// The rank of every stage; empty where two ranks share one.
+std::vector<int32_t> RanksOfStages(const Plan& plan) {
+  std::vector<int32_t> rank_of(static_cast<size_t>(plan.stages), -1);
+  for (size_t rank = 0; rank < plan.positions.size(); ++rank) {
+    for (const PlannedTask& task : TasksOf(plan.positions[rank], ProgramKind::kStep).tasks) {
+      int32_t& known = rank_of[task.stage.index()];
+      if (known >= 0 && known != static_cast<int32_t>(rank)) return {};
+      known = static_cast<int32_t>(rank);
+    }
+  }
+  // A stage that has no task is at no rank.
+  if (std::ranges::find(rank_of, -1) != rank_of.end()) return {};
+  return rank_of;
+}
+
 // Constants are those of a rank's whole share of the model, whatever the number of chunks it is cut
-// into; the compiler is told so (TaskCosts::Whose).
-CostModel ForChunks(CostModel model, double share) {
+// into, and may be listed by rank; the compiler is told so (TaskCosts::Whose).
+CostModel ForChunks(CostModel model, const Plan& plan, double share) {
   if (CostTable* table = std::get_if<CostTable>(&model)) {
+    const std::vector<int32_t> rank_of = RanksOfStages(plan);
     for (std::vector<double>* list :
          {&table->forward, &table->input_grad, &table->weight_grad, &table->pair}) {
+      *list = ByStage(*list, plan.positions.size(), rank_of);
       for (double& cost : *list) cost *= share;
     }
   }
   return model;
+}
+
+bool Has(const Profile& profile, const std::string& function) {
+  return profile.entries.contains({"run", function, 0}) ||
+         profile.entries.contains({std::string(kOverlappedRun), function, 0});
+}
+
+// Of which run a profile would say what this one lacks; empty unless it is of the same model, and
+// differs in how its backwards are cut.
+std::string ProfileNeeded(const Plan& plan, const PredictOptions& options) {
+  if (!options.profile) return "";
+  const Profile profile = ReadProfile(*options.profile);
+  std::set<TaskKind> lacking;
+  for (const Position& position : plan.positions) {
+    const PlannedTasks tasks = TasksOf(position, ProgramKind::kStep);
+    const Program& program = position.programs[static_cast<size_t>(ProgramKind::kStep)];
+    for (size_t i = 0; i < program.instructions.size(); ++i) {
+      const Run* run = std::get_if<Run>(&program.instructions[i].operands);
+      if (run == nullptr || tasks.task_of[i] < 0) continue;
+      if (Has(profile, plan.functions[run->function.index()].name)) continue;
+      lacking.insert(tasks.tasks[static_cast<size_t>(tasks.task_of[i])].kind);
+    }
+  }
+  if (lacking.contains(TaskKind::kForward)) return "";
+  if (lacking.contains(TaskKind::kInputGrad) || lacking.contains(TaskKind::kWeightGrad)) {
+    return ": a profile of a run with split backwards (`input_grad`, `weight_grad`) is needed";
+  }
+  return lacking.contains(TaskKind::kBackward)
+             ? ": a profile of a run with whole backwards (`backward`) is needed"
+             : "";
 }
 
 }  // namespace
@@ -45,22 +96,27 @@ MeasuredPlan MeasurePlan(std::string name, Plan plan, const CompareOptions& opti
     return measured;
   }
   CheckCostsFit(plan, options.predict);
+  const int32_t steps = StepsOf(options.predict);
+  const Barrier barrier = BarrierOf(options.predict);
   const double share = ShareOfAChunk(static_cast<int64_t>(plan.positions.size()), plan.stages);
   Trace trace;
   try {
-    trace = Simulate(plan, ProgramKind::kStep, ForChunks(ModelOf(options.predict), share));
+    trace = Simulate(plan, ProgramKind::kStep, ForChunks(ModelOf(options.predict), plan, share),
+                     steps, barrier);
   } catch (const std::exception& error) {
     // Costs a stage for another number of stages, or a profile of other functions.
-    measured.refused = error.what();
+    measured.refused = error.what() + ProfileNeeded(plan, options.predict);
     return measured;
   }
+  measured.figured = MeasuredPlan::Figured::kYes;
   measured.unit = UnitOf(trace);
-  const Figures figures = Summarise(plan, trace);
+  const Figures figures = Summarise(plan, trace, kAllRepeats);
   // As fast is as fast, whatever rounding made of the sums.
-  row.step = WithoutNoise(DurationOf(trace));
+  row.step = WithoutNoise(DurationOf(trace) / steps);
   row.makespan = WithoutNoise(figures.makespan);
   row.bubble = figures.bubble_of_makespan;
   row.work_of = figures.work_of;
+  row.share = share;
   row.positions = static_cast<int64_t>(plan.positions.size());
   row.microbatches = plan.train.microbatches;
   for (const int64_t peak : figures.peak_activations) {

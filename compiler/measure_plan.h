@@ -11,6 +11,8 @@ namespace pprun {
 struct MeasuredPlan {
   ComparedSchedule row;
   std::string refused;  // why it is not compared; empty: it is
+  // Whether the row has its figures: of what is over a limit it has.
+  enum class Figured : uint8_t { kNo, kYes } figured = Figured::kNo;
   Trace::Unit unit = Trace::Unit::kOfCosts;
 };
 

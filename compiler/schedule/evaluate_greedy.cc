@@ -12,6 +12,7 @@
 #include "compiler/schedule/greedy/list_schedule.h"
 #include "compiler/schedule/greedy/search_order.h"
 #include "compiler/schedule/greedy/seeds.h"
+#include "compiler/schedule/stage_costs.h"
 #include "compiler/schedule/task_names.h"
 #include "compiler/schedule/transfer_queues.h"
 
@@ -115,10 +116,7 @@ std::optional<RankOrder> GivenOrder(const std::vector<OrderedTask>& tasks, const
 class ProblemBuilder {
  public:
   ProblemBuilder(const GreedyInputs& inputs, const TaskOrder& order, const RankBounds& bounds)
-      : inputs_(inputs),
-        order_(order),
-        bounds_(bounds),
-        costs_(inputs.costs.OfAStage(order.placement.size(), order.stages)) {}
+      : inputs_(inputs), order_(order), bounds_(bounds), costs_(StageCosts(inputs.costs, order)) {}
 
   // Empty after errors.
   std::optional<GreedyProblem> Build(Diagnostics& diagnostics) {

@@ -88,7 +88,8 @@ struct TaskCosts {
   // Bytes that a microbatch's activations take from a stage's forward to the end of its backward,
   // by stage, of a model that is cut into so many; empty: there is no model.
   std::function<std::vector<int64_t>(int32_t stages)> activation_bytes = {};
-  // What its tasks cost a stage, or all that a rank holds, which is then shared by its chunks.
+  // What its tasks cost a stage, or all that a rank holds, which is then shared by its chunks; a
+  // list may have an entry a rank then (stage_costs.h).
   enum class Whose : uint8_t { kStage, kRank } whose = Whose::kStage;
 
   // The same as costs of a stage, in another unit where that keeps them whole.

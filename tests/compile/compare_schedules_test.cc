@@ -11,6 +11,7 @@
 
 #include "compiler/plan/base/json.h"
 #include "compiler/predict.h"
+#include "tests/compile/compile_source.h"
 
 namespace pprun {
 namespace {
@@ -163,6 +164,108 @@ TEST_F(CompareTest, SearchesByTheCostsThatItJudgesBy) {
   const double wrong = alone(options_.compile.costs);
   ASSERT_GT(wrong, 1.05 * right);
   EXPECT_LE(compared.schedules.at(0).makespan, 1.01 * right);
+}
+
+// Rank r holds stages r and 7 - r of a V, r and 4 + r of a loop, whose order is searched by the
+// same costs.
+TEST_F(CompareTest, AListWithAnEntryARankIsSharedByItsChunks) {
+  std::ofstream(path_) << R"(
+mesh { pp = 4; }
+schedule loop(chunks = 2) {
+  place chunk c on rank r as stage c * pp + r;
+  greedy on rank r {
+    limit in_flight <= 6;
+    prefer input_grad, forward, weight_grad;
+    search nodes <= 100;
+  }
+}
+)";
+  const auto compared = [&](const std::string& schedule, const std::string& costs) {
+    options_.schedules = schedule;
+    options_.predict.costs = costs;
+    options_.compile.costs = TaskCostsOf(ModelOf(options_.predict));
+    return ToText(CompareSchedules({path_}, options_));
+  };
+  const std::string by_rank = "F=1:1:1.5:1,I=1,W=0.5:1:1:1,C=0.1";
+  const std::string vee = "F=1:1:1.5:1:1:1.5:1:1,I=1,W=0.5:1:1:1:1:1:1:0.5,C=0.1";
+  const std::string loop = "F=1:1:1.5:1:1:1:1.5:1,I=1,W=0.5:1:1:1:0.5:1:1:1,C=0.1";
+  EXPECT_EQ(compared("zero_bubble_v", by_rank), compared("zero_bubble_v", vee));
+  EXPECT_NE(compared("zero_bubble_v", by_rank), compared("zero_bubble_v", loop));
+  EXPECT_EQ(compared("loop", by_rank), compared("loop", loop));
+  EXPECT_NE(compared("loop", by_rank), compared("loop", vee));
+  EXPECT_THROW(compared("loop", "F=1:1:1.5"), std::runtime_error);
+
+  const auto searched = [&](const std::string& costs) {
+    CompileOptions compile = options_.compile;
+    compile.schedule = "loop";
+    compile.costs = TaskCostsOf(ModelOf({.costs = costs}));
+    compile.costs.whose = TaskCosts::Whose::kRank;
+    return ToText(*Compile(path_, compile).order);
+  };
+  EXPECT_EQ(searched(by_rank), searched(loop));
+  EXPECT_NE(searched(by_rank), searched(vee));
+}
+
+TEST_F(CompareTest, SaysWhoIsAsFastWithAsMuch) {
+  const auto row = [](const std::string& name, double step, double activations, int64_t memory) {
+    ComparedSchedule schedule;
+    schedule.name = name;
+    schedule.step = step;
+    schedule.activations = activations;
+    schedule.memory = memory;
+    return schedule;
+  };
+  ScheduleComparison comparison;
+  comparison.purpose = ScheduleComparison::Purpose::kStudy;
+  comparison.schedules.push_back(row("a", 5, 2, 7));
+  EXPECT_EQ(WhyBest(comparison), "the shortest predicted step");
+  comparison.schedules.push_back(row("b", 5, 3, 7));
+  EXPECT_EQ(WhyBest(comparison), "the fewest activations of those as fast");
+  comparison.purpose = ScheduleComparison::Purpose::kTraining;
+  EXPECT_EQ(WhyBest(comparison), "as fast as b, with as little memory");
+  comparison.purpose = ScheduleComparison::Purpose::kStudy;
+  comparison.schedules.insert(comparison.schedules.begin() + 1, row("c", 5, 2, 7));
+  comparison.schedules.insert(comparison.schedules.begin() + 2, row("d", 5, 2, 7));
+  EXPECT_EQ(WhyBest(comparison), "as fast as c and d, with as few activations");
+  comparison.schedules.insert(comparison.schedules.begin() + 3, 2, row("e", 5, 2, 7));
+  EXPECT_EQ(WhyBest(comparison), "as fast as 4 others, with as few activations");
+  comparison.schedules.front().step = 4;
+  EXPECT_EQ(WhyBest(comparison), "the shortest predicted step");
+}
+
+// Of functions that only one kind of run has; also for a schedule that is searched by its costs.
+TEST_F(CompareTest, WhatAProfileLacksIsARefusedRow) {
+  std::ofstream(path_) << ToSource({.depth = 6});
+  options_.compile.overrides.clear();
+  const std::string profile = path_ + ".profile";
+  const auto refused = [&](const std::string& measured, const std::string& schedules) {
+    CompileOptions compile;
+    compile.schedule = measured;
+    const Compilation compiled = Compile(path_, compile);
+    Trace trace = Simulate(*compiled.plan, ProgramKind::kStep, MachineNamed("h100"));
+    std::ofstream(profile) << ToJson(ProfileOf(*compiled.plan, trace));
+    options_.predict.profile = profile;
+    const CostModel model = ModelOf(options_.predict);
+    options_.compile.costs_of_plan = [model](const Plan& plan) { return TaskCostsOf(plan, model); };
+    options_.schedules = schedules;
+    const ScheduleComparison comparison = CompareSchedules({path_}, options_);
+    EXPECT_EQ(comparison.schedules.size(), 1u);
+    EXPECT_EQ(comparison.refused.size(), 1u);
+    return comparison.refused.at(0).name + ": " + comparison.refused.at(0).reason;
+  };
+  const std::string automatic = refused("one_f_one_b", "gpipe,automatic");
+  EXPECT_TRUE(automatic.starts_with("automatic: the profile does not say what `")) << automatic;
+  EXPECT_TRUE(automatic.ends_with(
+      ": a profile of a run with split backwards (`input_grad`, `weight_grad`) is needed"))
+      << automatic;
+  const std::string gpipe = refused("zero_bubble_h1", "automatic,gpipe");
+  EXPECT_TRUE(gpipe.starts_with("gpipe: the profile does not say what `")) << gpipe;
+  EXPECT_TRUE(gpipe.ends_with(": a profile of a run with whole backwards (`backward`) is needed"))
+      << gpipe;
+  // With a limit in bytes no memory is tried.
+  options_.memory_limit = int64_t{1} << 40;
+  EXPECT_EQ(refused("one_f_one_b", "gpipe,automatic"), automatic);
+  std::remove(profile.c_str());
 }
 
 TEST(PredictTest, OneModelAtATime) {
