@@ -40,11 +40,11 @@ void DeclareSettings(Arguments& arguments, CommandInput& input) {
 }
 
 void DeclareCosts(Arguments& arguments, CommandInput& input, CostsOf costs) {
-  const std::string of =
-      costs == CostsOf::kStage
-          ? "costs of a stage's tasks F, B or I and W (1:1:1.5 by stage)"
-          : "costs of the tasks F, B or I and W of all that a rank holds, shared by "
-            "its chunks";
+  const std::string of = costs == CostsOf::kStage
+                             ? "costs of a stage's tasks F, B or I and W (1:1:1.5 by stage)"
+                             : "costs of the tasks F, B or I and W of all that a rank holds "
+                               "(1:1:1.5 by rank), shared by "
+                               "its chunks";
   arguments.Flag("cost", "F=1,B=2,...",
                  of + ", of a pair FB, a transfer C, a collective A; without: F = I = W = 1, FB = "
                       "F + B, C = A = 0",
