@@ -244,6 +244,12 @@ TraceComparison Compare(const Plan& plan, const Trace& predicted, const Trace& m
   return comparison;
 }
 
+std::string ScaleText(const TraceComparison& comparison) {
+  if (comparison.counts != Trace::Unit::kOfCosts) return "";
+  const TimeUnit unit = UnitOf(comparison);
+  return "a unit of the costs taken as " + Compact(comparison.unit * unit.factor) + unit.suffix;
+}
+
 std::string ComparisonHead(const Plan& plan, const TraceComparison& comparison) {
   const TimeUnit unit = UnitOf(comparison);
   const auto finding = [&](const RunTimes& times) {
@@ -252,9 +258,8 @@ std::string ComparisonHead(const Plan& plan, const TraceComparison& comparison) 
   };
   std::string text = SubjectOf(plan) + ", step " + std::to_string(comparison.repeat) + "\n";
   text += "predicted makespan " + finding(comparison.predicted);
-  if (comparison.counts == Trace::Unit::kOfCosts) {
-    text += " (a unit of the costs taken as " + Compact(comparison.unit * unit.factor) +
-            unit.suffix + ", which makes the work as long as measured)";
+  if (const std::string scale = ScaleText(comparison); !scale.empty()) {
+    text += " (" + scale + ", which makes the work as long as measured)";
   }
   return text + "\nmeasured makespan  " + finding(comparison.measured) + "\n";
 }

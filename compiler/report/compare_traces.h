@@ -43,6 +43,9 @@ struct TraceComparison {
 TraceComparison Compare(const Plan& plan, const Trace& predicted, const Trace& measured,
                         const TraceCompareOptions& options);
 
+// "a unit of the costs taken as 8 ms"; empty where the prediction was in seconds.
+std::string ScaleText(const TraceComparison& comparison);
+
 // As text. Both makespans and bubbles, a line each.
 std::string ComparisonHead(const Plan& plan, const TraceComparison& comparison);
 // Where each rank's time went, and what instructions take: a line for every kind of instruction, or

@@ -209,7 +209,8 @@ std::string HtmlData::RowJson(const RankRow& row, const std::vector<const Linked
          R"(,"lanes":)" + lane_texts.Text() + "}";
 }
 
-void HtmlData::AddRun(const Trace& trace, std::optional<int64_t> repeat, double unit) {
+void HtmlData::AddRun(const Trace& trace, std::optional<int64_t> repeat, double unit,
+                      const std::string& remark) {
   const RankRows rows = RankRowsOf(*plan_, trace, repeat);
   std::vector<LinkedRun> runs;
   for (const int64_t shown : rows.repeats) runs.push_back(LinkRun(*plan_, trace, shown));
@@ -287,11 +288,11 @@ void HtmlData::AddRun(const Trace& trace, std::optional<int64_t> repeat, double 
   for (const int64_t number : rows.repeats) repeats.Add(number);
   runs_ += std::string(runs_.empty() ? "" : ",") + R"({"kind":)" +
            (trace.kind == Trace::Kind::kPredicted ? R"("predicted")" : R"("measured")") +
-           R"(,"detail":)" + Quoted(detail) + R"(,"tick":)" + Number(unit / ticks.per_unit) +
-           R"(,"makespan":)" + Number((rows.end - rows.begin) * unit) + R"(,"bubble":)" +
-           Number(rows.bubble) + R"(,"repeats":)" + repeats.Text() + R"(,"rows":)" +
-           row_texts.Text() + R"(,"path":)" + path.Text() + R"(,"memory":)" + memory.Text() +
-           R"(,"times":)" + times.Text() + "}";
+           R"(,"detail":)" + Quoted(detail) + R"(,"remark":)" + Quoted(remark) + R"(,"tick":)" +
+           Number(unit / ticks.per_unit) + R"(,"makespan":)" +
+           Number((rows.end - rows.begin) * unit) + R"(,"bubble":)" + Number(rows.bubble) +
+           R"(,"repeats":)" + repeats.Text() + R"(,"rows":)" + row_texts.Text() + R"(,"path":)" +
+           path.Text() + R"(,"memory":)" + memory.Text() + R"(,"times":)" + times.Text() + "}";
 }
 
 std::string HtmlData::Finish(const TimeUnit& axis) && {

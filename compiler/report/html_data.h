@@ -24,8 +24,9 @@ class HtmlData {
   // The runs that follow are of this plan, which must outlive the data.
   void AddSchedule(const std::string& name, const Plan& plan);
   // `unit`: seconds, or whatever the page's axis counts, of a unit of the trace. Without `repeat`
-  // all runs of the step.
-  void AddRun(const Trace& trace, std::optional<int64_t> repeat, double unit);
+  // all runs of the step. `remark`, where there is one, is said with the run's makespan.
+  void AddRun(const Trace& trace, std::optional<int64_t> repeat, double unit,
+              const std::string& remark = "");
 
   // The longest run's time from its first task to its last instruction.
   double extent() const { return extent_; }

@@ -53,7 +53,8 @@ void WriteHtmlTimeline(std::ostream& out, const std::vector<NamedTrace>& traces,
       continue;
     }
     data.AddSchedule(name, *named.plan);
-    data.AddRun(*named.predicted, RepeatsOf(*named.predicted).back(), comparison->unit);
+    data.AddRun(*named.predicted, RepeatsOf(*named.predicted).back(), comparison->unit,
+                ScaleText(*comparison));
     data.AddRun(*named.measured, comparison->repeat, 1);
   }
   const TimeUnit axis = UnitFor(shared.shown, data.extent());

@@ -56,6 +56,9 @@ Panel ComparedPanel(const NamedTrace& named, const TraceComparison& comparison, 
   const Trace in_seconds = {.unit = Trace::Unit::kSecond, .events = {}};
   panel.findings = {FindingOf(in_seconds, predicted.end, predicted.bubble),
                     FindingOf(*named.measured, measured.end, measured.bubble)};
+  if (const std::string scale = ScaleText(comparison); !scale.empty()) {
+    panel.findings.front() += " (" + scale + ")";
+  }
   extent = std::max({extent, predicted.end, measured.end});
   for (RankRow& row : measured.rows) {
     const auto above =

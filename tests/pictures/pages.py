@@ -178,8 +178,9 @@ class PageTest(unittest.TestCase):
         self.assertEqual((found["charts"], found["boxes"], found["times"], found["memory"]), (1, 128, 9, 4))
         self.assertEqual(found["labels"][:4], ["rank 0 predicted", "measured", "rank 1 predicted", "measured"])
         self.assertEqual(found["kinds"], ["predicted", "measured"] * 4)
-        self.assertRegex(found["finding"], r"^predicted makespan 3[\d.]+ ms, bubble [\d.]+ % · measured makespan 3[\d.]+ ms, "
-                                           r"bubble [\d.]+ %, step 5$")  # fmt: skip
+        self.assertRegex(found["finding"],
+                         r"^predicted makespan 3[\d.]+ ms, bubble [\d.]+ %, a unit of the costs taken as [\d.]+ ms · "
+                         r"measured makespan 3[\d.]+ ms, bubble [\d.]+ %, step 5$")  # fmt: skip
         page.hover("box(0, 5, 4)")
         words = page.evaluate("tip()")
         self.assertRegex(words, r"rank 2, stage 2, step 5\nmeasured at [\d.]+ ms for [\d.]+ ms · predicted at [\d.]+ ms for [\d.]+ ms")

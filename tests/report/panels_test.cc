@@ -38,8 +38,10 @@ TEST(PanelsOf, PutsThePredictionAboveEachMeasuredRank) {
   ASSERT_EQ(figure.panels.size(), 1u);
   const Panel& panel = figure.panels.front();
   EXPECT_EQ(panel.subject, "one_f_one_b, 2 stages x 2 replicas, 3 microbatches, step 3");
-  EXPECT_EQ(panel.findings, (std::vector<std::string>{"predicted makespan 24 ms, bubble 25.0 %",
-                                                      "measured makespan 24 ms, bubble 25.0 %"}));
+  EXPECT_EQ(panel.findings,
+            (std::vector<std::string>{
+                "predicted makespan 24 ms, bubble 25.0 % (a unit of the costs taken as 2 ms)",
+                "measured makespan 24 ms, bubble 25.0 %"}));
   EXPECT_EQ(figure.unit.suffix, " ms");
   EXPECT_NEAR(figure.extent, 24e-3, 1e-9);
   ASSERT_EQ(panel.rows.size(), 8u);

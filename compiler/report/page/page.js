@@ -238,6 +238,7 @@ function build() {
     if (several) html(page, 'h2', schedule.name);
     const findings = schedule.runs.map(run => {
       const words = [run.kind + ' makespan ' + time(run.makespan), 'bubble ' + percent(run.bubble)];
+      if (run.remark) words.push(run.remark);
       if (run.kind === 'measured') words.push('step ' + run.repeats.join(', '));
       if (run.detail !== 'all') words.push('condensed: more tasks than a page holds');
       return words.join(', ');
