@@ -69,7 +69,8 @@ BENCHMARK(Depth)
     ->Unit(benchmark::kMillisecond)
     ->Complexity(benchmark::oN);
 
-// Processor seconds of every phase of one compile. `place_tasks` includes evaluating the schedule.
+// Processor seconds of every phase of one compile. `place_parameters`, the first pass, includes
+// evaluating the schedule.
 void RunPhases(benchmark::State& state) {
   const GptSize size{.depth = state.range(1), .microbatches = state.range(0)};
   const TextFile file(GptText(size));
@@ -103,7 +104,7 @@ void RunPhases(benchmark::State& state) {
   }
   const double rounds = static_cast<double>(state.iterations());
   for (const char* phase : {"1 parse, check", "2 model"}) {
-    seconds["3 place_tasks"] -= seconds[phase];
+    seconds["3 place_parameters"] -= seconds[phase];
   }
   for (const auto& [phase, total] : seconds) state.counters[phase] = total / rounds;
   state.counters["instructions"] = static_cast<double>(instructions);

@@ -60,7 +60,7 @@ Measured Measure(int64_t microbatches) {
   CompileOptions options;
   options.overrides.push_back({"microbatches", std::to_string(microbatches)});
   options.after_pass = [&](std::string_view pass, const Draft&) {
-    lap(pass == "place_tasks" ? "parse, check, schedule, place_tasks" : pass);
+    lap(pass == "place_parameters" ? "parse, check, schedule, place_parameters" : pass);
   };
   const Compilation compiled = CompileFile(file, options);
   lap("verify");
