@@ -112,7 +112,7 @@ MeasuredPlan MeasurePlan(std::string name, Plan plan, const CompareOptions& opti
   measured.unit = UnitOf(trace);
   const Figures figures = Summarise(plan, trace, kAllRepeats);
   // As fast is as fast, whatever rounding made of the sums.
-  row.step = WithoutNoise(DurationOf(trace) / steps);
+  row.step = WithoutNoise(figures.step);
   row.makespan = WithoutNoise(figures.makespan);
   row.bubble = figures.bubble_of_makespan;
   row.work_of = figures.work_of;

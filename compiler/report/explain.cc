@@ -56,7 +56,6 @@ Explanation Explain(const Plan& plan, const ExplainOptions& options) {
   const Trace trace =
       Simulate(plan, ProgramKind::kStep, options.model, options.steps, options.barrier);
   explanation.figures = Summarise(plan, trace, kAllRepeats);
-  explanation.step = explanation.figures.step;
   const TaskCostSummary tasks = SummariseTasks(plan, options.model);
   explanation.bubble = ExplainBubble(plan, explanation.figures, tasks.shape);
   explanation.traffic = CountTraffic(plan, machine);
@@ -70,7 +69,7 @@ Explanation Explain(const Plan& plan, const ExplainOptions& options) {
   explanation.flops = CountFlops(plan);
   explanation.activations = CountActivations(plan);
   if (machine != nullptr) {
-    if (!table) AddUtilisation(plan, *machine, explanation.step, explanation.flops);
+    if (!table) AddUtilisation(plan, *machine, explanation.figures.step, explanation.flops);
     explanation.buckets = CountBuckets(plan, *machine);
     explanation.compute_bound = JudgeCompute(plan, *machine);
   }

@@ -147,8 +147,6 @@ struct Explanation {
   enum class Purpose : uint8_t { kTraining, kStudy } purpose = Purpose::kTraining;
   std::string machine;  // empty: none
   Figures figures;
-  // Of one step, all instructions: the sums of gradients and the optimizer's included.
-  double step = 0;
   BubbleExplanation bubble;
   MemoryExplanation memory;
   std::vector<TrafficExplanation> traffic;

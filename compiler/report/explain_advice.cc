@@ -201,7 +201,7 @@ std::vector<std::string> Advise(const Plan& plan, const CostModel& model, const 
   AboutMicrobatches(plan, advice);
   AboutBalance(tasks, advice);
   if (explanation.transfers) {
-    AboutQueues(*explanation.transfers, explanation.step, explanation.unit, advice);
+    AboutQueues(*explanation.transfers, explanation.figures.step, explanation.unit, advice);
   }
   if (explanation.buckets) AboutBuckets(*explanation.buckets, advice);
   const bool timed = std::holds_alternative<Machine>(model);

@@ -196,7 +196,6 @@ std::string ToJson(const Explanation& explanation) {
                                                                                       : "table"));
   out.Name("figures");
   out.Raw(FiguresJson(explanation.figures));
-  out.Member("step", explanation.step);
   WriteBubble(out, explanation.bubble);
   WriteTraffic(out, explanation);
   if (explanation.transfers) WriteTransfers(out, *explanation.transfers, explanation.purpose);

@@ -39,9 +39,9 @@ void AppendBubble(std::string& text, const Explanation& explanation) {
           time(bubble.idle_of_makespan) + " (" + Percent(figures.bubble_of_makespan) +
           "); within the longest span " + time(bubble.idle_of_span) + " (" +
           Percent(figures.bubble_of_span) + ")\n";
-  if (explanation.step > makespan) {
+  if (explanation.figures.step > makespan) {
     text += "  with the sums of gradients and the optimizer a step takes " +
-            time(explanation.step) + "\n";
+            time(explanation.figures.step) + "\n";
   }
   text += "  live activations: at most " + Counted(bubble.peak_activations, "chunk") + "\n";
   if (!bubble.formula) return;

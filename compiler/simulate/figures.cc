@@ -211,12 +211,4 @@ std::string FiguresJson(const Figures& figures) {
   return json + "]}";
 }
 
-double DurationOf(const Trace& trace) {
-  if (trace.events.empty()) return 0;
-  const auto begin = [](const TraceEvent& event) { return event.begin; };
-  const auto end = [](const TraceEvent& event) { return event.end; };
-  return end(*std::ranges::max_element(trace.events, {}, end)) -
-         begin(*std::ranges::min_element(trace.events, {}, begin));
-}
-
 }  // namespace pprun

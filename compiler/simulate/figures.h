@@ -61,7 +61,4 @@ std::string_view Name(WorkOf work_of);
 //  "peak_activations": .., "peak_weight_buffers": ..}, ..]}
 std::string FiguresJson(const Figures& figures);
 
-// From the first begin to the last end of anything: sums of gradients and the optimizer included.
-double DurationOf(const Trace& trace);
-
 }  // namespace pprun

@@ -58,9 +58,10 @@ TEST(ExplainModel, CountsWhatTheModelSays) {
   EXPECT_EQ(one.flops.textbook, 6 * weights * tokens);
   EXPECT_EQ(one.flops.model, 6 * weights * tokens + 4 * (3 * 2 * 32 * 32.0 * 32 * 64));
   EXPECT_EQ(one.flops.hardware, one.flops.model);
-  EXPECT_GT(one.step, one.figures.makespan);
+  EXPECT_GT(one.figures.step, one.figures.makespan);
   ASSERT_TRUE(one.flops.model_utilisation);
-  EXPECT_NEAR(*one.flops.model_utilisation, one.flops.model / (67e12 * 4 * one.step), 1e-15);
+  EXPECT_NEAR(*one.flops.model_utilisation, one.flops.model / (67e12 * 4 * one.figures.step),
+              1e-15);
 
   // fp32 with AdamW: 16 bytes a parameter, and what aligns them.
   EXPECT_GE(one.memory.bytes_a_parameter, 16);

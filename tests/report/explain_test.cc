@@ -133,7 +133,7 @@ TEST(Explain, TakesStepsTogetherWithOrWithoutABarrier) {
   EXPECT_EQ(off.figures.makespan, 75);
   EXPECT_EQ(off.figures.steps, 3);
   EXPECT_EQ(off.bubble.idle_of_makespan, 3);
-  EXPECT_EQ(off.step, 25);
+  EXPECT_EQ(off.figures.step, 25);
   EXPECT_NE(ToText(off).find("predicted over 3 steps: makespan 75 (25 a step), work 72 (mean"),
             std::string::npos)
       << ToText(off);
