@@ -1,4 +1,4 @@
-// The few elementwise steps that belong to no layer: zero, scale, add_into, cast. Any shape; both
+// The few elementwise steps that belong to no layer: zero, add_into, cast. Any shape; both
 // operands have the same number of elements. Tests: elementwise_test.cc.
 #pragma once
 
@@ -11,8 +11,6 @@ struct CudaQueue;
 
 // target = 0, of any type.
 void LaunchZero(const CpuQueue& queue, const Tensor& target);
-// target *= factor, f32; factor f32[] in device memory. A factor of 1 changes no bits.
-void LaunchScale(const CpuQueue& queue, const Tensor& target, const Tensor& factor);
 // target += source, both f32 or both f64.
 void LaunchAddInto(const CpuQueue& queue, const Tensor& target, const Tensor& source);
 // target = source, f32 to bf16 (to nearest, ties to even; NaN stays NaN), bf16 to f32, or equal
@@ -21,7 +19,6 @@ void LaunchCast(const CpuQueue& queue, const Tensor& source, const Tensor& targe
 
 // On CUDA: f32 or bf16 activations and compute weights, see README.md.
 void LaunchZero(const CudaQueue& queue, const Tensor& target);
-void LaunchScale(const CudaQueue& queue, const Tensor& target, const Tensor& factor);
 void LaunchAddInto(const CudaQueue& queue, const Tensor& target, const Tensor& source);
 void LaunchCast(const CudaQueue& queue, const Tensor& source, const Tensor& target);
 

@@ -10,11 +10,6 @@
 namespace pprun::kernels {
 namespace {
 
-PPRUN_VECTORISED void ScaleLoop(float* target, float factor, int64_t begin, int64_t end) {
-#pragma omp simd
-  for (int64_t i = begin; i < end; ++i) target[i] *= factor;
-}
-
 PPRUN_VECTORISED void AddLoop(float* target, const float* source, int64_t begin, int64_t end) {
 #pragma omp simd
   for (int64_t i = begin; i < end; ++i) target[i] += source[i];
@@ -34,14 +29,6 @@ void LaunchZero(const CpuQueue& queue, const Tensor& target) {
             [&](int64_t begin, int64_t end) {
               std::memset(bytes + begin, 0, static_cast<size_t>(end - begin));
             });
-}
-
-void LaunchScale(const CpuQueue& queue, const Tensor& target, const Tensor& factor) {
-  CHECK(target.dtype == DType::kF32);
-  const float value = *factor.f32();
-  if (value == 1.0F) return;
-  ForRanges(queue, target.shape.Elements(), kElementGrain,
-            [&](int64_t begin, int64_t end) { ScaleLoop(target.f32(), value, begin, end); });
 }
 
 void LaunchAddInto(const CpuQueue& queue, const Tensor& target, const Tensor& source) {

@@ -4,24 +4,6 @@
 namespace pprun::kernels {
 namespace {
 
-struct Scale {
-  static constexpr int kWidth = 8;
-  float* target;
-  const float* factor;
-
-  // A factor of 1 changes nothing, so nothing is read.
-  template <int kCount>
-  __device__ void Run(int64_t first) const {
-    const float by = *factor;
-    if (by == 1.0F) return;
-    float value[kCount];
-    Load(target + first, value);
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) value[i] *= by;
-    Store(target + first, value);
-  }
-};
-
 struct AddFloats {
   static constexpr int kWidth = 8;
   float* target;
@@ -70,13 +52,6 @@ struct Cast {
 void LaunchZero(const CudaQueue& queue, const Tensor& target) {
   const int64_t bytes = target.shape.Elements() * SizeOf(target.dtype);
   CheckCuda(cudaMemsetAsync(target.data, 0, static_cast<size_t>(bytes), queue.stream), "zero");
-}
-
-void LaunchScale(const CudaQueue& queue, const Tensor& target, const Tensor& factor) {
-  RequireType("scale", target, DType::kF32);
-  RequireType("scale", factor, DType::kF32);
-  LaunchElementwise(queue, "scale", target.shape.Elements(), AlignmentOfAll({target.data}),
-                    Scale{target.f32(), factor.f32()});
 }
 
 void LaunchAddInto(const CudaQueue& queue, const Tensor& target, const Tensor& source) {

@@ -54,33 +54,55 @@ void AdamLoop(const AdamScalars& settings, const float* gradient, float* paramet
     AdamElement(scalars, gradient[i], parameter[i], first[i], second[i]);
 }
 
-// Calls update(begin, end) for pieces of the range, short enough to be in the cache still when they
-// are rounded.
-template <class Update>
-void InPieces(int64_t begin, int64_t end, const Tensor& parameter, const Tensor& rounded,
-              const Update& update) {
+void CheckShapes(const UpdateTensors& tensors) {
+  const int64_t elements = tensors.parameter.shape.Elements();
+  for (const Tensor* const other :
+       {&tensors.gradient, &tensors.first, &tensors.second, &tensors.rounded}) {
+    CHECK(!*other || other->shape.Elements() == elements);
+  }
+}
+
+// Updates each parameter by pieces short enough to be in the cache still when they are rounded:
+// update(tensors, scalars, begin, end).
+template <class Settings, class Update>
+void UpdateEach(const CpuQueue& queue, std::span<const UpdateTensors> parameters,
+                const Tensor& factor, const Settings& settings, const StepState& state,
+                const Update& update) {
   constexpr int64_t kPiece = 2048;
-  for (int64_t at = begin; at < end; at += kPiece) {
-    const int64_t to = std::min(end, at + kPiece);
-    update(at, to);
-    if (rounded) RoundRange(parameter.f32(), rounded.bf16(), at, to);
+  for (const UpdateTensors& tensors : parameters) {
+    CheckShapes(tensors);
+    Settings own = settings;
+    if (tensors.decay == UpdateTensors::Decay::kNo) own.weight_decay = 0;
+    const auto scalars = ScalarsOf(own, state, factor ? *factor.f32() : 1.0F);
+    const int64_t elements = tensors.parameter.shape.Elements();
+    ForRanges(queue, elements, kElementGrain / 4, [&](int64_t begin, int64_t end) {
+      for (int64_t at = begin; at < end; at += kPiece) {
+        const int64_t to = std::min(end, at + kPiece);
+        update(tensors, scalars, at, to);
+        if (!tensors.rounded) continue;
+        RoundRange(tensors.parameter.f32(), tensors.rounded.bf16(), at, to);
+      }
+    });
   }
 }
 
 }  // namespace
 
-void LaunchSquareSum(const CpuQueue& queue, const Tensor& gradient, const Tensor& partials) {
-  const int64_t elements = gradient.shape.Elements();
-  const int64_t blocks = NormBlocks(elements);
-  CHECK(partials.dtype == DType::kF64);
-  CHECK(partials.shape.Elements() == blocks);
-  ForRanges(queue, blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block) {
-      const int64_t first = block * kNormBlock;
-      partials.f64()[block] =
-          SquareSumOf(gradient.f32() + first, std::min(kNormBlock, elements - first));
-    }
-  });
+void LaunchSquareSums(const CpuQueue& queue, std::span<const SquareSumTensors> gradients) {
+  for (const auto& [gradient, partials] : gradients) {
+    const int64_t elements = gradient.shape.Elements();
+    const int64_t blocks = NormBlocks(elements);
+    CHECK(partials.dtype == DType::kF64);
+    CHECK(partials.shape.Elements() == blocks);
+    const float* const values = gradient.f32();
+    double* const sums = partials.f64();
+    ForRanges(queue, blocks, 1, [=](int64_t begin, int64_t end) {
+      for (int64_t block = begin; block < end; ++block) {
+        const int64_t first = block * kNormBlock;
+        sums[block] = SquareSumOf(values + first, std::min(kNormBlock, elements - first));
+      }
+    });
+  }
 }
 
 void LaunchClipFactor(const CpuQueue& /*queue*/, const Tensor& partials, const Tensor& order,
@@ -96,39 +118,26 @@ void LaunchClipFactor(const CpuQueue& /*queue*/, const Tensor& partials, const T
   *factor.f32() = clipping.factor;
 }
 
-void LaunchSgdUpdate(const CpuQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                     const Tensor& momentum, const Tensor& rounded, const SgdSettings& settings,
-                     const StepState& state) {
-  const int64_t elements = parameter.shape.Elements();
-  CHECK(gradient.shape.Elements() == elements);
-  CHECK(!rounded || rounded.shape.Elements() == elements);
-  CHECK(momentum ? momentum.shape.Elements() == elements : settings.momentum == 0.0F);
-  const SgdScalars scalars = {state.learning_rate, settings.momentum, settings.weight_decay};
-  ForRanges(queue, elements, kElementGrain, [&](int64_t begin, int64_t end) {
-    InPieces(begin, end, parameter, rounded, [&](int64_t at, int64_t to) {
-      if (momentum) {
-        SgdLoop(scalars, gradient.f32(), parameter.f32(), momentum.f32(), at, to);
-      } else {
-        PlainSgdLoop(scalars, gradient.f32(), parameter.f32(), at, to);
-      }
-    });
-  });
+void LaunchSgdUpdates(const CpuQueue& queue, std::span<const UpdateTensors> parameters,
+                      const Tensor& factor, const SgdSettings& settings, const StepState& state) {
+  UpdateEach(queue, parameters, factor, settings, state,
+             [](const UpdateTensors& tensors, const SgdScalars& scalars, int64_t at, int64_t to) {
+               const float* const gradient = tensors.gradient.f32();
+               if (tensors.first) {
+                 SgdLoop(scalars, gradient, tensors.parameter.f32(), tensors.first.f32(), at, to);
+               } else {
+                 PlainSgdLoop(scalars, gradient, tensors.parameter.f32(), at, to);
+               }
+             });
 }
 
-void LaunchAdamUpdate(const CpuQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                      const Tensor& first, const Tensor& second, const Tensor& rounded,
-                      const AdamSettings& settings, const StepState& state) {
-  const int64_t elements = parameter.shape.Elements();
-  CHECK(gradient.shape.Elements() == elements);
-  CHECK(first.shape.Elements() == elements);
-  CHECK(second.shape.Elements() == elements);
-  CHECK(!rounded || rounded.shape.Elements() == elements);
-  const AdamScalars scalars = AdamScalarsOf(settings, state);
-  ForRanges(queue, elements, kElementGrain / 4, [&](int64_t begin, int64_t end) {
-    InPieces(begin, end, parameter, rounded, [&](int64_t at, int64_t to) {
-      AdamLoop(scalars, gradient.f32(), parameter.f32(), first.f32(), second.f32(), at, to);
-    });
-  });
+void LaunchAdamUpdates(const CpuQueue& queue, std::span<const UpdateTensors> parameters,
+                       const Tensor& factor, const AdamSettings& settings, const StepState& state) {
+  UpdateEach(queue, parameters, factor, settings, state,
+             [](const UpdateTensors& tensors, const AdamScalars& scalars, int64_t at, int64_t to) {
+               AdamLoop(scalars, tensors.gradient.f32(), tensors.parameter.f32(),
+                        tensors.first.f32(), tensors.second.f32(), at, to);
+             });
 }
 
 }  // namespace pprun::kernels

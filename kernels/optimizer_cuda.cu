@@ -1,11 +1,10 @@
-// Updates of many parameters are one launch: the tensors' addresses are the kernel's parameters,
-// and a block finds the tensor that its elements belong to. What changes from step to step is read
+// Many parameters are one launch: the tensors' addresses are the kernel's parameters, and a block
+// finds the tensor that its elements belong to. What changes from step to step is read
 // on the device, by a kernel of one thread that leaves the scalars of the step in scratch memory.
 #include <algorithm>
 #include <cmath>
 
 #include "kernels/cuda_element.h"
-#include "kernels/cuda_elementwise.h"
 #include "kernels/cuda_launch.h"
 #include "kernels/cuda_vector.h"
 #include "kernels/optimizer.h"
@@ -13,17 +12,48 @@
 namespace pprun::kernels {
 namespace {
 
+// Tables stay below the 4 KiB that a kernel's parameters may take everywhere.
+constexpr size_t kMostTableBytes = 4000;
 constexpr int kSumThreads = 512;
 constexpr int kSumWarps = kSumThreads / kWarp;
+
+// The entry that a block of the grid works on: the last that does not begin after it.
+template <class Table>
+__device__ __forceinline__ int EntryOf(const Table& table, int64_t block) {
+  int low = 0;
+  int high = table.count;
+  while (high - low > 1) {
+    const int middle = (low + high) / 2;
+    (table.entries[middle].first_block <= block ? low : high) = middle;
+  }
+  return low;
+}
+
+struct SquareSumEntry {
+  const float* gradient;
+  double* partials;
+  int64_t elements;
+  int64_t first_block;
+};
+
+struct SquareSumTable {
+  static constexpr int kMost = 120;
+  SquareSumEntry entries[kMost];
+  int count = 0;
+  int64_t blocks = 0;
+};
+static_assert(sizeof(SquareSumTable) <= kMostTableBytes);
 
 // A block takes a block of the norm.
 template <int kWidth>
 __global__ void __launch_bounds__(kSumThreads)
-    SquareSumKernel(int64_t elements, int64_t blocks, const float* gradient, double* partials) {
+    SquareSumKernel(const __grid_constant__ SquareSumTable table) {
   __shared__ double parts[kSumWarps];
-  for (int64_t block = blockIdx.x; block < blocks; block += gridDim.x) {
-    const float* const from = gradient + block * kNormBlock;
-    const int64_t left = elements - block * kNormBlock;
+  for (int64_t at = blockIdx.x; at < table.blocks; at += gridDim.x) {
+    const SquareSumEntry& entry = table.entries[EntryOf(table, at)];
+    const int64_t block = at - entry.first_block;
+    const float* const from = entry.gradient + block * kNormBlock;
+    const int64_t left = entry.elements - block * kNormBlock;
     const int64_t count = left < kNormBlock ? left : kNormBlock;
     const int64_t pieces = count / kWidth;
     double sum = 0;
@@ -38,7 +68,7 @@ __global__ void __launch_bounds__(kSumThreads)
     const int64_t rest = pieces * kWidth + threadIdx.x;
     if (rest < count) sum += static_cast<double>(from[rest]) * static_cast<double>(from[rest]);
     sum = BlockSum(sum, parts);
-    if (threadIdx.x == 0) partials[block] = sum;
+    if (threadIdx.x == 0) entry.partials[block] = sum;
   }
 }
 
@@ -59,62 +89,39 @@ __global__ void __launch_bounds__(kSumThreads)
   }
 }
 
-struct PlainSgd {
-  static constexpr int kWidth = 4;
-  const float* gradient;
-  float* parameter;
-  Bfloat16* rounded;  // may be null
-  SgdScalars scalars;
-  const StepState* state;
-
-  template <int kCount>
-  __device__ void Run(int64_t first) const {
-    SgdScalars now = scalars;
-    now.learning_rate = state->learning_rate;
-    float g[kCount];
-    float p[kCount];
-    Load(gradient + first, g);
-    Load(parameter + first, p);
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) PlainSgdElement(now, g[i], p[i]);
-    Store(parameter + first, p);
-    if (rounded != nullptr) Store(rounded + first, p);
+// An optimizer's rule: how many moments it keeps, and an element's step.
+struct PlainSgdRule {
+  using Settings = SgdSettings;
+  using Scalars = SgdScalars;
+  static constexpr int kMoments = 0;
+  static __device__ __forceinline__ void Step(const Scalars& scalars, float gradient,
+                                              float& parameter, float&, float&) {
+    PlainSgdElement(scalars, gradient, parameter);
   }
 };
 
-struct Sgd {
-  static constexpr int kWidth = 4;
-  const float* gradient;
-  float* parameter;
-  float* momentum;
-  Bfloat16* rounded;  // may be null
-  SgdScalars scalars;
-  const StepState* state;
+struct SgdRule : PlainSgdRule {
+  static constexpr int kMoments = 1;
+  static __device__ __forceinline__ void Step(const Scalars& scalars, float gradient,
+                                              float& parameter, float& momentum, float&) {
+    SgdElement(scalars, gradient, parameter, momentum);
+  }
+};
 
-  template <int kCount>
-  __device__ void Run(int64_t first) const {
-    SgdScalars now = scalars;
-    now.learning_rate = state->learning_rate;
-    float g[kCount];
-    float p[kCount];
-    float m[kCount];
-    Load(gradient + first, g);
-    Load(parameter + first, p);
-    Load(momentum + first, m);
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) SgdElement(now, g[i], p[i], m[i]);
-    Store(parameter + first, p);
-    Store(momentum + first, m);
-    if (rounded != nullptr) Store(rounded + first, p);
+struct AdamRule {
+  using Settings = AdamSettings;
+  using Scalars = AdamScalars;
+  static constexpr int kMoments = 2;
+  static __device__ __forceinline__ void Step(const Scalars& scalars, float gradient,
+                                              float& parameter, float& first, float& second) {
+    AdamElement(scalars, gradient, parameter, first, second);
   }
 };
 
 // Elements that a block of the update takes.
 constexpr int64_t kUpdateElements = 4096;
-// The table stays below the 4 KiB that a kernel's parameters may take everywhere.
-constexpr int kTableTensors = 48;
 
-struct TableEntry {
+struct UpdateEntry {
   float* parameter;
   const float* gradient;
   float* first;
@@ -122,90 +129,142 @@ struct TableEntry {
   Bfloat16* rounded;  // may be null
   int64_t elements;
   int64_t first_block;
-  AdamTensors::Decay decay;
+  UpdateTensors::Decay decay;
 };
 
-struct Table {
-  TableEntry entries[kTableTensors];
+struct UpdateTable {
+  static constexpr int kMost = 48;
+  UpdateEntry entries[kMost];
   int count = 0;
   int64_t blocks = 0;
 };
-static_assert(sizeof(Table) <= 4000);
+static_assert(sizeof(UpdateTable) <= kMostTableBytes);
 
 // The step's scalars with decay and without.
+template <class Rule>
 struct StepScalars {
-  AdamScalars decayed;
-  AdamScalars kept;
+  typename Rule::Scalars decayed;
+  typename Rule::Scalars kept;
 };
 
-__global__ void AdamScalarsKernel(AdamSettings settings, const StepState* state, StepScalars* to) {
-  to->decayed = AdamScalarsOf(settings, *state);
+template <class Rule>
+__global__ void StepScalarsKernel(typename Rule::Settings settings, const StepState* state,
+                                  const float* factor, StepScalars<Rule>* to) {
+  const float by = factor == nullptr ? 1.0F : *factor;
+  to->decayed = ScalarsOf(settings, *state, by);
   settings.weight_decay = 0;
-  to->kept = AdamScalarsOf(settings, *state);
+  to->kept = ScalarsOf(settings, *state, by);
 }
 
-template <int kWidth>
-__device__ __forceinline__ void UpdatePiece(const AdamScalars& scalars, const TableEntry& entry,
-                                            int64_t at) {
+template <class Rule, int kWidth>
+__device__ __forceinline__ void UpdatePiece(const typename Rule::Scalars& scalars,
+                                            const UpdateEntry& entry, int64_t at) {
   float g[kWidth];
   float p[kWidth];
   float m[kWidth];
   float v[kWidth];
   Load(entry.gradient + at, g);
   Load(entry.parameter + at, p);
-  Load(entry.first + at, m);
-  Load(entry.second + at, v);
+  if constexpr (Rule::kMoments > 0) Load(entry.first + at, m);
+  if constexpr (Rule::kMoments > 1) Load(entry.second + at, v);
 #pragma unroll
-  for (int i = 0; i < kWidth; ++i) AdamElement(scalars, g[i], p[i], m[i], v[i]);
+  for (int i = 0; i < kWidth; ++i) Rule::Step(scalars, g[i], p[i], m[i], v[i]);
   Store(entry.parameter + at, p);
-  Store(entry.first + at, m);
-  Store(entry.second + at, v);
+  if constexpr (Rule::kMoments > 0) Store(entry.first + at, m);
+  if constexpr (Rule::kMoments > 1) Store(entry.second + at, v);
   if (entry.rounded != nullptr) Store(entry.rounded + at, p);
 }
 
-template <int kWidth>
+template <class Rule, int kWidth>
 __global__ void __launch_bounds__(kElementThreads)
-    AdamKernel(const Table table, const StepScalars* step) {
+    UpdateKernel(const __grid_constant__ UpdateTable table, const StepScalars<Rule>* step) {
   for (int64_t block = blockIdx.x; block < table.blocks; block += gridDim.x) {
-    int index = 0;
-    while (index + 1 < table.count && table.entries[index + 1].first_block <= block) ++index;
-    const TableEntry& entry = table.entries[index];
-    const AdamScalars scalars =
-        entry.decay == AdamTensors::Decay::kYes ? step->decayed : step->kept;
+    const UpdateEntry& entry = table.entries[EntryOf(table, block)];
+    const typename Rule::Scalars scalars =
+        entry.decay == UpdateTensors::Decay::kYes ? step->decayed : step->kept;
     const int64_t begin = (block - entry.first_block) * kUpdateElements;
     const int64_t left = entry.elements - begin;
     const int64_t count = left < kUpdateElements ? left : kUpdateElements;
     const int64_t pieces = count / kWidth;
     for (int64_t piece = threadIdx.x; piece < pieces; piece += kElementThreads)
-      UpdatePiece<kWidth>(scalars, entry, begin + piece * kWidth);
+      UpdatePiece<Rule, kWidth>(scalars, entry, begin + piece * kWidth);
     const int64_t rest = pieces * kWidth + threadIdx.x;
-    if (rest < count) UpdatePiece<1>(scalars, entry, begin + rest);
+    if (rest < count) UpdatePiece<Rule, 1>(scalars, entry, begin + rest);
   }
 }
 
-void CheckTensors(const AdamTensors& tensors) {
+void CheckTensors(const char* what, const UpdateTensors& tensors) {
   const int64_t elements = tensors.parameter.shape.Elements();
   for (const Tensor* const tensor :
        {&tensors.parameter, &tensors.gradient, &tensors.first, &tensors.second}) {
-    CHECK(tensor->shape.Elements() == elements);
-    RequireType("adam_update", *tensor, DType::kF32);
+    CHECK(!*tensor || tensor->shape.Elements() == elements);
+    RequireType(what, *tensor, DType::kF32);
   }
   CHECK(!tensors.rounded || tensors.rounded.shape.Elements() == elements);
-  RequireType("adam_update", tensors.rounded, DType::kBF16);
+  RequireType(what, tensors.rounded, DType::kBF16);
+}
+
+// As many launches as tables are needed, and one for the step's scalars.
+template <class Rule>
+void LaunchUpdates(const CudaQueue& queue, const char* what,
+                   std::span<const UpdateTensors> parameters, const Tensor& factor,
+                   const typename Rule::Settings& settings, const StepState* state) {
+  RequireType(what, factor, DType::kF32);
+  auto* const scalars = ScratchOf<StepScalars<Rule>>(queue, 1);
+  LaunchKernel(queue, what, {.blocks = 1, .threads = 1}, StepScalarsKernel<Rule>, settings, state,
+               factor.f32(), scalars);
+  while (!parameters.empty()) {
+    UpdateTable table{};
+    bool is_aligned = true;
+    for (; table.count < UpdateTable::kMost && !parameters.empty();
+         parameters = parameters.subspan(1)) {
+      const UpdateTensors& tensors = parameters.front();
+      CheckTensors(what, tensors);
+      const int64_t elements = tensors.parameter.shape.Elements();
+      is_aligned =
+          is_aligned && AreAligned({tensors.parameter.data, tensors.gradient.data,
+                                    tensors.first.data, tensors.second.data, tensors.rounded.data});
+      table.entries[table.count++] = {.parameter = tensors.parameter.f32(),
+                                      .gradient = tensors.gradient.f32(),
+                                      .first = tensors.first.f32(),
+                                      .second = tensors.second.f32(),
+                                      .rounded = tensors.rounded.bf16(),
+                                      .elements = elements,
+                                      .first_block = table.blocks,
+                                      .decay = tensors.decay};
+      table.blocks += CeilDivide(elements, kUpdateElements);
+    }
+    LaunchKernel(queue, what,
+                 {.blocks = std::min(table.blocks, kMostBlocks), .threads = kElementThreads},
+                 is_aligned ? UpdateKernel<Rule, 4> : UpdateKernel<Rule, 1>, table, scalars);
+  }
 }
 
 }  // namespace
 
-void LaunchSquareSum(const CudaQueue& queue, const Tensor& gradient, const Tensor& partials) {
-  const int64_t elements = gradient.shape.Elements();
-  const int64_t blocks = NormBlocks(elements);
-  CHECK(partials.shape.Elements() == blocks);
-  RequireType("square_sum", gradient, DType::kF32);
-  RequireType("square_sum", partials, DType::kF64);
-  const Geometry geometry = {.blocks = std::min(blocks, kMostBlocks), .threads = kSumThreads};
-  LaunchKernel(queue, "square_sum", geometry,
-               AreAligned({gradient.data}) ? SquareSumKernel<4> : SquareSumKernel<1>, elements,
-               blocks, gradient.f32(), partials.f64());
+void LaunchSquareSums(const CudaQueue& queue, std::span<const SquareSumTensors> gradients) {
+  while (!gradients.empty()) {
+    SquareSumTable table{};
+    bool is_aligned = true;
+    for (; table.count < SquareSumTable::kMost && !gradients.empty();
+         gradients = gradients.subspan(1)) {
+      const auto& [gradient, partials] = gradients.front();
+      const int64_t elements = gradient.shape.Elements();
+      const int64_t blocks = NormBlocks(elements);
+      CHECK(partials.shape.Elements() == blocks);
+      RequireType("square_sum", gradient, DType::kF32);
+      RequireType("square_sum", partials, DType::kF64);
+      is_aligned = is_aligned && AreAligned({gradient.data});
+      table.entries[table.count++] = {.gradient = gradient.f32(),
+                                      .partials = partials.f64(),
+                                      .elements = elements,
+                                      .first_block = table.blocks};
+      table.blocks += blocks;
+    }
+    LaunchKernel(queue, "square_sum",
+                 {.blocks = std::min(table.blocks, kMostBlocks), .threads = kSumThreads},
+                 is_aligned ? SquareSumKernel<4> : SquareSumKernel<1>, table);
+  }
 }
 
 void LaunchClipFactor(const CudaQueue& queue, const Tensor& partials, const Tensor& order,
@@ -219,65 +278,18 @@ void LaunchClipFactor(const CudaQueue& queue, const Tensor& partials, const Tens
                partials.f64(), order.i32(), max_norm, factor.f32(), norm.f32());
 }
 
-void LaunchSgdUpdate(const CudaQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                     const Tensor& momentum, const Tensor& rounded, const SgdSettings& settings,
-                     const StepState* state) {
-  const int64_t elements = parameter.shape.Elements();
-  CHECK(gradient.shape.Elements() == elements);
-  CHECK(!rounded || rounded.shape.Elements() == elements);
-  CHECK(momentum ? momentum.shape.Elements() == elements : settings.momentum == 0.0F);
-  for (const Tensor* const tensor : {&parameter, &gradient, &momentum})
-    RequireType("sgd_update", *tensor, DType::kF32);
-  RequireType("sgd_update", rounded, DType::kBF16);
-  const SgdScalars scalars = {0.0F, settings.momentum, settings.weight_decay};
-  const Alignment alignment =
-      AlignmentOfAll({parameter.data, gradient.data, momentum.data, rounded.data});
-  if (momentum) {
-    LaunchElementwise(
-        queue, "sgd_update", elements, alignment,
-        Sgd{gradient.f32(), parameter.f32(), momentum.f32(), rounded.bf16(), scalars, state});
+void LaunchSgdUpdates(const CudaQueue& queue, std::span<const UpdateTensors> parameters,
+                      const Tensor& factor, const SgdSettings& settings, const StepState* state) {
+  if (settings.momentum == 0.0F) {
+    LaunchUpdates<PlainSgdRule>(queue, "sgd_update", parameters, factor, settings, state);
   } else {
-    LaunchElementwise(queue, "sgd_update", elements, alignment,
-                      PlainSgd{gradient.f32(), parameter.f32(), rounded.bf16(), scalars, state});
+    LaunchUpdates<SgdRule>(queue, "sgd_update", parameters, factor, settings, state);
   }
 }
 
-void LaunchAdamUpdate(const CudaQueue& queue, const Tensor& parameter, const Tensor& gradient,
-                      const Tensor& first, const Tensor& second, const Tensor& rounded,
-                      const AdamSettings& settings, const StepState* state) {
-  const AdamTensors tensors = {parameter, gradient, first, second, rounded};
-  LaunchAdamUpdates(queue, {&tensors, 1}, settings, state);
-}
-
-void LaunchAdamUpdates(const CudaQueue& queue, std::span<const AdamTensors> parameters,
-                       const AdamSettings& settings, const StepState* state) {
-  StepScalars* const scalars = ScratchOf<StepScalars>(queue, 1);
-  LaunchKernel(queue, "adam_update", {.blocks = 1, .threads = 1}, AdamScalarsKernel, settings,
-               state, scalars);
-  while (!parameters.empty()) {
-    Table table{};
-    bool is_aligned = true;
-    for (; table.count < kTableTensors && !parameters.empty(); parameters = parameters.subspan(1)) {
-      const AdamTensors& tensors = parameters.front();
-      CheckTensors(tensors);
-      const int64_t elements = tensors.parameter.shape.Elements();
-      is_aligned =
-          is_aligned && AreAligned({tensors.parameter.data, tensors.gradient.data,
-                                    tensors.first.data, tensors.second.data, tensors.rounded.data});
-      table.entries[table.count++] = {tensors.parameter.f32(),
-                                      tensors.gradient.f32(),
-                                      tensors.first.f32(),
-                                      tensors.second.f32(),
-                                      tensors.rounded.bf16(),
-                                      elements,
-                                      table.blocks,
-                                      tensors.decay};
-      table.blocks += CeilDivide(elements, kUpdateElements);
-    }
-    LaunchKernel(queue, "adam_update",
-                 {.blocks = std::min(table.blocks, kMostBlocks), .threads = kElementThreads},
-                 is_aligned ? AdamKernel<4> : AdamKernel<1>, table, scalars);
-  }
+void LaunchAdamUpdates(const CudaQueue& queue, std::span<const UpdateTensors> parameters,
+                       const Tensor& factor, const AdamSettings& settings, const StepState* state) {
+  LaunchUpdates<AdamRule>(queue, "adam_update", parameters, factor, settings, state);
 }
 
 }  // namespace pprun::kernels

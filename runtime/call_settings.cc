@@ -16,26 +16,28 @@ kernels::Distribution DistributionOf(const Initialisation& initialisation) {
   CHECK(false);
 }
 
-kernels::AdamSettings AdamOf(const OptimizerSpec& optimizer, float weight_decay) {
+kernels::SgdSettings SgdOf(const OptimizerSpec& optimizer) {
+  return {.momentum = static_cast<float>(optimizer.momentum),
+          .weight_decay = static_cast<float>(optimizer.weight_decay)};
+}
+
+kernels::AdamSettings AdamOf(const OptimizerSpec& optimizer) {
   return {.decay = optimizer.kind == OptimizerSpec::Kind::kAdamW
                        ? kernels::AdamSettings::Decay::kDecoupled
                        : kernels::AdamSettings::Decay::kL2,
           .beta1 = static_cast<float>(optimizer.beta1),
           .beta2 = static_cast<float>(optimizer.beta2),
           .epsilon = static_cast<float>(optimizer.epsilon),
-          .weight_decay = weight_decay};
-}
-
-float WeightDecayOf(const UpdateCall& call) {
-  return call.decay == Parameter::Decay::kYes ? static_cast<float>(call.optimizer->weight_decay)
-                                              : 0.0F;
+          .weight_decay = static_cast<float>(optimizer.weight_decay)};
 }
 
 ClipTensors ClipTensorsOf(const ClipFactorCall& call) {
   return {.order = {const_cast<int32_t*>(call.order.data()), DType::kI32,
                     Shape{static_cast<int64_t>(call.order.size())}},
-          .factor = {call.target.f32(), DType::kF32, Shape{}},
+          .factor = FactorOf(call.target),
           .norm = {call.target.f32() + 1, DType::kF32, Shape{}}};
 }
+
+kernels::Tensor FactorOf(const kernels::Tensor& clip) { return {clip.data, DType::kF32, Shape{}}; }
 
 }  // namespace pprun

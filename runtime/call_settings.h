@@ -9,12 +9,14 @@
 namespace pprun {
 
 kernels::Distribution DistributionOf(const Initialisation& initialisation);
-kernels::AdamSettings AdamOf(const OptimizerSpec& optimizer, float weight_decay);
-float WeightDecayOf(const UpdateCall& call);
+kernels::SgdSettings SgdOf(const OptimizerSpec& optimizer);
+kernels::AdamSettings AdamOf(const OptimizerSpec& optimizer);
 
 struct ClipTensors {
   kernels::Tensor order, factor, norm;
 };
 ClipTensors ClipTensorsOf(const ClipFactorCall& call);
+// Of what a clip factor leaves; absent if that is.
+kernels::Tensor FactorOf(const kernels::Tensor& clip);
 
 }  // namespace pprun

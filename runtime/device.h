@@ -19,6 +19,7 @@
 #include "compiler/plan/function.h"
 #include "compiler/plan/plan.h"
 #include "kernels/kernel.h"
+#include "kernels/optimizer.h"
 
 namespace pprun {
 
@@ -40,9 +41,6 @@ struct CastCall {
 struct AddCall {
   kernels::Tensor source, target;
 };
-struct ScaleCall {
-  kernels::Tensor target, factor;
-};
 struct CopyCall {  // from memory of Device::AllocateHost
   const void* source = nullptr;
   kernels::Tensor target;
@@ -54,7 +52,7 @@ struct InitialiseCall {
   uint64_t name_hash = 0;
 };
 struct SquareSumCall {
-  kernels::Tensor gradient, partials;
+  std::vector<kernels::SquareSumTensors> gradients;
 };
 struct ClipFactorCall {
   kernels::Tensor partials, target;
@@ -63,12 +61,12 @@ struct ClipFactorCall {
 };
 struct UpdateCall {
   const OptimizerSpec* optimizer = nullptr;
-  Parameter::Decay decay = Parameter::Decay::kYes;
-  kernels::Tensor value, gradient, first_moment, second_moment, rounded;
+  std::vector<kernels::UpdateTensors> parameters;
+  kernels::Tensor factor;                     // of the gradients; absent: 1
   const kernels::StepState* state = nullptr;  // in device memory
 };
 
-using DeviceCall = std::variant<OperationCall, ZeroCall, CastCall, AddCall, ScaleCall, CopyCall,
+using DeviceCall = std::variant<OperationCall, ZeroCall, CastCall, AddCall, CopyCall,
                                 InitialiseCall, SquareSumCall, ClipFactorCall, UpdateCall>;
 
 class DeviceMemory {

@@ -15,13 +15,13 @@ namespace {
 // Where each parameter's value is at this position.
 std::vector<BufferId> ValuesOf(const Plan& plan, const Position& position) {
   std::vector<BufferId> values(plan.parameters.size());
+  for (const ParameterUpdate& update : position.updates) {
+    values[update.parameter.index()] = update.value;
+  }
   for (const Program& program : position.programs) {
     for (const Instruction& instruction : program.instructions) {
-      if (const auto* update = std::get_if<Update>(&instruction.operands)) {
-        values[update->parameter.index()] = update->value;
-      } else if (const auto* made = std::get_if<pprun::Initialise>(&instruction.operands)) {
-        values[made->parameter.index()] = made->target;
-      }
+      const auto* made = std::get_if<pprun::Initialise>(&instruction.operands);
+      if (made != nullptr) values[made->parameter.index()] = made->target;
     }
   }
   return values;

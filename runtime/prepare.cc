@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "compiler/plan/base/hash.h"
+#include "runtime/call_settings.h"
 
 namespace pprun {
 namespace {
@@ -77,11 +78,12 @@ struct PrepareInstruction {
   Action operator()(const Add& add) const {
     return Call(AddCall{TensorOf(add.source), TensorOf(add.target)});
   }
-  Action operator()(const Scale& scale) const {
-    return Call(ScaleCall{TensorOf(scale.target), TensorOf(scale.factor)});
-  }
-  Action operator()(const SquareSum& square_sum) const {
-    return Call(SquareSumCall{TensorOf(square_sum.gradient), TensorOf(square_sum.partials)});
+  Action operator()(const SquareSum& sum) const {
+    SquareSumCall call;
+    for (const ParameterSquares& row : RowsOf(context.position, sum)) {
+      call.gradients.push_back({TensorOf(row.gradient), TensorOf(row.partials)});
+    }
+    return Call(std::move(call));
   }
   Action operator()(const ClipFactor& clip) const {
     return Call(ClipFactorCall{.partials = TensorOf(clip.partials),
@@ -90,14 +92,21 @@ struct PrepareInstruction {
                                .max_norm = context.plan.train.optimizer.clip});
   }
   Action operator()(const Update& update) const {
-    return Call(UpdateCall{.optimizer = &context.plan.train.optimizer,
-                           .decay = ParameterOf(update.parameter).decay,
-                           .value = TensorOf(update.value),
-                           .gradient = TensorOf(update.gradient),
-                           .first_moment = TensorOf(update.first_moment),
-                           .second_moment = TensorOf(update.second_moment),
-                           .rounded = TensorOf(update.rounded),
-                           .state = context.memory.step_state()});
+    UpdateCall call = {.optimizer = &context.plan.train.optimizer,
+                       .parameters = {},
+                       .factor = FactorOf(TensorOf(update.clip)),
+                       .state = context.memory.step_state()};
+    for (const ParameterUpdate& row : RowsOf(context.position, update)) {
+      const bool decays = ParameterOf(row.parameter).decay == Parameter::Decay::kYes;
+      using Decay = kernels::UpdateTensors::Decay;
+      call.parameters.push_back({.parameter = TensorOf(row.value),
+                                 .gradient = TensorOf(row.gradient),
+                                 .first = TensorOf(row.first_moment),
+                                 .second = TensorOf(row.second_moment),
+                                 .rounded = TensorOf(row.rounded),
+                                 .decay = decays ? Decay::kYes : Decay::kNo});
+    }
+    return Call(std::move(call));
   }
   Action operator()(const Record& record) const {
     return IssueRecord{program.events[record.event.index()].get()};

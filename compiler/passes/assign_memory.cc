@@ -36,13 +36,9 @@ struct RenameBuffers {
   void operator()(Zero& zero) const { Map(zero.target); }
   void operator()(Cast& cast) const { Map(cast.source), Map(cast.target); }
   void operator()(Add& add) const { Map(add.source), Map(add.target); }
-  void operator()(Scale& scale) const { Map(scale.target), Map(scale.factor); }
-  void operator()(SquareSum& sum) const { Map(sum.gradient), Map(sum.partials); }
+  void operator()(SquareSum&) const {}  // its rows too
   void operator()(ClipFactor& clip) const { Map(clip.partials), Map(clip.target); }
-  void operator()(Update& update) const {
-    Map(update.value), Map(update.gradient), Map(update.first_moment), Map(update.second_moment);
-    Map(update.rounded);
-  }
+  void operator()(Update& update) const { Map(update.clip); }
   void operator()(Permute& permute) const { Map(permute.source), Map(permute.target); }
   void operator()(Record&) const {}
   void operator()(Wait&) const {}
@@ -249,6 +245,13 @@ void PositionMemory::Rename() {
     for (Instruction& instruction : program.instructions) Visit(rename, instruction.operands);
   }
   for (BufferId& binding : position_.bindings) rename.Map(binding);
+  for (ParameterSquares& row : position_.square_sums) {
+    rename.Map(row.gradient), rename.Map(row.partials);
+  }
+  for (ParameterUpdate& row : position_.updates) {
+    rename.Map(row.value), rename.Map(row.gradient), rename.Map(row.rounded);
+    rename.Map(row.first_moment), rename.Map(row.second_moment);
+  }
   for (BufferId& loss : position_.losses) rename.Map(loss);
   rename.Map(position_.gradient_norm);
 }

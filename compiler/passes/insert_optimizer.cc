@@ -1,4 +1,9 @@
-// After the backward pass: the global norm if gradients are clipped, and one update a parameter.
+// After the backward pass: the global norm if gradients are clipped, and the update of every
+// parameter.
+//
+// Sums of squares, and updates where nothing is clipped, take the parameters together whose
+// gradients one sum makes whole, so that they start when it ends. Updates by a clip factor have
+// waited for all gradients and are one.
 //
 // The norm is the same bits on every mesh: sums of squares over fixed 64 Ki-element blocks of each
 // parameter, in fp64, gathered from all positions and added by everyone in (parameter, block)
@@ -73,11 +78,18 @@ void Clipping::AddTo(PositionId position_id, StreamId compute, SourceId source) 
       AddFixedBuffer(draft_, position_id, ArenaKind::kScalars, "squares", Doubles(widest_));
   place.covers.push_back({.buffer = own, .parts = parts});
   instructions.push_back({compute, source, Zero{.target = own}});
-  for (size_t i = 0; i < mine.parameters.size(); ++i) {
-    const BufferId gradient = place.gradient[mine.parameters[i].index()].front();
-    instructions.push_back(
-        {compute, source,
-         SquareSum{.parameter = mine.parameters[i], .gradient = gradient, .partials = parts[i]}});
+  for (const std::vector<ParameterId>& together : place.whole_together) {
+    SquareSum sum{.first = static_cast<int32_t>(position.square_sums.size())};
+    for (const ParameterId parameter : together) {
+      const auto counted = std::ranges::lower_bound(mine.parameters, parameter);
+      if (counted == mine.parameters.end() || *counted != parameter) continue;
+      position.square_sums.push_back(
+          {.parameter = parameter,
+           .gradient = place.gradient[parameter.index()].front(),
+           .partials = parts[static_cast<size_t>(counted - mine.parameters.begin())]});
+      ++sum.count;
+    }
+    if (sum.count > 0) instructions.push_back({compute, source, sum});
   }
 
   BufferId gathered = own;
@@ -99,40 +111,53 @@ void Clipping::AddTo(PositionId position_id, StreamId compute, SourceId source) 
   const BufferId clip =
       AddFixedBuffer(draft_, position_id, ArenaKind::kScalars, "clip factor and norm",
                      {.dtype = DType::kF32, .shape = {2}});
-  const BufferId factor = AddFixedBuffer(draft_, position_id, ArenaKind::kScalars, "clip factor",
-                                         {.dtype = DType::kF32, .shape = {}});
-  place.covers.push_back({.buffer = factor, .parts = {clip}});
   position.gradient_norm = clip;
   instructions.push_back({compute, source, ClipFactor{.partials = gathered, .target = clip}});
-  // A position without parameters has nothing to scale.
-  if (!place.all_gradients.valid()) return;
-  instructions.push_back({compute, source, Scale{.target = place.all_gradients, .factor = factor}});
 }
 
-void AddUpdates(Draft& draft, PositionId position, StreamId compute, SourceId source) {
+// The row of one parameter, with its moments, which start at zero.
+ParameterUpdate UpdateOf(Draft& draft, PositionId position, StreamId compute, SourceId source,
+                         ParameterId id) {
   const OptimizerSpec& optimizer = draft.plan.train.optimizer;
   const bool sgd = optimizer.kind == OptimizerSpec::Kind::kSgd;
   const int moments = sgd ? (optimizer.momentum > 0 ? 1 : 0) : 2;
-  DraftPosition& place = draft.positions[position.index()];
-  for (size_t i = 0; i < place.parameter.size(); ++i) {
-    if (!place.parameter[i].valid()) continue;
-    const Parameter& parameter = draft.plan.parameters[i];
-    const TensorType type{.dtype = DType::kF32, .shape = parameter.type.shape};
-    Update update{.parameter = ParameterId(static_cast<int64_t>(i)),
-                  .value = place.parameter[i],
-                  .gradient = place.gradient[i].front(),
-                  .rounded = place.rounded[i]};
-    const auto moment = [&](const char* what) {
-      const BufferId buffer =
-          AddFixedBuffer(draft, position, ArenaKind::kOptimizer, what + parameter.name, type);
-      draft.Instructions(position, ProgramKind::kInitialise)
-          .push_back({compute, source, Zero{.target = buffer}});
-      return buffer;
-    };
-    if (moments > 0) update.first_moment = moment(sgd ? "momentum of " : "first moment of ");
-    if (moments > 1) update.second_moment = moment("second moment of ");
-    draft.Instructions(position, ProgramKind::kStep).push_back({compute, source, update});
+  const DraftPosition& place = draft.positions[position.index()];
+  const Parameter& parameter = draft.plan.parameters[id.index()];
+  const TensorType type{.dtype = DType::kF32, .shape = parameter.type.shape};
+  ParameterUpdate update{.parameter = id,
+                         .value = place.parameter[id.index()],
+                         .gradient = place.gradient[id.index()].front(),
+                         .rounded = place.rounded[id.index()]};
+  const auto moment = [&](const char* what) {
+    const BufferId buffer =
+        AddFixedBuffer(draft, position, ArenaKind::kOptimizer, what + parameter.name, type);
+    draft.Instructions(position, ProgramKind::kInitialise)
+        .push_back({compute, source, Zero{.target = buffer}});
+    return buffer;
+  };
+  if (moments > 0) update.first_moment = moment(sgd ? "momentum of " : "first moment of ");
+  if (moments > 1) update.second_moment = moment("second moment of ");
+  return update;
+}
+
+void AddUpdates(Draft& draft, PositionId position_id, StreamId compute, SourceId source) {
+  Position& position = draft.plan.positions[position_id.index()];
+  const bool clipped = position.gradient_norm.valid();
+  Update update{.clip = position.gradient_norm};
+  const auto add = [&] {
+    update.count = static_cast<int32_t>(position.updates.size()) - update.first;
+    if (update.count == 0) return;
+    draft.Instructions(position_id, ProgramKind::kStep).push_back({compute, source, update});
+    update.first += update.count;
+  };
+  for (const std::vector<ParameterId>& together :
+       draft.positions[position_id.index()].whole_together) {
+    for (const ParameterId parameter : together) {
+      position.updates.push_back(UpdateOf(draft, position_id, compute, source, parameter));
+    }
+    if (!clipped) add();
   }
+  add();
 }
 
 }  // namespace

@@ -34,12 +34,18 @@ struct MentionBuffers {
   void operator()(const Zero& zero) const { Mention(zero.target); }
   void operator()(const Cast& cast) const { Mention(cast.source), Mention(cast.target); }
   void operator()(const Add& add) const { Mention(add.source), Mention(add.target); }
-  void operator()(const Scale& scale) const { Mention(scale.target), Mention(scale.factor); }
-  void operator()(const SquareSum& sum) const { Mention(sum.gradient), Mention(sum.partials); }
+  void operator()(const SquareSum& sum) const {
+    for (const ParameterSquares& row : RowsOf(position, sum)) {
+      Mention(row.gradient), Mention(row.partials);
+    }
+  }
   void operator()(const ClipFactor& clip) const { Mention(clip.partials), Mention(clip.target); }
   void operator()(const Update& update) const {
-    Mention(update.value), Mention(update.gradient);
-    Mention(update.first_moment), Mention(update.second_moment), Mention(update.rounded);
+    Mention(update.clip);
+    for (const ParameterUpdate& row : RowsOf(position, update)) {
+      Mention(row.value), Mention(row.gradient), Mention(row.rounded);
+      Mention(row.first_moment), Mention(row.second_moment);
+    }
   }
   void operator()(const Permute& permute) const {
     Mention(permute.source), Mention(permute.target);

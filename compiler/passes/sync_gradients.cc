@@ -7,7 +7,8 @@
 // too, after the backward pass, in an order that does not depend on the position.
 //
 // After it: the gradient arena is laid out in the order in which gradients become ready, so that a
-// bucket is one range; a gradient read by what follows is the sum over microbatches and replicas.
+// bucket is one range; a gradient read by what follows is the sum over microbatches and replicas;
+// the draft knows which of them one sum makes whole.
 // Tests: sync_gradients_test.cc.
 #include <algorithm>
 #include <span>
@@ -56,6 +57,7 @@ class PositionSync {
   void SumOverCopies();
   void Sum(std::span<const Ready> alike);
   BufferId Covering(std::string name, const std::vector<BufferId>& parts);
+  void WholeTogether(std::span<const Ready> gradients);
   void AllReduce(size_t before, BufferId buffer, const Ready& last, const std::string& reason);
   const std::vector<PositionId>& HoldersOf(const Ready& ready) const {
     return draft_.plan.parameters[ready.parameter.index()].holders;
@@ -171,11 +173,19 @@ void PositionSync::SumOverCopies() {
   for (size_t first = 0; first < ready_.size();) {
     size_t end = first;
     while (end < ready_.size() && HoldersOf(ready_[end]) == HoldersOf(ready_[first])) ++end;
-    if (draft_.plan.Replicas() > 1 || HoldersOf(ready_[first]).size() > 1) {
-      Sum(std::span(ready_).subspan(first, end - first));
+    const std::span<const Ready> alike = std::span(ready_).subspan(first, end - first);
+    if (draft_.plan.Replicas() > 1 || HoldersOf(alike.front()).size() > 1) {
+      Sum(alike);
+    } else {
+      WholeTogether(alike);
     }
     first = end;
   }
+}
+
+void PositionSync::WholeTogether(std::span<const Ready> gradients) {
+  std::vector<ParameterId>& parameters = place_.whole_together.emplace_back();
+  for (const Ready& ready : gradients) parameters.push_back(ready.parameter);
 }
 
 void PositionSync::Sum(std::span<const Ready> alike) {
@@ -183,37 +193,45 @@ void PositionSync::Sum(std::span<const Ready> alike) {
   const bool shared = HoldersOf(alike.front()).size() > 1;
   const size_t end = instructions_.size();
   if (policy.kind == CheckedGradients::Kind::kNaive) {
-    for (const Ready& ready : alike) AllReduce(end, ready.buffer, ready, "naive, one a parameter");
+    for (const Ready& ready : alike) {
+      AllReduce(end, ready.buffer, ready, "naive, one a parameter");
+      WholeTogether({&ready, 1});
+    }
     return;
   }
-  std::vector<BufferId> parts;
-  int64_t bytes = 0;
-  const auto close = [&](const Ready& last, const std::string& name, const std::string& reason,
-                         size_t before) {
-    const bool everything = parts.size() == ready_.size();
-    AllReduce(before, everything ? place_.all_gradients : Covering(name, parts), last, reason);
-    parts.clear();
-    bytes = 0;
+  const auto sum = [&](std::span<const Ready> parts, const std::string& name,
+                       const std::string& reason, size_t before) {
+    BufferId buffer = place_.all_gradients;
+    if (parts.size() < ready_.size()) {
+      std::vector<BufferId> buffers;
+      for (const Ready& ready : parts) buffers.push_back(ready.buffer);
+      buffer = Covering(name, buffers);
+    }
+    AllReduce(before, buffer, parts.back(), reason);
+    WholeTogether(parts);
   };
-  if (policy.kind == CheckedGradients::Kind::kFlat) {
-    for (const Ready& ready : alike) parts.push_back(ready.buffer);
-    close(alike.back(), "flat", "flat, one for all", end);
-    return;
-  }
-  const auto close_bucket = [&](const Ready& last) {
+  if (policy.kind == CheckedGradients::Kind::kFlat)
+    return sum(alike, "flat", "flat, one for all", end);
+  const auto sum_bucket = [&](std::span<const Ready> parts) {
     const bool overlap = policy.overlap && !shared;
+    const Ready& last = parts.back();
     const std::string& layer = draft_.plan.layers[last.layer.index()].name;
-    close(last, "bucket[" + std::to_string(buckets_++) + "]",
-          overlap ? "ddp, after the last backward of " + layer : "ddp, after the backward pass",
-          overlap ? last.last + 1 : end);
+    sum(parts, "bucket[" + std::to_string(buckets_++) + "]",
+        overlap ? "ddp, after the last backward of " + layer : "ddp, after the backward pass",
+        overlap ? last.last + 1 : end);
   };
+  size_t first = 0;
+  int64_t bytes = 0;
   for (size_t i = 0; i < alike.size(); ++i) {
     const int64_t size = draft_.TypeOf(position_, alike[i].buffer).Bytes();
-    if (!parts.empty() && bytes + size > policy.bucket_bytes) close_bucket(alike[i - 1]);
-    parts.push_back(alike[i].buffer);
+    if (i > first && bytes + size > policy.bucket_bytes) {
+      sum_bucket(alike.subspan(first, i - first));
+      first = i;
+      bytes = 0;
+    }
     bytes += size;
   }
-  close_bucket(alike.back());
+  sum_bucket(alike.subspan(first));
 }
 
 }  // namespace

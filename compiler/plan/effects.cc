@@ -84,24 +84,25 @@ struct AppendAccessesOf {
     Touch(add.source, Access::kRead);
     Touch(add.target, Access::kAccumulate);
   }
-  void operator()(const Scale& scale) const {
-    Touch(scale.factor, Access::kRead);
-    Touch(scale.target, Access::kAccumulate);
-  }
-  void operator()(const SquareSum& square_sum) const {
-    Touch(square_sum.gradient, Access::kRead);
-    Touch(square_sum.partials, Access::kWrite);
+  void operator()(const SquareSum& sum) const {
+    for (const ParameterSquares& row : RowsOf(position, sum)) {
+      Touch(row.gradient, Access::kRead);
+      Touch(row.partials, Access::kWrite);
+    }
   }
   void operator()(const ClipFactor& clip) const {
     Touch(clip.partials, Access::kRead);
     Touch(clip.target, Access::kWrite);
   }
   void operator()(const Update& update) const {
-    Touch(update.gradient, Access::kRead);
-    Touch(update.value, Access::kAccumulate);
-    if (update.first_moment.valid()) Touch(update.first_moment, Access::kAccumulate);
-    if (update.second_moment.valid()) Touch(update.second_moment, Access::kAccumulate);
-    if (update.rounded.valid()) Touch(update.rounded, Access::kWrite);
+    if (update.clip.valid()) Touch(update.clip, Access::kRead);
+    for (const ParameterUpdate& row : RowsOf(position, update)) {
+      Touch(row.gradient, Access::kRead);
+      Touch(row.value, Access::kAccumulate);
+      if (row.first_moment.valid()) Touch(row.first_moment, Access::kAccumulate);
+      if (row.second_moment.valid()) Touch(row.second_moment, Access::kAccumulate);
+      if (row.rounded.valid()) Touch(row.rounded, Access::kWrite);
+    }
   }
   void operator()(const Permute& permute) const {
     Touch(permute.source, Access::kRead);

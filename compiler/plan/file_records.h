@@ -211,18 +211,17 @@ struct DescribeOperands {
   void operator()(Of<Archive, Zero>& zero) const { archive.OperandIds(zero.target); }
   void operator()(Of<Archive, Cast>& cast) const { archive.OperandIds(cast.source, cast.target); }
   void operator()(Of<Archive, Add>& add) const { archive.OperandIds(add.source, add.target); }
-  void operator()(Of<Archive, Scale>& scale) const {
-    archive.OperandIds(scale.target, scale.factor);
-  }
-  void operator()(Of<Archive, SquareSum>& square_sum) const {
-    archive.OperandIds(square_sum.parameter, square_sum.gradient, square_sum.partials);
+  void operator()(Of<Archive, SquareSum>& sum) const {
+    archive.Operand(sum.first);
+    archive.Operand(sum.count);
   }
   void operator()(Of<Archive, ClipFactor>& clip) const {
     archive.OperandIds(clip.partials, clip.target);
   }
   void operator()(Of<Archive, Update>& update) const {
-    archive.OperandIds(update.parameter, update.value, update.gradient, update.first_moment,
-                       update.second_moment, update.rounded);
+    archive.Operand(update.first);
+    archive.Operand(update.count);
+    archive.OperandIds(update.clip);
   }
   void operator()(Of<Archive, Permute>& permute) const {
     archive.OperandIds(permute.source, permute.target, permute.group);
@@ -242,10 +241,29 @@ void Describe(Archive& archive, Of<Archive, Instruction>& instruction) {
 }
 
 template <typename Archive>
+void Describe(Archive& archive, Of<Archive, ParameterSquares>& row) {
+  archive.Id(row.parameter);
+  archive.Id(row.gradient);
+  archive.Id(row.partials);
+}
+
+template <typename Archive>
+void Describe(Archive& archive, Of<Archive, ParameterUpdate>& row) {
+  archive.Id(row.parameter);
+  archive.Id(row.value);
+  archive.Id(row.gradient);
+  archive.Id(row.first_moment);
+  archive.Id(row.second_moment);
+  archive.Id(row.rounded);
+}
+
+template <typename Archive>
 void Describe(Archive& archive, Of<Archive, Position>& position) {
   archive.List(position.streams);
   archive.List(position.buffers);
   archive.Integers(position.bindings);
+  archive.List(position.square_sums);
+  archive.List(position.updates);
   archive.Integers(position.losses);
   archive.Id(position.gradient_norm);
   for (auto& bytes : position.arena_bytes) archive.Number(bytes);

@@ -24,7 +24,7 @@
 namespace pprun::file_detail {
 
 inline constexpr std::string_view kMagic = "PPRUNPLN";
-inline constexpr uint32_t kVersion = 4;
+inline constexpr uint32_t kVersion = 5;
 
 static_assert(std::endian::native == std::endian::little, "plan files are little-endian");
 
@@ -68,6 +68,8 @@ enum class Section : uint8_t {
   kPosition,
   kStream,
   kBuffer,
+  kParameterSquares,
+  kParameterUpdate,
   kInstruction,
   kNormBlocks,
   kSourceFile,
@@ -76,18 +78,19 @@ enum class Section : uint8_t {
   kText,     // elements of lists of strings
   kStrings,
 };
-inline constexpr size_t kSectionCount = 23;
+inline constexpr size_t kSectionCount = 25;
 inline constexpr size_t kTableEntryBytes = 16;
 inline constexpr size_t kTableBytes = kSectionCount * kTableEntryBytes;
 
 // In the order of Section.
 inline constexpr std::array<SectionSpec, kSectionCount> kSections = {{
-    {"plan", 220},        {"axes", 8},         {"parameters", 72}, {"exports", 21},
-    {"splits", 12},       {"layers", 16},      {"functions", 29},  {"arguments", 14},
-    {"views", 46},        {"operations", 41},  {"segments", 12},   {"groups", 12},
-    {"channels", 46},     {"positions", 124},  {"streams", 9},     {"buffers", 47},
-    {"instructions", 34}, {"norm blocks", 12}, {"files", 8},       {"sources", 16},
-    {"integers", 4},      {"texts", 4},        {"strings", 1},
+    {"plan", 220},       {"axes", 8},        {"parameters", 72},   {"exports", 21},
+    {"splits", 12},      {"layers", 16},     {"functions", 29},    {"arguments", 14},
+    {"views", 46},       {"operations", 41}, {"segments", 12},     {"groups", 12},
+    {"channels", 46},    {"positions", 132}, {"streams", 9},       {"buffers", 47},
+    {"square sums", 12}, {"updates", 24},    {"instructions", 34}, {"norm blocks", 12},
+    {"files", 8},        {"sources", 16},    {"integers", 4},      {"texts", 4},
+    {"strings", 1},
 }};
 
 // The section of each type of record.
@@ -125,6 +128,10 @@ template <>
 inline constexpr Section kSectionOf<Stream> = Section::kStream;
 template <>
 inline constexpr Section kSectionOf<Buffer> = Section::kBuffer;
+template <>
+inline constexpr Section kSectionOf<ParameterSquares> = Section::kParameterSquares;
+template <>
+inline constexpr Section kSectionOf<ParameterUpdate> = Section::kParameterUpdate;
 template <>
 inline constexpr Section kSectionOf<Instruction> = Section::kInstruction;
 template <>

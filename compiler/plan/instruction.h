@@ -81,16 +81,12 @@ struct Add {  // target += source
   BufferId source;
   BufferId target;
 };
-struct Scale {  // target *= factor
-  BufferId target;
-  BufferId factor;  // f32[]
-};
 
-// fp64 sums of squares of the fixed 64 Ki-element blocks of one parameter's gradient.
+// fp64 sums of squares of the fixed 64 Ki-element blocks of some parameters' gradients:
+// Position::square_sums[first .. first + count).
 struct SquareSum {
-  ParameterId parameter;
-  BufferId gradient;
-  BufferId partials;  // f64[blocks]
+  int32_t first = 0;
+  int32_t count = 0;
 };
 
 // Adds all partials in (parameter, block) order: target[0] = min(1, max_norm / (norm + 1e-6)),
@@ -101,15 +97,12 @@ struct ClipFactor {
   BufferId target;  // f32[2]
 };
 
-// One optimizer step on one parameter (or this rank's shard of it). `rounded`, where functions read
-// the parameter in bf16, gets the new value rounded in the same pass.
+// One optimizer step on some parameters: Position::updates[first .. first + count). Their gradients
+// are read times the clip factor.
 struct Update {
-  ParameterId parameter;
-  BufferId value;
-  BufferId gradient;
-  BufferId first_moment;   // momentum, or Adam's m; none if the optimizer has none
-  BufferId second_moment;  // Adam's v
-  BufferId rounded;        // none if functions read the value itself
+  int32_t first = 0;
+  int32_t count = 0;
+  BufferId clip;  // as ClipFactor leaves it; none if gradients are not clipped
 };
 
 // A ring shift along an axis.
@@ -127,7 +120,7 @@ struct Wait {
   EventId event;
 };
 
-using Operands = std::variant<Run, Send, Recv, Collective, Load, Initialise, Zero, Cast, Add, Scale,
+using Operands = std::variant<Run, Send, Recv, Collective, Load, Initialise, Zero, Cast, Add,
                               SquareSum, ClipFactor, Update, Permute, Record, Wait>;
 
 // As std::visit, which libstdc++ makes a call through a table where there are more than eleven

@@ -17,6 +17,13 @@ size_t PipelineAxis(const Mesh& mesh) {
   return static_cast<size_t>(found - mesh.begin());
 }
 
+template <typename Row>
+std::span<const Row> Rows(const std::vector<Row>& table, int32_t first, int32_t count) {
+  const size_t begin = std::min(static_cast<size_t>(std::max(first, 0)), table.size());
+  const size_t most = table.size() - begin;
+  return std::span(table).subspan(begin, std::min(static_cast<size_t>(std::max(count, 0)), most));
+}
+
 }  // namespace
 
 std::string_view Name(Role role) {
@@ -100,6 +107,14 @@ int64_t Plan::Replicas() const { return Ranks() / AxisSize(kPipelineAxis); }
 int64_t Plan::AxisSize(std::string_view axis_name) const {
   const auto found = std::ranges::find(mesh, axis_name, &Axis::name);
   return found == mesh.end() ? 1 : found->size;
+}
+
+std::span<const ParameterSquares> RowsOf(const Position& position, const SquareSum& sum) {
+  return Rows(position.square_sums, sum.first, sum.count);
+}
+
+std::span<const ParameterUpdate> RowsOf(const Position& position, const Update& update) {
+  return Rows(position.updates, update.first, update.count);
 }
 
 RankCoordinates CoordinatesOf(const Plan& plan, int64_t rank) {

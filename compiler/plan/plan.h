@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -145,6 +146,23 @@ struct NormBlocks {
   int32_t count = 0;
 };
 
+// What SquareSum does with one parameter.
+struct ParameterSquares {
+  ParameterId parameter;
+  BufferId gradient;
+  BufferId partials;  // f64[blocks]
+};
+
+// What Update does with one parameter (or this rank's shard of it).
+struct ParameterUpdate {
+  ParameterId parameter;
+  BufferId value;
+  BufferId gradient;
+  BufferId first_moment;   // momentum, or Adam's m; none if the optimizer has none
+  BufferId second_moment;  // Adam's v
+  BufferId rounded;        // bf16, gets the new value in the same pass; none if none is read
+};
+
 // A set of positions times a set of axes: its members are all ranks at these positions whose other
 // coordinates agree, in rank order. No positions: each position by itself, so that one "dp" serves
 // the whole pipeline.
@@ -188,6 +206,8 @@ struct Position {
   std::vector<Stream> streams;
   std::vector<Buffer> buffers;
   std::vector<BufferId> bindings;  // of the runs, see Run::first_binding
+  std::vector<ParameterSquares> square_sums;
+  std::vector<ParameterUpdate> updates;
   // f64[] of each microbatch, in order, none where another position has it; empty where none is
   // here.
   std::vector<BufferId> losses;
@@ -234,6 +254,10 @@ struct Plan {
   // arithmetic mean nothing.
   bool IsStudy() const { return train.vocabulary == 1; }
 };
+
+// The rows of an instruction that exist.
+std::span<const ParameterSquares> RowsOf(const Position& position, const SquareSum& sum);
+std::span<const ParameterUpdate> RowsOf(const Position& position, const Update& update);
 
 // Where a rank is in the mesh.
 struct RankCoordinates {

@@ -29,7 +29,6 @@ struct EncounterOfOperands {
   Encounter operator()(const Zero&) const { return {}; }
   Encounter operator()(const Cast&) const { return {}; }
   Encounter operator()(const Add&) const { return {}; }
-  Encounter operator()(const Scale&) const { return {}; }
   Encounter operator()(const SquareSum&) const { return {}; }
   Encounter operator()(const ClipFactor&) const { return {}; }
   Encounter operator()(const Update&) const { return {}; }

@@ -111,6 +111,26 @@ void AppendProgram(std::string& out, const Plan& plan, const Position& position,
   }
 }
 
+// What the rows of square sums and updates take.
+void AppendOptimizer(std::string& out, const Plan& plan, const Position& position) {
+  const auto parameter = [&](ParameterId id) {
+    return "    " + Padded(NameOr(plan.parameters, id, "parameter"), 32) + " ";
+  };
+  const auto buffer = [&](BufferId id) { return NameOr(position.buffers, id, "buffer"); };
+  if (!position.square_sums.empty()) out += "  square sums\n";
+  for (const ParameterSquares& row : position.square_sums) {
+    out += parameter(row.parameter) + buffer(row.gradient) + " into " + buffer(row.partials) + "\n";
+  }
+  if (!position.updates.empty()) out += "  updates\n";
+  for (const ParameterUpdate& row : position.updates) {
+    out += parameter(row.parameter) + buffer(row.value) + " with " + buffer(row.gradient);
+    if (row.first_moment.valid()) out += ", " + buffer(row.first_moment);
+    if (row.second_moment.valid()) out += ", " + buffer(row.second_moment);
+    if (row.rounded.valid()) out += ", rounded into " + buffer(row.rounded);
+    out += "\n";
+  }
+}
+
 void AppendPosition(std::string& out, const Plan& plan, size_t index) {
   const Position& position = plan.positions[index];
   out += "position " + std::to_string(index) + " of pp=" + std::to_string(plan.AxisSize("pp")) +
@@ -144,6 +164,7 @@ void AppendPosition(std::string& out, const Plan& plan, size_t index) {
   if (position.gradient_norm.valid()) {
     out += "  gradient norm " + NameOr(position.buffers, position.gradient_norm, "buffer") + "\n";
   }
+  AppendOptimizer(out, plan, position);
   for (int i = 0; i < kProgramCount; ++i) {
     AppendProgram(out, plan, position, static_cast<ProgramKind>(i));
   }

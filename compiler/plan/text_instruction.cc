@@ -36,6 +36,14 @@ struct TextOf {
   std::string Channel(ChannelId id) const { return NameOr(plan.channels, id, "channel"); }
   std::string Group(GroupId id) const { return NameOr(plan.groups, id, "group"); }
   std::string Parameter(ParameterId id) const { return NameOr(plan.parameters, id, "parameter"); }
+  // The parameters of some rows: the first, and how many follow it.
+  template <typename Row>
+  std::string Parameters(std::span<const Row> rows) const {
+    if (rows.empty()) return "no parameters";
+    std::string text = Parameter(rows.front().parameter);
+    if (rows.size() > 1) text += " and " + std::to_string(rows.size() - 1) + " more";
+    return text;
+  }
   std::string Peer(ChannelId id, PositionId pprun::Channel::*end) const {
     if (!id.valid() || id.index() >= plan.channels.size()) return "?";
     return std::to_string((plan.channels[id.index()].*end).value);
@@ -102,22 +110,15 @@ struct TextOf {
   std::string operator()(const Add& add) const {
     return Mnemonic("add") + Buffer(add.source) + " to " + Buffer(add.target);
   }
-  std::string operator()(const Scale& scale) const {
-    return Mnemonic("scale") + Buffer(scale.target) + " by " + Buffer(scale.factor);
-  }
-  std::string operator()(const SquareSum& square_sum) const {
-    return Mnemonic("square_sum") + Buffer(square_sum.gradient) + " into " +
-           Buffer(square_sum.partials) + ", parameter " + Parameter(square_sum.parameter);
+  std::string operator()(const SquareSum& sum) const {
+    return Mnemonic("square_sum") + "gradients of " + Parameters(RowsOf(position, sum));
   }
   std::string operator()(const ClipFactor& clip) const {
     return Mnemonic("clip_factor") + Buffer(clip.partials) + " into " + Buffer(clip.target);
   }
   std::string operator()(const Update& update) const {
-    std::string text =
-        Mnemonic("update") + Buffer(update.value) + " with " + Buffer(update.gradient);
-    if (update.first_moment.valid()) text += ", " + Buffer(update.first_moment);
-    if (update.second_moment.valid()) text += ", " + Buffer(update.second_moment);
-    if (update.rounded.valid()) text += ", rounded into " + Buffer(update.rounded);
+    std::string text = Mnemonic("update") + Parameters(RowsOf(position, update));
+    if (update.clip.valid()) text += ", clipped by " + Buffer(update.clip);
     return text;
   }
   std::string operator()(const Permute& permute) const {

@@ -43,8 +43,8 @@ std::string KindText(const Plan& plan, const Instruction& instruction) {
     return plan.functions[run->function.index()].name;
   }
   static constexpr std::string_view kNames[] = {
-      "run", "send",  "recv",       "collective",  "load",   "initialise", "zero",   "cast",
-      "add", "scale", "square sum", "clip factor", "update", "permute",    "record", "wait"};
+      "run", "send",       "recv",        "collective", "load",    "initialise", "zero", "cast",
+      "add", "square sum", "clip factor", "update",     "permute", "record",     "wait"};
   static_assert(std::size(kNames) == std::variant_size_v<Operands>);
   return std::string(kNames[instruction.operands.index()]);
 }

@@ -67,7 +67,6 @@ class TableCosts {
     double operator()(const Zero&) const { return 0; }
     double operator()(const Cast&) const { return 0; }
     double operator()(const Add&) const { return 0; }
-    double operator()(const Scale&) const { return 0; }
     double operator()(const SquareSum&) const { return 0; }
     double operator()(const ClipFactor&) const { return 0; }
     double operator()(const Update&) const { return 0; }

@@ -70,7 +70,6 @@ struct KeyOf {
   ProfileKey operator()(const Zero&) const { return Touching("zero"); }
   ProfileKey operator()(const Cast&) const { return Touching("cast"); }
   ProfileKey operator()(const Add&) const { return Touching("add"); }
-  ProfileKey operator()(const Scale&) const { return Touching("scale"); }
   ProfileKey operator()(const SquareSum&) const { return Touching("square_sum"); }
   ProfileKey operator()(const ClipFactor&) const { return Touching("clip_factor"); }
   ProfileKey operator()(const Update&) const { return Touching("update"); }

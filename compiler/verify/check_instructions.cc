@@ -7,6 +7,7 @@
 
 #include "compiler/plan/base/amount.h"
 #include "compiler/verify/argument_types.h"
+#include "compiler/verify/check_optimizer.h"
 #include "compiler/verify/checks.h"
 #include "compiler/verify/layer_bindings.h"
 #include "compiler/verify/limits.h"
@@ -240,18 +241,7 @@ struct ProblemOf {
   Problem operator()(const Initialise& initialise) const {
     if (const auto problem = Local()) return problem;
     if (program != ProgramKind::kInitialise) return "makes a parameter anew during training";
-    return OfParameter(initialise.parameter, {initialise.target});
-  }
-  // Buffers that are a parameter, or its gradient or moments.
-  Problem OfParameter(ParameterId id, std::initializer_list<BufferId> buffers) const {
-    if (!Exists(id, plan.parameters)) return "is of a parameter that does not exist";
-    const TensorType& wanted = plan.parameters[id.index()].type;
-    for (const BufferId buffer : buffers) {
-      const TensorType* type = TypeOf(buffer);
-      if (type == nullptr) return "has no buffer";
-      if (*type != wanted) return "works on " + ToString(*type) + ", not " + ToString(wanted);
-    }
-    return std::nullopt;
+    return ParameterProblem(plan, position, initialise.parameter, {initialise.target});
   }
   Problem operator()(const Zero& zero) const {
     if (TypeOf(zero.target) == nullptr) return "has no buffer";
@@ -278,60 +268,12 @@ struct ProblemOf {
       return "adds " + ToString(*source) + " to " + ToString(*target);
     return Local();
   }
-  Problem operator()(const Scale& scale) const {
-    const TensorType* target = TypeOf(scale.target);
-    const TensorType* factor = TypeOf(scale.factor);
-    if (target == nullptr || factor == nullptr) return "has no buffer";
-    if (target->dtype != DType::kF32) return "scales " + ToString(*target);
-    if (*factor != TensorType{DType::kF32, {}}) return "has a factor of " + ToString(*factor);
-    return Local();
-  }
-  Problem operator()(const SquareSum& sum) const {
-    if (const auto problem = OfParameter(sum.parameter, {sum.gradient})) return problem;
-    const int64_t elements = plan.parameters[sum.parameter.index()].type.shape.Elements();
-    const int64_t blocks = (elements + kNormBlockElements - 1) / kNormBlockElements;
-    const TensorType* partials = TypeOf(sum.partials);
-    if (partials == nullptr) return "has no buffer";
-    if (*partials != TensorType{DType::kF64, {blocks}}) {
-      return "leaves " + Amount(blocks, "sum") + " in " + ToString(*partials);
-    }
-    return Local();
-  }
-  Problem operator()(const ClipFactor& clip) const {
-    const TensorType* partials = TypeOf(clip.partials);
-    const TensorType* target = TypeOf(clip.target);
-    if (partials == nullptr || target == nullptr) return "has no buffer";
-    if (*target != TensorType{DType::kF32, {2}}) return "has a target of " + ToString(*target);
-    if (partials->dtype != DType::kF64) return "adds " + ToString(*partials);
-    const int64_t count = partials->shape.Elements();
-    const bool inside = std::ranges::all_of(plan.norm_order, [&](const NormBlocks& blocks) {
-      return Exists(blocks.parameter, plan.parameters) && blocks.first >= 0 && blocks.count >= 0 &&
-             int64_t{blocks.first} + blocks.count <= count;
-    });
-    if (!inside) return "adds partial sums that do not exist";
-    return Local();
-  }
-  Problem operator()(const Update& update) const {
-    const auto problem = OfParameter(update.parameter, {update.value, update.gradient});
-    if (problem) return problem;
-    const OptimizerSpec& optimizer = plan.train.optimizer;
-    const bool adam = optimizer.kind != OptimizerSpec::Kind::kSgd;
-    const bool needs_first = adam || optimizer.momentum > 0;
-    if (update.first_moment.valid() != needs_first || update.second_moment.valid() != adam) {
-      return "has not the moments that its optimizer keeps";
-    }
-    if (needs_first) {
-      if (const auto first = OfParameter(update.parameter, {update.first_moment})) return first;
-    }
-    if (adam) {
-      if (const auto second = OfParameter(update.parameter, {update.second_moment})) return second;
-    }
-    if (update.rounded.valid()) {
-      const TensorType wanted{DType::kBF16, plan.parameters[update.parameter.index()].type.shape};
-      const TensorType* type = TypeOf(update.rounded);
-      if (type == nullptr) return "has no buffer";
-      if (*type != wanted) return "rounds into " + ToString(*type) + ", not " + ToString(wanted);
-    }
+  Problem operator()(const SquareSum& sum) const { return Optimizer(sum); }
+  Problem operator()(const ClipFactor& clip) const { return Optimizer(clip); }
+  Problem operator()(const Update& update) const { return Optimizer(update); }
+  template <typename Operands>
+  Problem Optimizer(const Operands& operands) const {
+    if (const auto problem = OptimizerProblem(plan, position, operands)) return problem;
     return Local();
   }
   Problem Event(EventId event) const {
@@ -380,11 +322,17 @@ void CheckInstructions(const Plan& plan, const ArgumentTypes& argument_types,
       }
       if (const Run* run = std::get_if<Run>(&instruction.operands)) {
         bound += static_cast<int64_t>(plan.functions[run->function.index()].arguments.size());
+      } else if (const SquareSum* sum = std::get_if<SquareSum>(&instruction.operands)) {
+        bound += sum->count;
+      } else if (const Update* update = std::get_if<Update>(&instruction.operands)) {
+        bound += update->count;
       }
     }
   }
-  if (bound > BoundArgumentsLimit(position.bindings.size())) {
-    findings.Add(FindingKind::kTypes, where + " binds too many arguments through shared bindings");
+  const size_t entries =
+      position.bindings.size() + position.square_sums.size() + position.updates.size();
+  if (bound > BoundArgumentsLimit(entries)) {
+    findings.Add(FindingKind::kTypes, where + " binds too many arguments through shared entries");
   }
 }
 

@@ -26,7 +26,7 @@ FollowContext::FollowContext(const Plan& whole, const std::vector<Segments>& cut
   }
   size_t size = 0;
   for (const Position& position : plan.positions) {
-    size += position.bindings.size();
+    size += position.bindings.size() + position.square_sums.size() + position.updates.size();
     for (const Program& program : position.programs) size += program.instructions.size();
   }
   work_limit = WorkLimit(size);

@@ -44,6 +44,7 @@ struct ParameterDone {
   PositionId position;
   ParameterId parameter;
   Site site;
+  int32_t row = -1;  // of Position::updates
 };
 
 // What following a program leaves.
@@ -95,7 +96,6 @@ class Follower {
   void operator()(const Zero& zero);
   void operator()(const Cast& cast);
   void operator()(const Add& add);
-  void operator()(const Scale& scale);
   void operator()(const SquareSum& sum);
   void operator()(const ClipFactor& clip);
   void operator()(const Update& update);
@@ -143,7 +143,8 @@ class Follower {
   void Fail(Findings& findings, const std::string& what);
   // The span holds that value, or there is a finding; `what` names the operand.
   void Expect(Span span, Value wanted, const std::string& what);
-  void CheckGradient(ParameterId parameter, Span span, GradientExpectation::Scaled scaled);
+  void CheckGradient(ParameterId parameter, Span span);
+  void UpdateOne(const ParameterUpdate& row);
 
   // The layer that its parameters were last read for, and how often some had been written then.
   struct ParametersRead {

@@ -1,5 +1,6 @@
-// What the optimizer's instructions read and leave: whole gradients, each clipped once where
-// gradients are clipped, values and moments of the parameter at hand.
+// What the optimizer's instructions read and leave: whole gradients, the clip factor where
+// gradients are clipped, values and moments of the parameter at hand. That no row of an instruction
+// lies in the way of another, races.cc has found.
 #include <algorithm>
 
 #include "compiler/verify/follow.h"
@@ -13,13 +14,12 @@ void Follower::Expect(Span span, Value wanted, const std::string& what) {
        "reads " + Describe(Read(span)) + " as " + what + ", not " + Describe(wanted));
 }
 
-void Follower::CheckGradient(ParameterId parameter, Span span, GradientExpectation::Scaled scaled) {
+void Follower::CheckGradient(ParameterId parameter, Span span) {
   const auto name = [&] { return "`" + plan().parameters[parameter.index()].name + "`"; };
   const GradientExpectation expected{
       .uses = context_.uses.Of(parameter),
       .microbatches = plan().train.microbatches,
-      .sum_over = AxisBits(plan(), plan().parameters[parameter.index()].sum_over),
-      .scaled = scaled};
+      .sum_over = AxisBits(plan(), plan().parameters[parameter.index()].sum_over)};
   // False where there is no more to look at.
   const auto is_full = [&](Value gradient) {
     context_.work += static_cast<int64_t>(expected.uses.size()) * expected.microbatches;
@@ -43,24 +43,11 @@ void Follower::CheckGradient(ParameterId parameter, Span span, GradientExpectati
   }
 }
 
-void Follower::operator()(const Scale& scale) {
-  const Span factor = SpanOf(scale.factor);
-  if (memory().Whole(factor) != Value(ValueKind::kClipFactor)) {
-    return Fail(context_.data_flow,
-                "scales by " + Describe(Read(factor)) + ", not by the clip factor");
-  }
-  const Span target = SpanOf(scale.target);
-  std::vector<ValuePiece> pieces = Read(target);
-  for (ValuePiece& piece : pieces) {
-    piece.value = IsGradient(piece.value) ? context_.gradients.Scale(piece.value)
-                                          : Value(ValueKind::kScratch);
-  }
-  memory().Write(target, pieces);
-}
-
 void Follower::operator()(const SquareSum& sum) {
-  CheckGradient(sum.parameter, SpanOf(sum.gradient), GradientExpectation::Scaled::kNo);
-  Fill(SpanOf(sum.partials), OfParameter(ValueKind::kPartials, sum.parameter));
+  for (const ParameterSquares& row : RowsOf(position(), sum)) {
+    CheckGradient(row.parameter, SpanOf(row.gradient));
+    Fill(SpanOf(row.partials), OfParameter(ValueKind::kPartials, row.parameter));
+  }
 }
 
 // Every block of every parameter, once and in order.
@@ -99,24 +86,30 @@ void Follower::operator()(const ClipFactor& clip) {
 }
 
 void Follower::operator()(const Update& update) {
-  done_.updated.push_back({site_.position, update.parameter, site_});
-  const auto scaled = plan().train.optimizer.clip > 0 ? GradientExpectation::Scaled::kYes
-                                                      : GradientExpectation::Scaled::kNo;
-  CheckGradient(update.parameter, SpanOf(update.gradient), scaled);
-  Expect(SpanOf(update.value), OfParameter(ValueKind::kParameter, update.parameter), "the value");
-  Fill(SpanOf(update.value), OfParameter(ValueKind::kUpdatedParameter, update.parameter));
-  if (update.rounded.valid()) {
-    Fill(SpanOf(update.rounded), OfParameter(ValueKind::kUpdatedRounded, update.parameter));
+  if (update.clip.valid()) {
+    Expect(SpanOf(update.clip), Value(ValueKind::kClipFactor), "the clip factor");
   }
+  for (const ParameterUpdate& row : RowsOf(position(), update)) UpdateOne(row);
+}
+
+void Follower::UpdateOne(const ParameterUpdate& row) {
+  const int32_t number = static_cast<int32_t>(&row - position().updates.data());
+  done_.updated.push_back({site_.position, row.parameter, site_, number});
+  CheckGradient(row.parameter, SpanOf(row.gradient));
+  Expect(SpanOf(row.value), OfParameter(ValueKind::kParameter, row.parameter), "the value");
+  Fill(SpanOf(row.value), OfParameter(ValueKind::kUpdatedParameter, row.parameter));
   const auto moment = [&](BufferId buffer, ValueKind kind, const char* what) {
     if (!buffer.valid()) return;
-    const Value wanted = OfParameter(kind, update.parameter);
+    const Value wanted = OfParameter(kind, row.parameter);
     const Span span = SpanOf(buffer);
     if (!memory().Holds(span, Value(ValueKind::kZero))) Expect(span, wanted, what);
     Fill(span, wanted);
   };
-  moment(update.first_moment, ValueKind::kFirstMoment, "the first moment");
-  moment(update.second_moment, ValueKind::kSecondMoment, "the second moment");
+  moment(row.first_moment, ValueKind::kFirstMoment, "the first moment");
+  moment(row.second_moment, ValueKind::kSecondMoment, "the second moment");
+  if (row.rounded.valid()) {
+    Fill(SpanOf(row.rounded), OfParameter(ValueKind::kUpdatedRounded, row.parameter));
+  }
 }
 
 }  // namespace pprun

@@ -266,7 +266,8 @@ void CheckStep(FollowContext& context, const Memory& start, const Followed& foll
   end.Losses();
   for (const ParameterDone& done : followed.updated) {
     const Instruction& instruction = InstructionAt(context.plan, program, done.site);
-    const Update& update = std::get<Update>(instruction.operands);
+    const ParameterUpdate& update =
+        context.plan.positions[done.position.index()].updates[static_cast<size_t>(done.row)];
     const auto holds = [&](BufferId buffer, ValueKind kind) {
       if (!buffer.valid()) return;
       end.Holds(done.position, buffer, OfParameter(kind, done.parameter), instruction.source);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "compiler/plan/base/amount.h"
 #include "compiler/plan/text_pieces.h"
 
 namespace pprun {
@@ -30,7 +29,7 @@ std::optional<std::string> GradientSums::Problem(Value gradient,
   const bool one = gradient.kind() == ValueKind::kGradient && expected.uses.size() == 1 &&
                    expected.uses[0].ordinal == gradient.number();
   Known same;
-  if (one) same = {gradient.index(), expected.uses[0].layer, expected.sum_over, expected.scaled};
+  if (one) same = {gradient.index(), expected.uses[0].layer, expected.sum_over};
   if (one && same == known_) return std::nullopt;
   auto problem = Expand(gradient, expected);
   if (one && !problem) known_ = same;
@@ -43,7 +42,7 @@ std::optional<std::string> GradientSums::Expand(Value gradient,
   seen_.resize(std::max(seen_.size(), terms), 0);
   ++round_;
   counted_ = 0;
-  pending_.assign(1, {gradient, gradient.number(), 0, 0});
+  pending_.assign(1, {gradient, gradient.number(), 0});
   // Each term is a step, and so are the sums and the zero it stands on. A gradient that needs many
   // more is one that adds the same again and again.
   steps_ = 4 * terms + 16 * (plan_.positions.size() + expected.uses.size()) + 64;
@@ -77,12 +76,9 @@ std::optional<std::string> GradientSums::Visit(Pending at, const GradientExpecta
           return "is summed twice over " + AxesText(plan_, at.axes & node.axes);
         }
         for (const Value term : gradients_.TermsOf(node)) {
-          pending_.push_back({term, at.ordinal, at.axes | node.axes, at.scales});
+          pending_.push_back({term, at.ordinal, at.axes | node.axes});
         }
         return std::nullopt;
-      case GradientNode::Step::kScaled:
-        ++at.scales;
-        break;
     }
     at.value = node.before;
   }
@@ -106,11 +102,6 @@ std::optional<std::string> GradientSums::Count(const GradientNode& node, const P
     }
     return "is summed over " + AxesText(plan_, at.axes & ~expected.sum_over) +
            ", where it is no partial sum";
-  }
-  const int32_t scales = expected.scaled == GradientExpectation::Scaled::kYes ? 1 : 0;
-  if (at.scales != scales) {
-    return "is scaled by the clip factor " + Amount(at.scales, "time") + ", not " +
-           std::to_string(scales);
   }
   int32_t& seen = seen_[static_cast<size_t>(found - expected.uses.begin()) *
                             static_cast<size_t>(expected.microbatches) +

@@ -24,7 +24,6 @@ struct GradientExpectation {
   const std::vector<ParameterUseSite>& uses;  // of the parameter, ascending
   int32_t microbatches = 0;
   uint32_t sum_over = 0;  // axes
-  enum class Scaled : uint8_t { kNo, kYes } scaled = Scaled::kNo;
 };
 
 class GradientSums {
@@ -42,14 +41,12 @@ class GradientSums {
     Value value;
     int32_t ordinal = 0;  // of contributions that do not say their own
     uint32_t axes = 0;
-    int32_t scales = 0;
   };
   // That the last sum was full says the same of one that differs in the ordinal alone.
   struct Known {
     int32_t node = -1;
     LayerId layer;
     uint32_t sum_over = 0;
-    GradientExpectation::Scaled scaled = GradientExpectation::Scaled::kNo;
 
     bool operator==(const Known&) const = default;
   };

@@ -39,13 +39,6 @@ Value Gradients::Contribute(LayerId layer, MicrobatchId microbatch, int32_t ordi
   return Value(ValueKind::kGradient, Shared(node), kMixed);
 }
 
-Value Gradients::Scale(Value before) {
-  if (IsZero(before)) return before;
-  GradientNode node{.step = GradientNode::Step::kScaled, .before = before};
-  if (before.number() != kMixed) node.before = Inherited(before);
-  return Value(ValueKind::kGradient, Shared(node), before.number());
-}
-
 Value Gradients::Sum(uint32_t axes, std::span<const Value> terms) {
   inherited_.clear();
   std::ranges::copy_if(terms, std::back_inserter(inherited_),

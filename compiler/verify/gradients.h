@@ -19,12 +19,12 @@ inline constexpr int32_t kMixed = (1 << Value::kNumberBits) - 1;      // contrib
 inline constexpr int32_t kInherited = (1 << Value::kNumberBits) - 2;  // of who names the node
 
 struct GradientNode {
-  enum class Step : uint8_t { kContribution, kSum, kScaled } step = Step::kContribution;
+  enum class Step : uint8_t { kContribution, kSum } step = Step::kContribution;
   // kContribution: of `microbatch` through `layer`, to the parameter `ordinal`.
   LayerId layer;
   MicrobatchId microbatch;
   int32_t ordinal = kInherited;
-  // kContribution: what it is added to; kScaled: what the clip factor scales.
+  // kContribution: what it is added to.
   Value before;
   // kSum: of some values, and over axes: times replicas.
   uint32_t axes = 0;
@@ -37,7 +37,6 @@ class Gradients {
  public:
   Value Contribute(LayerId layer, MicrobatchId microbatch, int32_t ordinal, Value before);
   Value Sum(uint32_t axes, std::span<const Value> terms);
-  Value Scale(Value before);
 
   const GradientNode& operator[](int32_t node) const { return nodes_[static_cast<size_t>(node)]; }
   std::span<const Value> TermsOf(const GradientNode& node) const {

@@ -20,9 +20,10 @@ constexpr int64_t WorkLimit(size_t size) {
   return (int64_t{1} << 22) + 256 * static_cast<int64_t>(size);
 }
 
-// Arguments that the runs of a position may bind: each run has bindings of its own, as a rule.
-constexpr int64_t BoundArgumentsLimit(size_t bindings) {
-  return (int64_t{1} << 20) + 4 * static_cast<int64_t>(bindings);
+// Arguments and rows that the instructions of a position may have, given the entries of their
+// tables: each has entries of its own, as a rule.
+constexpr int64_t BoundArgumentsLimit(size_t entries) {
+  return (int64_t{1} << 20) + 4 * static_cast<int64_t>(entries);
 }
 
 }  // namespace pprun

@@ -24,27 +24,35 @@ struct AdamSettings {
   float weight_decay = 0;
 };
 
+// What is the same for all elements of a step. `factor` is what the gradient is clipped by: 1
+// changes no bits.
 struct SgdScalars {
   float learning_rate;
   float momentum;
   float weight_decay;
+  float factor;
 };
+
+PPRUN_HOST_DEVICE SgdScalars ScalarsOf(const SgdSettings& settings, const StepState& state,
+                                       float factor) {
+  return {state.learning_rate, settings.momentum, settings.weight_decay, factor};
+}
 
 // The gradient, decayed, goes into the momentum, and the momentum into the parameter.
 PPRUN_HOST_DEVICE void SgdElement(const SgdScalars& scalars, float gradient, float& parameter,
                                   float& momentum) {
-  const float decayed = gradient + scalars.weight_decay * parameter;
+  const float decayed = gradient * scalars.factor + scalars.weight_decay * parameter;
   momentum = scalars.momentum * momentum + decayed;
   parameter = parameter - scalars.learning_rate * momentum;
 }
 
 PPRUN_HOST_DEVICE void PlainSgdElement(const SgdScalars& scalars, float gradient,
                                        float& parameter) {
-  const float decayed = gradient + scalars.weight_decay * parameter;
+  const float decayed = gradient * scalars.factor + scalars.weight_decay * parameter;
   parameter = parameter - scalars.learning_rate * decayed;
 }
 
-// What is the same for all elements of a step, computed in double and then rounded.
+// Computed in double and then rounded.
 struct AdamScalars {
   float keep;  // 1 - learning_rate * weight_decay for AdamW, else 1
   float l2;    // weight_decay for Adam with L2, else 0
@@ -54,9 +62,11 @@ struct AdamScalars {
   float step_size;          // learning_rate / (1 - beta1^t)
   float second_correction;  // sqrt(1 - beta2^t)
   float epsilon;
+  float factor;
 };
 
-PPRUN_HOST_DEVICE AdamScalars AdamScalarsOf(const AdamSettings& settings, const StepState& state) {
+PPRUN_HOST_DEVICE AdamScalars ScalarsOf(const AdamSettings& settings, const StepState& state,
+                                        float factor) {
   const double steps = static_cast<double>(state.step) + 1.0;
   const double rate = static_cast<double>(state.learning_rate);
   const double beta1 = static_cast<double>(settings.beta1);
@@ -70,13 +80,14 @@ PPRUN_HOST_DEVICE AdamScalars AdamScalarsOf(const AdamSettings& settings, const 
           .one_minus_beta2 = static_cast<float>(1.0 - beta2),
           .step_size = static_cast<float>(rate / (1.0 - pow(beta1, steps))),
           .second_correction = static_cast<float>(sqrt(1.0 - pow(beta2, steps))),
-          .epsilon = settings.epsilon};
+          .epsilon = settings.epsilon,
+          .factor = factor};
 }
 
 PPRUN_HOST_DEVICE void AdamElement(const AdamScalars& scalars, float gradient, float& parameter,
                                    float& first, float& second) {
   const float kept = parameter * scalars.keep;
-  const float g = gradient + scalars.l2 * kept;
+  const float g = gradient * scalars.factor + scalars.l2 * kept;
   first = first + scalars.one_minus_beta1 * (g - first);
   second = second * scalars.beta2 + scalars.one_minus_beta2 * g * g;
   const float denominator = sqrtf(second) / scalars.second_correction + scalars.epsilon;

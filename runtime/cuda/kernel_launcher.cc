@@ -28,9 +28,6 @@ struct Launch {
   void operator()(const AddCall& call) const {
     kernels::LaunchAddInto(queue, call.target, call.source);
   }
-  void operator()(const ScaleCall& call) const {
-    kernels::LaunchScale(queue, call.target, call.factor);
-  }
   void operator()(const CopyCall&) const {
     // The stream's own.
     CHECK(false);
@@ -40,7 +37,7 @@ struct Launch {
                               {.seed = call.seed, .name = call.name_hash});
   }
   void operator()(const SquareSumCall& call) const {
-    kernels::LaunchSquareSum(queue, call.gradient, call.partials);
+    kernels::LaunchSquareSums(queue, call.gradients);
   }
   void operator()(const ClipFactorCall& call) const {
     const ClipTensors clip = ClipTensorsOf(call);
@@ -49,18 +46,15 @@ struct Launch {
   }
   void operator()(const UpdateCall& call) const {
     const OptimizerSpec& optimizer = *call.optimizer;
-    const float weight_decay = WeightDecayOf(call);
     switch (optimizer.kind) {
       case OptimizerSpec::Kind::kSgd:
-        kernels::LaunchSgdUpdate(queue, call.value, call.gradient, call.first_moment, call.rounded,
-                                 {static_cast<float>(optimizer.momentum), weight_decay},
-                                 call.state);
+        kernels::LaunchSgdUpdates(queue, call.parameters, call.factor, SgdOf(optimizer),
+                                  call.state);
         return;
       case OptimizerSpec::Kind::kAdam:
       case OptimizerSpec::Kind::kAdamW:
-        kernels::LaunchAdamUpdate(queue, call.value, call.gradient, call.first_moment,
-                                  call.second_moment, call.rounded, AdamOf(optimizer, weight_decay),
-                                  call.state);
+        kernels::LaunchAdamUpdates(queue, call.parameters, call.factor, AdamOf(optimizer),
+                                   call.state);
         return;
     }
     CHECK(false);

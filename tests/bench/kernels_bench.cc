@@ -61,9 +61,10 @@ void RunAdam(benchmark::State& state) {
   Array first = RandomFloats(shape, 3);
   Array second = RandomFloats(shape, 4, 0, 1);
   const CpuQueue queue(1);
+  const UpdateTensors one = {parameter.View(), gradient.View(), first.View(), second.View(),
+                             Tensor{}};
   for (auto _ : state) {
-    LaunchAdamUpdate(queue, parameter.View(), gradient.View(), first.View(), second.View(), {}, {},
-                     {.step = 100, .learning_rate = 1e-4F});
+    LaunchAdamUpdates(queue, {&one, 1}, {}, {}, {.step = 100, .learning_rate = 1e-4F});
   }
   state.counters["elements"] = benchmark::Counter(static_cast<double>(shape.Elements()),
                                                   benchmark::Counter::kIsIterationInvariantRate);

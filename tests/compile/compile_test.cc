@@ -52,8 +52,7 @@ TEST(CompileTest, WithoutTrainItIsAStudy) {
 
   const Compilation how_many = CompileSource(text);
   EXPECT_FALSE(how_many.order.has_value());
-  EXPECT_NE(how_many.Messages().find("say how many"), std::string::npos)
-      << how_many.Messages();
+  EXPECT_NE(how_many.Messages().find("say how many"), std::string::npos) << how_many.Messages();
 }
 
 TEST(CompileTest, WithoutAModelTheErrorStandsAtTrain) {
@@ -135,7 +134,7 @@ TEST(CompileTest, AStageWithoutParametersIsProven) {
     EXPECT_TRUE(result.Ok()) << result.Messages();
     ASSERT_TRUE(result.plan.has_value());
     for (const Instruction& instruction : result.plan->positions[1].programs[1].instructions) {
-      EXPECT_FALSE(std::holds_alternative<Scale>(instruction.operands));
+      EXPECT_FALSE(std::holds_alternative<Update>(instruction.operands));
     }
   }
 }

@@ -101,10 +101,11 @@ TEST_P(DeviceConformance, SynchroniseWithoutWorkReturns) {
 TEST_P(DeviceConformance, AWaitHoldsBackWhatFollowsUntilTheRecord) {
   // Two streams take turns on one number: any order but the right one gives another number.
   const Floats one = Make({1});
-  const Floats two = Make({2});
+  const Floats copy = Make({0});
   const Floats x = Make({0});
   const std::vector<DeviceCall> add = {AddCall{one.tensor, x.tensor}};
-  const std::vector<DeviceCall> twice = {ScaleCall{x.tensor, {two.tensor.data, DType::kF32, {}}}};
+  const std::vector<DeviceCall> twice = {CastCall{x.tensor, copy.tensor},
+                                         AddCall{copy.tensor, x.tensor}};
   const auto first = device_->CreateStream("first");
   const auto second = device_->CreateStream("second");
   std::vector<std::unique_ptr<DeviceEvent>> events;
@@ -186,7 +187,7 @@ TEST_P(DeviceConformance, RunsEveryCall) {
   const Floats gradient = Make({3, 4});
   const auto partials = device_->Allocate(sizeof(double));
   const kernels::Tensor sums = {partials->data(), DType::kF64, {1}};
-  run(SquareSumCall{gradient.tensor, sums});
+  run(SquareSumCall{{{gradient.tensor, sums}}});
   const Floats clip = Make({0, 0});
   const auto order_memory = device_->Allocate(sizeof(int32_t));
   const int32_t zero = 0;
@@ -202,17 +203,19 @@ TEST_P(DeviceConformance, RunsEveryCall) {
   const auto* device_state = reinterpret_cast<const kernels::StepState*>(state_memory->data());
   const OptimizerSpec sgd = {.kind = OptimizerSpec::Kind::kSgd, .weight_decay = 0.5};
   const Floats value = Make({1, 1});
-  const auto update = [&](const OptimizerSpec& optimizer, Parameter::Decay decay, const Floats& of,
+  using Decay = kernels::UpdateTensors::Decay;
+  const auto update = [&](const OptimizerSpec& optimizer, Decay decay, const Floats& of,
                           const kernels::Tensor& first, const kernels::Tensor& second) {
     // A bf16 copy beside it, whose bits are the upper half of the value's.
     const auto rounded = device_->Allocate(2 * sizeof(uint16_t));
     run(UpdateCall{.optimizer = &optimizer,
-                   .decay = decay,
-                   .value = of.tensor,
-                   .gradient = gradient.tensor,
-                   .first_moment = first,
-                   .second_moment = second,
-                   .rounded = {rounded->data(), DType::kBF16, {2}},
+                   .parameters = {{.parameter = of.tensor,
+                                   .gradient = gradient.tensor,
+                                   .first = first,
+                                   .second = second,
+                                   .rounded = {rounded->data(), DType::kBF16, {2}},
+                                   .decay = decay}},
+                   .factor = {},
                    .state = device_state});
     std::array<uint16_t, 2> bits{};
     device_->Download(std::as_writable_bytes(std::span(bits)), rounded->data());
@@ -220,18 +223,29 @@ TEST_P(DeviceConformance, RunsEveryCall) {
       EXPECT_EQ(bits[i], kernels::BitsOfBfloat16(Get(of)[i]));
     }
   };
-  update(sgd, Parameter::Decay::kNo, value, {}, {});
+  update(sgd, Decay::kNo, value, {}, {});
   EXPECT_EQ(Get(value), (std::vector<float>{-0.5F, -1}));
-  update(sgd, Parameter::Decay::kYes, value, {}, {});
+  update(sgd, Decay::kYes, value, {}, {});
   EXPECT_EQ(Get(value), (std::vector<float>{-0.5F - 0.5F * (3 - 0.25F), -1 - 0.5F * (4 - 0.5F)}));
   const OptimizerSpec adam = {
       .kind = OptimizerSpec::Kind::kAdamW, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8};
   const Floats adam_value = Make({1, 1});
   const Floats first = Make({0, 0});
   const Floats second = Make({0, 0});
-  update(adam, Parameter::Decay::kYes, adam_value, first.tensor, second.tensor);
+  update(adam, Decay::kYes, adam_value, first.tensor, second.tensor);
   // The first step of Adam goes one learning rate against the gradient's sign.
   EXPECT_NEAR(Get(adam_value)[0], 0.5, 1e-5);
+  // Two parameters at once, of gradients times the clip factor.
+  const OptimizerSpec plain = {.kind = OptimizerSpec::Kind::kSgd};
+  const Floats one = Make({0, 0});
+  const Floats other = Make({1, 1});
+  run(UpdateCall{.optimizer = &plain,
+                 .parameters = {{.parameter = one.tensor, .gradient = gradient.tensor},
+                                {.parameter = other.tensor, .gradient = gradient.tensor}},
+                 .factor = {clip.tensor.data, DType::kF32, Shape{}},
+                 .state = device_state});
+  EXPECT_NEAR(Get(one)[1], -0.5 * 4 * 0.2, 1e-6);
+  EXPECT_NEAR(Get(other)[0], 1 - 0.5 * 3 * 0.2, 1e-6);
 }
 
 TEST_P(DeviceConformance, TellsWhatIsAtTheHeadAndTraces) {

@@ -68,18 +68,6 @@ std::vector<CheckRow> CheckElementwise(const CheckContext& context) {
       });
     }));
   }
-  rows.push_back(RowOf("scale", "f32", 0, [&](CheckRow& row) {
-    for (const double factor : {1.0, 0.3}) {
-      ForLengths(context.extent, [&](int64_t elements, int64_t offset) {
-        HostArray by(DType::kF32, Shape{});
-        by.Set(0, factor);
-        RunCase(
-            context, Name(elements, offset), {{reals(DType::kF32, elements), kWritten}, {by}},
-            offset, [&](auto t) { LaunchScale(context.cpu, t[0], t[1]); },
-            [&](auto t) { LaunchScale(context.cuda, t[0], t[1]); }, row);
-      });
-    }
-  }));
   for (const DType dtype : {DType::kF32, DType::kF64}) {
     rows.push_back(RowOf("add_into", std::string(pprun::Name(dtype)), 0, [&](CheckRow& row) {
       ForLengths(context.extent, [&](int64_t elements, int64_t offset) {

@@ -124,7 +124,8 @@ class Bench {
   }
 
   void MeasureUpdate(int64_t parameters, int64_t elements) {
-    std::vector<kernels::AdamTensors> tensors;
+    std::vector<kernels::UpdateTensors> tensors;
+    std::vector<kernels::SquareSumTensors> sums;
     for (int64_t i = 0; i < parameters; ++i) {
       const TensorType type = {DType::kF32, {elements}};
       tensors.push_back({.parameter = Make(type),
@@ -132,17 +133,17 @@ class Bench {
                          .first = Make(type),
                          .second = Make(type),
                          .rounded = Make({DType::kBF16, {elements}})});
+      sums.push_back(
+          {tensors.back().gradient, Make({DType::kF64, {kernels::NormBlocks(elements)}})});
     }
     const auto* const state = reinterpret_cast<const kernels::StepState*>(state_.data());
     const double seconds = timer_.Of(
-        calls_, [&] { LaunchAdamUpdates(queue_, tensors, kernels::AdamSettings{}, state); });
+        calls_, [&] { LaunchAdamUpdates(queue_, tensors, {}, kernels::AdamSettings{}, state); });
     // Four are read, three written, and the copy.
     Print("adam_updates", DType::kBF16, seconds,
           static_cast<double>(parameters * elements) * (7 * 4 + 2), 0);
-    const Tensor partials = Make({DType::kF64, {kernels::NormBlocks(elements)}});
-    const double norm =
-        timer_.Of(calls_, [&] { LaunchSquareSum(queue_, tensors[0].gradient, partials); });
-    Print("square_sum", DType::kF32, norm, static_cast<double>(elements) * 4, 0);
+    const double norm = timer_.Of(calls_, [&] { LaunchSquareSums(queue_, sums); });
+    Print("square_sums", DType::kF32, norm, static_cast<double>(parameters * elements) * 4, 0);
     const double cast =
         timer_.Of(calls_, [&] { LaunchCast(queue_, tensors[0].parameter, tensors[0].rounded); });
     Print("cast to bf16", DType::kF32, cast, static_cast<double>(elements) * 6, 0);

@@ -12,10 +12,12 @@ namespace pprun::gpu {
 namespace {
 
 using kernels::AdamSettings;
-using kernels::AdamTensors;
+using kernels::SquareSumTensors;
 using kernels::StepState;
 using kernels::Tensor;
+using kernels::UpdateTensors;
 
+constexpr auto kRead = CaseTensor::Use::kRead;
 constexpr auto kWritten = CaseTensor::Use::kWritten;
 constexpr StepState kState = {.step = 7, .learning_rate = 0.01F};
 
@@ -42,17 +44,29 @@ class Optimizer {
   explicit Optimizer(const CheckContext& context)
       : context_(context), generator_(context.seed + 2) {}
 
-  CheckRow SquareSum() {
-    return RowOf("square_sum", "f32 to f64", 1e-12, [&](CheckRow& row) {
+  // More gradients than one launch takes, of all lengths.
+  CheckRow SquareSums() {
+    return RowOf("square_sums", "f32 to f64", 1e-12, [&](CheckRow& row) {
       std::vector<int64_t> lengths = Lengths(context_.extent);
       lengths.push_back(kernels::kNormBlock + 3);
-      for (const int64_t elements : lengths) {
+      std::vector<CaseTensor> tensors;
+      for (size_t i = 0; i < 130; ++i) {
+        const int64_t elements = lengths[i % lengths.size()];
+        tensors.push_back({Reals(elements)});
+        tensors.push_back({Poison(DType::kF64, {kernels::NormBlocks(elements)}), kWritten});
+      }
+      const auto all = [](std::span<const Tensor> t) {
+        std::vector<SquareSumTensors> sums;
+        for (size_t i = 0; i < t.size(); i += 2) sums.push_back({t[i], t[i + 1]});
+        return sums;
+      };
+      for (const size_t count : {size_t{2}, tensors.size()}) {
         for (const int64_t offset : {0, 1}) {
           RunCase(
-              context_, std::to_string(elements) + " elements",
-              {{Reals(elements)}, {Poison(DType::kF64, {kernels::NormBlocks(elements)}), kWritten}},
-              offset, [&](auto t) { LaunchSquareSum(context_.cpu, t[0], t[1]); },
-              [&](auto t) { LaunchSquareSum(context_.cuda, t[0], t[1]); }, row);
+              context_, std::to_string(count / 2) + " gradients",
+              std::vector(tensors.end() - static_cast<ptrdiff_t>(count), tensors.end()), offset,
+              [&](auto t) { LaunchSquareSums(context_.cpu, all(t)); },
+              [&](auto t) { LaunchSquareSums(context_.cuda, all(t)); }, row);
         }
       }
     });
@@ -77,118 +91,91 @@ class Optimizer {
     });
   }
 
-  enum class Copy : uint8_t { kNone, kRounded };
+  enum class Copies : uint8_t { kNone, kEverySecond };
 
-  CheckRow Sgd(const char* name, float momentum, Copy copy) {
-    // A bf16 copy may round the other way where the last bit of its parameter differs.
-    const double allowed = copy == Copy::kRounded ? kRoundedTolerance : kFloatTolerance;
-    return RowOf("sgd_update", name, allowed, [&](CheckRow& row) {
-      const kernels::SgdSettings settings = {.momentum = momentum, .weight_decay = 0.1F};
-      for (const int64_t elements : Lengths(context_.extent)) {
-        for (const int64_t offset : {0, 1}) {
-          const auto rounded = [&](const Tensor& tensor) {
-            return copy == Copy::kRounded ? tensor : Tensor{};
-          };
-          const auto velocity = [&](const Tensor& tensor) {
-            return momentum == 0 ? Tensor{} : tensor;
-          };
-          RunCase(
-              context_, std::to_string(elements) + " elements",
-              {{Reals(elements), kWritten},
-               {Reals(elements)},
-               {Reals(elements), kWritten},
-               {Poison(DType::kBF16, {elements}),
-                copy == Copy::kRounded ? kWritten : CaseTensor::Use::kRead},
-               {StateArray()}},
-              offset,
-              [&](auto t) {
-                LaunchSgdUpdate(context_.cpu, t[0], t[1], velocity(t[2]), rounded(t[3]), settings,
-                                kState);
-              },
-              [&](auto t) {
-                LaunchSgdUpdate(context_.cuda, t[0], t[1], velocity(t[2]), rounded(t[3]), settings,
-                                StateOn(t[4]));
-              },
-              row);
-        }
-      }
-    });
+  // More parameters than one launch takes, of all lengths, every third without decay; then one
+  // alone and unclipped.
+  CheckRow Sgd(const char* name, float momentum, Copies copies) {
+    const kernels::SgdSettings settings = {.momentum = momentum, .weight_decay = 0.1F};
+    const Moments moments = momentum == 0 ? Moments::kNone : Moments::kOne;
+    return Updates(
+        "sgd_update", name, copies, moments,
+        [&](const Arguments& a) {
+          LaunchSgdUpdates(context_.cpu, a.parameters, a.factor, settings, kState);
+        },
+        [&](const Arguments& a) {
+          LaunchSgdUpdates(context_.cuda, a.parameters, a.factor, settings, StateOn(a.state));
+        });
   }
 
-  CheckRow Adam(const char* name, AdamSettings::Decay decay) {
-    return RowOf("adam_update", name, kFloatTolerance, [&](CheckRow& row) {
-      const AdamSettings settings = {.decay = decay, .weight_decay = 0.1F};
-      for (const int64_t elements : Lengths(context_.extent)) {
-        for (const int64_t offset : {0, 1}) {
-          RunCase(
-              context_, std::to_string(elements) + " elements",
-              {{Reals(elements), kWritten},
-               {Reals(elements)},
-               {Reals(elements), kWritten},
-               {Squares(elements), kWritten},
-               {StateArray()}},
-              offset,
-              [&](auto t) {
-                LaunchAdamUpdate(context_.cpu, t[0], t[1], t[2], t[3], {}, settings, kState);
-              },
-              [&](auto t) {
-                LaunchAdamUpdate(context_.cuda, t[0], t[1], t[2], t[3], {}, settings,
-                                 StateOn(t[4]));
-              },
-              row);
-        }
-      }
-    });
-  }
-
-  // More parameters than one launch takes, of all lengths, every third without decay, every second
-  // with a bf16 copy.
-  CheckRow ManyAdams() {
-    return RowOf("adam_updates", "f32 and bf16", kRoundedTolerance, [&](CheckRow& row) {
-      constexpr int64_t kParameters = 101;
-      constexpr size_t kEach = 5;
-      const AdamSettings settings = {.weight_decay = 0.1F};
-      std::vector<CaseTensor> tensors;
-      for (int64_t i = 0; i < kParameters; ++i) {
-        const std::vector<int64_t> lengths = Lengths(context_.extent);
-        const int64_t elements = lengths[static_cast<size_t>(i) % lengths.size()] + i % 5;
-        tensors.push_back({Reals(elements), kWritten});
-        tensors.push_back({Reals(elements)});
-        tensors.push_back({Reals(elements), kWritten});
-        tensors.push_back({Squares(elements), kWritten});
-        tensors.push_back(
-            {Poison(DType::kBF16, {elements}), i % 2 == 0 ? kWritten : CaseTensor::Use::kRead});
-      }
-      tensors.push_back({StateArray()});
-      const auto decays = [](size_t i) { return i % 3 != 0; };
-      const auto on_cpu = [&](std::span<const Tensor> t) {
-        for (size_t i = 0; i < static_cast<size_t>(kParameters); ++i) {
-          AdamSettings own = settings;
-          if (!decays(i)) own.weight_decay = 0;
-          const auto each = t.subspan(i * kEach, kEach);
-          LaunchAdamUpdate(context_.cpu, each[0], each[1], each[2], each[3],
-                           i % 2 == 0 ? each[4] : Tensor{}, own, kState);
-        }
-      };
-      const auto on_cuda = [&](std::span<const Tensor> t) {
-        std::vector<AdamTensors> all;
-        for (size_t i = 0; i < static_cast<size_t>(kParameters); ++i) {
-          const auto each = t.subspan(i * kEach, kEach);
-          all.push_back({.parameter = each[0],
-                         .gradient = each[1],
-                         .first = each[2],
-                         .second = each[3],
-                         .rounded = i % 2 == 0 ? each[4] : Tensor{},
-                         .decay = decays(i) ? AdamTensors::Decay::kYes : AdamTensors::Decay::kNo});
-        }
-        LaunchAdamUpdates(context_.cuda, all, settings, StateOn(t.back()));
-      };
-      for (const int64_t offset : {0, 1})
-        RunCase(context_, "many parameters", tensors, offset, on_cpu, on_cuda, row);
-    });
+  CheckRow Adam(const char* name, AdamSettings::Decay decay, Copies copies) {
+    const AdamSettings settings = {.decay = decay, .weight_decay = 0.1F};
+    return Updates(
+        "adam_update", name, copies, Moments::kTwo,
+        [&](const Arguments& a) {
+          LaunchAdamUpdates(context_.cpu, a.parameters, a.factor, settings, kState);
+        },
+        [&](const Arguments& a) {
+          LaunchAdamUpdates(context_.cuda, a.parameters, a.factor, settings, StateOn(a.state));
+        });
   }
 
  private:
+  enum class Moments : uint8_t { kNone, kOne, kTwo };
+
+  struct Arguments {
+    std::vector<UpdateTensors> parameters;
+    Tensor factor, state;
+  };
+
+  template <class OnCpu, class OnCuda>
+  CheckRow Updates(const char* operation, const char* name, Copies copies, Moments moments,
+                   const OnCpu& on_cpu, const OnCuda& on_cuda) {
+    // A bf16 copy may round the other way where the last bit of its parameter differs.
+    const double allowed = copies == Copies::kNone ? kFloatTolerance : kRoundedTolerance;
+    return RowOf(operation, name, allowed, [&](CheckRow& row) {
+      constexpr size_t kEach = 5;
+      const std::vector<int64_t> lengths = Lengths(context_.extent);
+      for (const size_t parameters : {size_t{101}, size_t{1}}) {
+        const auto rounds = [&](size_t i) { return copies != Copies::kNone && i % 2 == 0; };
+        std::vector<CaseTensor> tensors;
+        for (size_t i = 0; i < parameters; ++i) {
+          const int64_t elements = lengths[(i + 1) % lengths.size()] + static_cast<int64_t>(i % 5);
+          tensors.push_back({Reals(elements), kWritten});
+          tensors.push_back({Reals(elements)});
+          tensors.push_back({Reals(elements), moments == Moments::kNone ? kRead : kWritten});
+          tensors.push_back({Squares(elements), moments == Moments::kTwo ? kWritten : kRead});
+          tensors.push_back({Poison(DType::kBF16, {elements}), rounds(i) ? kWritten : kRead});
+        }
+        HostArray factor(DType::kF32, Shape{});
+        factor.Set(0, 0.3);
+        tensors.push_back({factor});
+        tensors.push_back({StateArray()});
+        const auto arguments = [&](std::span<const Tensor> t) {
+          Arguments result = {.parameters = {},
+                              .factor = parameters == 1 ? Tensor{} : t[t.size() - 2],
+                              .state = t.back()};
+          for (size_t i = 0; i < parameters; ++i) {
+            const auto each = t.subspan(i * kEach, kEach);
+            using Decay = UpdateTensors::Decay;
+            result.parameters.push_back({.parameter = each[0],
+                                         .gradient = each[1],
+                                         .first = moments == Moments::kNone ? Tensor{} : each[2],
+                                         .second = moments == Moments::kTwo ? each[3] : Tensor{},
+                                         .rounded = rounds(i) ? each[4] : Tensor{},
+                                         .decay = i % 3 == 0 ? Decay::kNo : Decay::kYes});
+          }
+          return result;
+        };
+        for (const int64_t offset : {0, 1}) {
+          RunCase(
+              context_, std::to_string(parameters) + " parameters", tensors, offset,
+              [&](auto t) { on_cpu(arguments(t)); }, [&](auto t) { on_cuda(arguments(t)); }, row);
+        }
+      }
+    });
+  }
+
   HostArray Reals(int64_t elements) {
     return RandomReals(DType::kF32, {elements}, generator_, -2, 2, Rounding::kNone);
   }
@@ -204,15 +191,17 @@ class Optimizer {
 
 std::vector<CheckRow> CheckOptimizer(const CheckContext& context) {
   Optimizer optimizer(context);
-  return {optimizer.SquareSum(),
-          optimizer.ClipFactor(),
-          optimizer.Sgd("f32", 0, Optimizer::Copy::kNone),
-          optimizer.Sgd("f32, momentum", 0.9F, Optimizer::Copy::kNone),
-          optimizer.Sgd("f32 and bf16", 0, Optimizer::Copy::kRounded),
-          optimizer.Sgd("f32 and bf16, momentum", 0.9F, Optimizer::Copy::kRounded),
-          optimizer.Adam("f32, adam", AdamSettings::Decay::kL2),
-          optimizer.Adam("f32, adamw", AdamSettings::Decay::kDecoupled),
-          optimizer.ManyAdams()};
+  using Copies = Optimizer::Copies;
+  return {
+      optimizer.SquareSums(),
+      optimizer.ClipFactor(),
+      optimizer.Sgd("f32", 0, Copies::kNone),
+      optimizer.Sgd("f32, momentum", 0.9F, Copies::kNone),
+      optimizer.Sgd("f32 and bf16", 0, Copies::kEverySecond),
+      optimizer.Sgd("f32 and bf16, momentum", 0.9F, Copies::kEverySecond),
+      optimizer.Adam("f32, adam", AdamSettings::Decay::kL2, Copies::kNone),
+      optimizer.Adam("f32, adamw", AdamSettings::Decay::kDecoupled, Copies::kNone),
+      optimizer.Adam("f32 and bf16, adamw", AdamSettings::Decay::kDecoupled, Copies::kEverySecond)};
 }
 
 }  // namespace pprun::gpu

@@ -106,15 +106,17 @@ TEST(Bfloat16, UpdatesRoundWhatTheyLeave) {
       EXPECT_EQ(first, first_alone);
     };
     expect_rounded([&](Array& value, Array& first, const Tensor& rounded) {
-      LaunchAdamUpdate(queue, value.View(), gradient.View(), first.View(), second.View(), rounded,
-                       {}, state);
+      const UpdateTensors one = {value.View(), gradient.View(), first.View(), second.View(),
+                                 rounded};
+      LaunchAdamUpdates(queue, {&one, 1}, {}, {}, state);
     });
     expect_rounded([&](Array& value, Array& first, const Tensor& rounded) {
-      LaunchSgdUpdate(queue, value.View(), gradient.View(), first.View(), rounded,
-                      {.momentum = 0.9F}, state);
+      const UpdateTensors one = {value.View(), gradient.View(), first.View(), {}, rounded};
+      LaunchSgdUpdates(queue, {&one, 1}, {}, {.momentum = 0.9F}, state);
     });
     expect_rounded([&](Array& value, Array&, const Tensor& rounded) {
-      LaunchSgdUpdate(queue, value.View(), gradient.View(), {}, rounded, {}, state);
+      const UpdateTensors one = {value.View(), gradient.View(), {}, {}, rounded};
+      LaunchSgdUpdates(queue, {&one, 1}, {}, {}, state);
     });
   }
 }

@@ -21,22 +21,6 @@ TEST(Zero, ClearsEveryType) {
   }
 }
 
-TEST(Scale, MultipliesByAFactorInMemory) {
-  const CpuQueue queue(1);
-  Array x = RandomFloats({5, 11}, 1);
-  Array factor(DType::kF32, {});
-  factor.Floats()[0] = 0.3F;
-  const Array before = x;
-  LaunchScale(queue, x.View(), factor.View());
-  Array original = before;
-  for (size_t i = 0; i < x.Floats().size(); ++i)
-    EXPECT_EQ(x.Floats()[i], original.Floats()[i] * 0.3F);
-  factor.Floats()[0] = 1;
-  Array unchanged = before;
-  LaunchScale(queue, unchanged.View(), factor.View());
-  EXPECT_EQ(unchanged, before);
-}
-
 TEST(AddInto, AddsBothFloatTypes) {
   const CpuQueue queue(1);
   Array target = RandomFloats({37}, 2);

@@ -15,8 +15,8 @@ constexpr int kSteps = 12;
 
 float RateOf(int64_t step) { return 0.01F / static_cast<float>(step + 1); }
 
-// Runs an update for a few steps with changing gradients and rates; `reference` does one element's
-// step in double. After each step parameter and state agree to 1e-5.
+// Runs an update for a few steps with changing gradients, rates and clip factors; `reference` does
+// one element's step in double. After each step parameter and state agree to 1e-5.
 template <class Update, class Reference>
 void CompareOverSteps(const Update& update, const Reference& reference) {
   Array parameter = RandomFloats({kElements}, 1);
@@ -28,9 +28,14 @@ void CompareOverSteps(const Update& update, const Reference& reference) {
   for (int step = 0; step < kSteps; ++step) {
     Array gradient = RandomFloats({kElements}, static_cast<uint32_t>(100 + step));
     const StepState state = {.step = step, .learning_rate = RateOf(step)};
-    update(parameter.View(), gradient.View(), first.View(), second.View(), state);
+    Array factor(DType::kF32, {});
+    factor.Floats()[0] = 1.0F / static_cast<float>(1 + step % 3);
+    const double by = step == 0 ? 1 : static_cast<double>(factor.Floats()[0]);
+    const UpdateTensors tensors = {parameter.View(), gradient.View(), first.View(), second.View(),
+                                   Tensor{}};
+    update(tensors, step == 0 ? Tensor{} : factor.View(), state);
     for (size_t i = 0; i < p.size(); ++i) {
-      reference(p[i], static_cast<double>(gradient.Floats()[i]), a[i], b[i], step + 1.0,
+      reference(p[i], by * static_cast<double>(gradient.Floats()[i]), a[i], b[i], step + 1.0,
                 static_cast<double>(RateOf(step)));
     }
     ExpectClose(parameter.Floats(), p, 1e-5, 0.1);
@@ -42,8 +47,9 @@ void CompareOverSteps(const Update& update, const Reference& reference) {
 TEST(Sgd, MatchesTheObviousVersion) {
   const CpuQueue queue(1);
   CompareOverSteps(
-      [&](const Tensor& p, const Tensor& g, const Tensor&, const Tensor&, const StepState& state) {
-        LaunchSgdUpdate(queue, p, g, {}, {}, {.momentum = 0, .weight_decay = 0.1F}, state);
+      [&](UpdateTensors one, const Tensor& factor, const StepState& state) {
+        one.first = one.second = {};
+        LaunchSgdUpdates(queue, {&one, 1}, factor, {.momentum = 0, .weight_decay = 0.1F}, state);
       },
       [](double& p, double g, double&, double&, double, double rate) {
         p -= rate * (g + 0.1 * p);
@@ -53,9 +59,9 @@ TEST(Sgd, MatchesTheObviousVersion) {
 TEST(Sgd, MatchesTheObviousVersionWithMomentum) {
   const CpuQueue queue(1);
   CompareOverSteps(
-      [&](const Tensor& p, const Tensor& g, const Tensor& momentum, const Tensor&,
-          const StepState& state) {
-        LaunchSgdUpdate(queue, p, g, momentum, {}, {.momentum = 0.9F, .weight_decay = 0.1F}, state);
+      [&](UpdateTensors one, const Tensor& factor, const StepState& state) {
+        one.second = {};
+        LaunchSgdUpdates(queue, {&one, 1}, factor, {.momentum = 0.9F, .weight_decay = 0.1F}, state);
       },
       [](double& p, double g, double& momentum, double&, double, double rate) {
         momentum = 0.9 * momentum + (g + 0.1 * p);
@@ -76,8 +82,9 @@ TEST(Adam, MatchesTheObviousVersionWithL2) {
   const AdamSettings settings = {
       .decay = AdamSettings::Decay::kL2, .beta2 = 0.95F, .weight_decay = 0.1F};
   CompareOverSteps(
-      [&](const Tensor& p, const Tensor& g, const Tensor& m, const Tensor& v,
-          const StepState& state) { LaunchAdamUpdate(queue, p, g, m, v, {}, settings, state); },
+      [&](const UpdateTensors& one, const Tensor& factor, const StepState& state) {
+        LaunchAdamUpdates(queue, {&one, 1}, factor, settings, state);
+      },
       [](double& p, double g, double& m, double& v, double t, double rate) {
         AdamReference(p, g + 0.1 * p, m, v, t, rate);
       });
@@ -87,8 +94,9 @@ TEST(AdamW, MatchesTheObviousVersion) {
   const CpuQueue queue(1);
   const AdamSettings settings = {.beta2 = 0.95F, .weight_decay = 0.1F};
   CompareOverSteps(
-      [&](const Tensor& p, const Tensor& g, const Tensor& m, const Tensor& v,
-          const StepState& state) { LaunchAdamUpdate(queue, p, g, m, v, {}, settings, state); },
+      [&](const UpdateTensors& one, const Tensor& factor, const StepState& state) {
+        LaunchAdamUpdates(queue, {&one, 1}, factor, settings, state);
+      },
       [](double& p, double g, double& m, double& v, double t, double rate) {
         p *= 1 - rate * 0.1;
         AdamReference(p, g, m, v, t, rate);
@@ -106,18 +114,52 @@ TEST(Adam, AShardHasTheBitsOfTheWhole) {
   Array second = RandomFloats({101}, 4, 0, 1);
   Array parts_first = first;
   Array parts_second = second;
-  LaunchAdamUpdate(queue, whole.View(), gradient.View(), first.View(), second.View(), {}, {},
-                   state);
+  const UpdateTensors all = {whole.View(), gradient.View(), first.View(), second.View(), Tensor{}};
+  LaunchAdamUpdates(queue, {&all, 1}, {}, {}, state);
   for (const auto& [begin, end] : {std::pair{0, 33}, {33, 34}, {34, 101}}) {
     const auto part = [&, begin = begin, end = end](Array& array) {
       return Tensor{array.Floats().data() + begin, DType::kF32, {end - begin}};
     };
-    LaunchAdamUpdate(queue, part(parts), part(gradient), part(parts_first), part(parts_second), {},
-                     {}, state);
+    const UpdateTensors shard = {part(parts), part(gradient), part(parts_first), part(parts_second),
+                                 Tensor{}};
+    LaunchAdamUpdates(queue, {&shard, 1}, {}, {}, state);
   }
   EXPECT_EQ(whole, parts);
   EXPECT_EQ(first, parts_first);
   EXPECT_EQ(second, parts_second);
+}
+
+// Together or one by one, each with its own decay.
+TEST(Adam, ManyParametersAreUpdatedAsEachAlone) {
+  const CpuQueue queue(2);
+  const StepState state = {.step = 3, .learning_rate = 0.01F};
+  const AdamSettings settings = {.weight_decay = 0.1F};
+  std::vector<Array> together;
+  for (uint32_t i = 0; i < 3; ++i) {
+    const Shape shape = {static_cast<int64_t>(7 + 5000 * i)};
+    for (uint32_t k = 0; k < 3; ++k) together.push_back(RandomFloats(shape, 10 * i + k));
+    together.push_back(RandomFloats(shape, 10 * i + 3, 0, 1));
+  }
+  std::vector<Array> alone = together;
+  const auto tensors = [](std::vector<Array>& arrays, size_t i) {
+    return UpdateTensors{.parameter = arrays[4 * i].View(),
+                         .gradient = arrays[4 * i + 1].View(),
+                         .first = arrays[4 * i + 2].View(),
+                         .second = arrays[4 * i + 3].View(),
+                         .rounded = {},
+                         .decay = i == 1 ? UpdateTensors::Decay::kNo : UpdateTensors::Decay::kYes};
+  };
+  std::vector<UpdateTensors> all;
+  for (size_t i = 0; i < 3; ++i) {
+    all.push_back(tensors(together, i));
+    UpdateTensors one = tensors(alone, i);
+    one.decay = UpdateTensors::Decay::kYes;
+    AdamSettings own = settings;
+    if (i == 1) own.weight_decay = 0;
+    LaunchAdamUpdates(queue, {&one, 1}, {}, own, state);
+  }
+  LaunchAdamUpdates(queue, all, {}, settings, state);
+  EXPECT_EQ(together, alone);
 }
 
 TEST(SquareSum, HasOnePartialABlockWhateverTheThreads) {
@@ -125,8 +167,10 @@ TEST(SquareSum, HasOnePartialABlockWhateverTheThreads) {
   Array gradient = RandomFloats({elements}, 5);
   Array one = Poisoned(DType::kF64, {NormBlocks(elements)});
   Array three = one;
-  LaunchSquareSum(CpuQueue(1), gradient.View(), one.View());
-  LaunchSquareSum(CpuQueue(3), gradient.View(), three.View());
+  const SquareSumTensors by_one = {gradient.View(), one.View()};
+  const SquareSumTensors by_three = {gradient.View(), three.View()};
+  LaunchSquareSums(CpuQueue(1), {&by_one, 1});
+  LaunchSquareSums(CpuQueue(3), {&by_three, 1});
   EXPECT_EQ(one, three);
   ASSERT_EQ(one.Doubles().size(), 3U);
   for (size_t block = 0; block < 3; ++block) {

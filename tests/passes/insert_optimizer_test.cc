@@ -12,8 +12,10 @@ TEST(InsertOptimizerTest, EveryParameterIsUpdatedOnceByItsHolder) {
   std::vector<int> updates(plan.parameters.size(), 0);
   for (size_t p = 0; p < 3; ++p) {
     for (const Update& update : Select<Update>(Step(plan, p))) {
-      ++updates[update.parameter.index()];
-      EXPECT_TRUE(update.first_moment.valid() && update.second_moment.valid());
+      for (const ParameterUpdate& row : RowsOf(plan.positions[p], update)) {
+        ++updates[row.parameter.index()];
+        EXPECT_TRUE(row.first_moment.valid() && row.second_moment.valid());
+      }
     }
   }
   EXPECT_TRUE(std::all_of(updates.begin(), updates.end(), [](int count) { return count == 1; }));
@@ -48,11 +50,33 @@ TEST(InsertOptimizerTest, ClippingReadsEveryBlockInParameterOrder) {
   }
 }
 
+// As many as there are sums to wait for; clipped gradients have all been waited for.
+TEST(InsertOptimizerTest, UpdatesStartWithTheSumsTheyNeed) {
+  const auto updates = [](const PlanText& text) {
+    return Select<Update>(Step(CompilePlan(text), 0)).size();
+  };
+  const auto sums = [](const PlanText& text) {
+    return Select<Collective>(Step(CompilePlan(text), 0)).size();
+  };
+  const PlanText buckets = {.pp = 1, .dp = 2, .gradients = "gradients ddp(bucket = 20 KiB);"};
+  EXPECT_GT(sums(buckets), 2u);
+  EXPECT_EQ(updates(buckets), sums(buckets));
+  EXPECT_EQ(updates({.pp = 1, .dp = 2, .gradients = "gradients flat;"}), 1u);
+  EXPECT_EQ(updates({.pp = 1, .dp = 1}), 1u);
+  PlanText clipped = buckets;
+  clipped.optimizer = "adamw(lr = 1e-3, clip = 1.0)";
+  const Plan plan = CompilePlan(clipped);
+  EXPECT_EQ(Select<Update>(Step(plan, 0)).size(), 1u);
+  EXPECT_EQ(Select<SquareSum>(Step(plan, 0)).size(), sums(buckets));
+  EXPECT_EQ(RowsOf(plan.positions[0], Select<Update>(Step(plan, 0))[0]).size(),
+            plan.parameters.size());
+}
+
 TEST(InsertOptimizerTest, OneRankClipsWithoutAGather) {
   const Plan plan = CompilePlan({.pp = 1, .optimizer = "sgd(lr = 0.1, clip = 1.0)"});
   EXPECT_TRUE(Select<Collective>(Step(plan, 0)).empty());
   EXPECT_EQ(Select<ClipFactor>(Step(plan, 0)).size(), 1u);
-  EXPECT_EQ(Select<Scale>(Step(plan, 0)).size(), 1u);
+  EXPECT_EQ(Select<Update>(Step(plan, 0)).front().clip, plan.positions[0].gradient_norm);
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ TEST(PlaceParametersTest, InBfloat16FunctionsReadRoundedCopiesAndTheOptimizerKee
       copies.insert(cast.target);
       ++rounded;
     }
-    for (const Update& update : Select<Update>(Step(plan, p))) {
+    for (const ParameterUpdate& update : plan.positions[p].updates) {
       const Parameter& parameter = plan.parameters[update.parameter.index()];
       EXPECT_EQ(BufferOf(plan, p, update.value).type.dtype, DType::kF32);
       EXPECT_EQ(BufferOf(plan, p, update.gradient).type.dtype, DType::kF32);

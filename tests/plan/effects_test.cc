@@ -47,9 +47,9 @@ TEST(Effects, OfTheOtherInstructions) {
   EXPECT_EQ(EffectsOf(plan, 0, "square_sum"), "r gradients 0-512, w scalars 192-200");
   EXPECT_EQ(EffectsOf(plan, 0, "all_gather"), "r scalars 192-200, w scalars 256-272");
   EXPECT_EQ(EffectsOf(plan, 0, "clip_factor"), "r scalars 256-272, w scalars 320-328");
-  EXPECT_EQ(EffectsOf(plan, 0, "scale"), "r scalars 320-324, a gradients 0-512");
   EXPECT_EQ(EffectsOf(plan, 0, "update"),
-            "r gradients 0-512, a parameters 0-512, a optimizer 0-512, a optimizer 512-1024");
+            "r scalars 320-328, r gradients 0-512, a parameters 0-512, a optimizer 0-512, a "
+            "optimizer 512-1024");
   EXPECT_EQ(EffectsOf(plan, 0, "wait"), "");
   EXPECT_EQ(EffectsOf(plan, 0, "record"), "");
 }

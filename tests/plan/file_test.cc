@@ -62,12 +62,12 @@ TEST(PlanFile, SaysWhatIsWrong) {
   EXPECT_EQ(ErrorOf({}), "not a plan file");
   EXPECT_EQ(ErrorOf(std::vector<std::byte>(1000)), "not a plan file");
   std::vector<std::byte> newer = bytes;
-  newer[8] = std::byte{5};
-  EXPECT_EQ(ErrorOf(newer), "written by a newer pprun (format 5; this one reads 4)");
+  newer[8] = std::byte{6};
+  EXPECT_EQ(ErrorOf(newer), "written by a newer pprun (format 6; this one reads 5)");
   std::vector<std::byte> older = bytes;
-  older[8] = std::byte{3};
+  older[8] = std::byte{4};
   EXPECT_EQ(ErrorOf(older),
-            "written by an older pprun (format 3; this one reads 4): compile it again");
+            "written by an older pprun (format 4; this one reads 5): compile it again");
   std::vector<std::byte> damaged = bytes;
   damaged[bytes.size() / 2] ^= std::byte{1};
   EXPECT_EQ(ErrorOf(damaged), "damaged: the content hash differs");

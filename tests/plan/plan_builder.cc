@@ -202,8 +202,11 @@ class Builder {
     for (int32_t layer : {kEmbed, kHead}) {
       const size_t l = static_cast<size_t>(layer);
       if (!Owns(layer)) continue;
-      Issue(compute_, Update{ParameterOf(layer), weight_[l], gradient_[l], first_[l], second_[l]});
+      Here().updates.push_back(
+          {ParameterOf(layer), weight_[l], gradient_[l], first_[l], second_[l], BufferId()});
     }
+    const int32_t rows = static_cast<int32_t>(Here().updates.size());
+    Issue(compute_, Update{.first = 0, .count = rows, .clip = Here().gradient_norm});
   }
 
   void MakeValidate() {
@@ -333,8 +336,13 @@ class Builder {
       const size_t slot = mine == 2 ? static_cast<size_t>(layer) : 0;
       const bool counts = !(Tied() && position_.value == 1);
       const BufferId gradient = gradient_[static_cast<size_t>(layer)];
-      Issue(compute_, counts ? Operands(SquareSum{ParameterOf(layer), gradient, own[slot]})
-                             : Operands(Zero{own[slot]}));
+      if (!counts) {
+        Issue(compute_, Zero{own[slot]});
+        continue;
+      }
+      const int32_t row = static_cast<int32_t>(Here().square_sums.size());
+      Here().square_sums.push_back({ParameterOf(layer), gradient, own[slot]});
+      Issue(compute_, SquareSum{.first = row, .count = 1});
     }
     if (what_.positions > 1) {
       partials = AddBuffer("all squares", ArenaKind::kScalars, all);
@@ -351,16 +359,8 @@ class Builder {
       body.insert(first, {compute_, AddSource("built"), Zero{partials}});
     }
     const BufferId factor_and_norm = AddBuffer("clip", ArenaKind::kScalars, {DType::kF32, {2}});
-    Here().buffers.push_back({"clip factor",
-                              ArenaKind::kScalars,
-                              Here().buffers[factor_and_norm.index()].offset,
-                              {DType::kF32, {}}});
-    const BufferId factor(static_cast<int64_t>(Here().buffers.size()) - 1);
     Here().gradient_norm = factor_and_norm;
     Issue(compute_, ClipFactor{partials, factor_and_norm});
-    for (int32_t layer : {kEmbed, kHead}) {
-      if (Owns(layer)) Issue(compute_, Scale{gradient_[static_cast<size_t>(layer)], factor});
-    }
   }
 
   PlanToBuild what_;

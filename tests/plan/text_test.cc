@@ -34,7 +34,9 @@ TEST(PlanText, Instructions) {
   EXPECT_EQ(First(plan, 0, "all_reduce"), "all_reduce gradient of embed.table over dp");
   EXPECT_EQ(First(plan, 0, "all_gather"), "all_gather squares into all squares over pp");
   EXPECT_EQ(First(plan, 0, "load"), "load       tokens of microbatch 0 into tokens[0]");
-  EXPECT_EQ(First(plan, 0, "scale"), "scale      gradient of embed.table by clip factor");
+  EXPECT_EQ(First(plan, 0, "square_sum"), "square_sum gradients of embed.table");
+  EXPECT_EQ(First(plan, 0, "update"), "update     embed.table, clipped by clip");
+  EXPECT_EQ(First(BuildPlan({.positions = 1}), 0, "update"), "update     embed.table and 1 more");
   EXPECT_EQ(First(plan, 0, "record"), "record     e0");
 }
 
@@ -59,6 +61,11 @@ TEST(PlanText, HasEveryPositionWithItsProgramsAndTheirPlaces) {
                       "1.0 KiB, frames 2.2 KiB"),
             std::string::npos)
       << text;
+  EXPECT_NE(
+      text.find("\n  updates\n    embed.table                      embed.table with gradient of "
+                "embed.table, "),
+      std::string::npos)
+      << text;
   EXPECT_NE(text.find("\n    compute.0    zero       gradient of embed.table"
                       "                             ; built.sched:5  built\n"),
             std::string::npos)
@@ -74,7 +81,8 @@ TEST(PlanText, PrintsReferencesThatLeadNowhere) {
       pprun::Run{FunctionId(0), LayerId(0), StageId(1), ChunkId(1), MicrobatchId(1), {}, -9},
       Send{BufferId(1 << 30), ChannelId(44), MicrobatchId(-1)},
       Collective{.source = BufferId(3), .target = BufferId(-3), .group = GroupId(9)},
-      Update{ParameterId(7), BufferId(99), BufferId(99), BufferId(99), BufferId(99)}};
+      Update{.first = -7, .count = 1 << 30, .clip = BufferId(99)},
+      SquareSum{.first = 1 << 30, .count = 9}};
   for (const Operands& each : operands) {
     const std::string text = ToText(plan, position, {StreamId(50), SourceId(900), each});
     EXPECT_NE(text, "");

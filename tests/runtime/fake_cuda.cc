@@ -16,9 +16,8 @@ namespace {
 // A query runs at most so much, so that hosts see streams that are not done yet.
 constexpr int kRunsAQuery = 400;
 
-constexpr const char* kCallNames[] = {"operation",   "zero",  "cast",       "add",
-                                      "scale",       "copy",  "initialise", "square_sum",
-                                      "clip_factor", "update"};
+constexpr const char* kCallNames[] = {"operation",  "zero",       "cast",        "add",   "copy",
+                                      "initialise", "square_sum", "clip_factor", "update"};
 
 template <class Map>
 void NameAlive(const Map& map, const std::string& what, std::vector<std::string>& alive) {

@@ -60,7 +60,6 @@ struct CallsOf {
   Lines operator()(const Zero&) const { return {"launch zero"}; }
   Lines operator()(const Cast&) const { return {"launch cast"}; }
   Lines operator()(const Add&) const { return {"launch add"}; }
-  Lines operator()(const Scale&) const { return {"launch scale"}; }
   Lines operator()(const SquareSum&) const { return {"launch square_sum"}; }
   Lines operator()(const ClipFactor&) const { return {"launch clip_factor"}; }
   Lines operator()(const Update&) const { return {"launch update"}; }

@@ -308,24 +308,26 @@ void Builder::AddPosition(int32_t p) {
     for (size_t i = 0; i < held.size(); ++i) {
       const BufferId part = b.View("squares of one", partials, one);
       position.buffers[part.index()].offset += 64 * static_cast<int64_t>(i);
-      b.Emit(kStep, compute, SquareSum{held[i].parameter, held[i].gradient, part});
+      position.square_sums.push_back({held[i].parameter, held[i].gradient, part});
     }
+    const int32_t sums = static_cast<int32_t>(held.size());
+    b.Emit(kStep, compute, SquareSum{.first = 0, .count = sums});
     BufferId gathered = partials;
     if (small_.positions == 2) {
       gathered = b.Add(ArenaKind::kScalars, "all squares", {DType::kF64, {16}});
       b.Emit(kStep, pp, Collective{CollectiveKind::kAllGather, partials, gathered, GroupId(1)});
     }
     const BufferId clip = b.Add(ArenaKind::kScalars, "clip", {DType::kF32, {2}});
-    const BufferId factor = b.View("factor", clip, {DType::kF32, {}});
     plan_.norm_order = {{ParameterId(0), 0, 1}, {ParameterId(1), 8, 1}};
     position.gradient_norm = clip;
     b.Emit(kStep, compute, ClipFactor{gathered, clip});
-    b.Emit(kStep, compute, Scale{gradients, factor});
   }
   for (const Held& one : held) {
-    b.Emit(kStep, compute,
-           Update{one.parameter, one.value, one.gradient, one.moment[0], one.moment[1]});
+    position.updates.push_back(
+        {one.parameter, one.value, one.gradient, one.moment[0], one.moment[1], BufferId()});
   }
+  const int32_t updates = static_cast<int32_t>(held.size());
+  b.Emit(kStep, compute, Update{.first = 0, .count = updates, .clip = position.gradient_norm});
 }
 
 }  // namespace

@@ -86,11 +86,9 @@ TEST(CompiledDamage, ARoundedCopyIsKeptUpToDate) {
     return findings.empty() ? "" : std::string(Name(findings[0].kind)) + ": " + findings[0].message;
   };
   const auto updates = [](Plan& plan) {
-    std::vector<Update*> all;
-    for (Instruction& instruction :
-         plan.positions[0].programs[static_cast<size_t>(ProgramKind::kStep)].instructions) {
-      auto* update = std::get_if<Update>(&instruction.operands);
-      if (update != nullptr && update->rounded.valid()) all.push_back(update);
+    std::vector<ParameterUpdate*> all;
+    for (ParameterUpdate& update : plan.positions[0].updates) {
+      if (update.rounded.valid()) all.push_back(&update);
     }
     return all;
   };
@@ -103,6 +101,18 @@ TEST(CompiledDamage, ARoundedCopyIsKeptUpToDate) {
   plan = sound;
   updates(plan)[0]->rounded = updates(plan)[0]->gradient;
   EXPECT_NE(found(plan).find("rounds into f32"), std::string::npos) << found(plan);
+  // Over what another row of the same instruction reads, whichever comes first.
+  for (const size_t one : {0, 1}) {
+    plan = sound;
+    const ParameterUpdate& other = *updates(plan)[1 - one];
+    std::vector<Buffer>& buffers = plan.positions[0].buffers;
+    Buffer copy = buffers[updates(plan)[one]->rounded.index()];
+    copy.arena = buffers[other.gradient.index()].arena;
+    copy.offset = buffers[other.gradient.index()].offset;
+    updates(plan)[one]->rounded = BufferId(static_cast<int64_t>(buffers.size()));
+    buffers.push_back(copy);
+    EXPECT_NE(found(plan).find("data_flow: "), std::string::npos) << found(plan);
+  }
   // Never rounded at first.
   plan = sound;
   std::erase_if(

@@ -206,6 +206,26 @@ struct Damager {
     }
     return "relabels messages " + std::to_string(was.value) + " as " + std::to_string(now.value);
   }
+  template <typename Row>
+  Row& AnyRow(std::vector<Row>& rows, int32_t first, int32_t count) {
+    return rows[static_cast<size_t>(first) + Below(static_cast<size_t>(count))];
+  }
+  // Some rows of the table instead of others.
+  std::string AnotherRow() {
+    const size_t i = Pick([](const Operands& o) {
+      return std::holds_alternative<Update>(o) || std::holds_alternative<SquareSum>(o);
+    });
+    if (i == body().size()) return "";
+    const std::string text = TextOf(i);
+    const auto choose = [&](auto& operands, size_t rows) {
+      operands.first = static_cast<int32_t>(Below(rows));
+      operands.count = 1 + static_cast<int32_t>(Below(rows - static_cast<size_t>(operands.first)));
+    };
+    Operands& operands = body()[i].operands;
+    if (auto* sum = std::get_if<SquareSum>(&operands)) choose(*sum, position().square_sums.size());
+    if (auto* update = std::get_if<Update>(&operands)) choose(*update, position().updates.size());
+    return text + " is now " + TextOf(i);
+  }
   std::string AnotherBuffer() {
     const size_t i = Below(body().size());
     std::vector<BufferId*> buffers;
@@ -214,11 +234,15 @@ struct Damager {
     if (auto* recv = std::get_if<Recv>(&operands)) buffers = {&recv->target};
     if (auto* zero = std::get_if<Zero>(&operands)) buffers = {&zero->target};
     if (auto* load = std::get_if<Load>(&operands)) buffers = {&load->target};
-    if (auto* scale = std::get_if<Scale>(&operands)) buffers = {&scale->target, &scale->factor};
     if (auto* add = std::get_if<Add>(&operands)) buffers = {&add->source, &add->target};
-    if (auto* sum = std::get_if<SquareSum>(&operands)) buffers = {&sum->gradient, &sum->partials};
+    if (const auto* sum = std::get_if<SquareSum>(&operands)) {
+      ParameterSquares& row = AnyRow(position().square_sums, sum->first, sum->count);
+      buffers = {&row.gradient, &row.partials};
+    }
     if (auto* update = std::get_if<Update>(&operands)) {
-      buffers = {&update->value, &update->gradient, &update->first_moment, &update->second_moment};
+      ParameterUpdate& row = AnyRow(position().updates, update->first, update->count);
+      buffers = {&row.value,         &row.gradient, &row.first_moment,
+                 &row.second_moment, &row.rounded,  &update->clip};
     }
     if (buffers.empty()) return "";
     BufferId& chosen = *buffers[Below(buffers.size())];
@@ -239,14 +263,14 @@ struct Damager {
     kind = static_cast<size_t>(kPrograms[Below(kPrograms.size())]);
     if (body().size() < 2) return "";
     using Way = std::string (Damager::*)();
-    constexpr std::array<Way, 20> kWays = {
+    constexpr std::array<Way, 21> kWays = {
         &Damager::DropWait,       &Damager::DropWait,       &Damager::DropWork,
         &Damager::MoveFar,        &Damager::MoveNear,       &Damager::SwapTransfers,
         &Damager::Duplicate,      &Damager::AnotherEvent,   &Damager::MergeBuffers,
         &Damager::ShiftBuffer,    &Damager::AnotherBinding, &Damager::AnotherMicrobatch,
         &Damager::RelabelMessage, &Damager::AnotherBuffer,  &Damager::DropRecord,
         &Damager::DropCollective, &Damager::SwapOnStream,   &Damager::SwapCollectives,
-        &Damager::AnotherStream,  &Damager::AnotherChannel};
+        &Damager::AnotherStream,  &Damager::AnotherChannel, &Damager::AnotherRow};
     return (this->*kWays[Below(kWays.size())])();
   }
 };

@@ -16,7 +16,6 @@ struct Term {
   ParameterUseSite use;
   int32_t microbatch = 0;
   uint32_t axes = 0;
-  int scales = 0;
 };
 
 // A gradient as the list of what it is the sum of.
@@ -32,8 +31,7 @@ bool IsFull(const Listed& gradient, const GradientExpectation& expected) {
   if (gradient.summed_twice) return false;
   std::vector<std::pair<ParameterUseSite, int32_t>> held, wanted;
   for (const Term& term : gradient.terms) {
-    const int scales = expected.scaled == GradientExpectation::Scaled::kYes ? 1 : 0;
-    if (term.axes != expected.sum_over || term.scales != scales) return false;
+    if (term.axes != expected.sum_over) return false;
     held.emplace_back(term.use, term.microbatch);
   }
   for (const ParameterUseSite& use : expected.uses) {
@@ -66,7 +64,7 @@ TEST(Gradients, AreWhatTheListOfTheirTermsSays) {
     };
     const int steps = 2 + below(4);
     for (int step = 0; step < steps; ++step) {
-      const int what = below(8);
+      const int what = below(7);
       const LayerId layer(below(6) == 0 ? 1 : 0);
       const MicrobatchId microbatch(step < kMicrobatches && below(8) > 0 ? step
                                                                          : below(kMicrobatches));
@@ -82,9 +80,6 @@ TEST(Gradients, AreWhatTheListOfTheirTermsSays) {
           gradient.value = gradients.Sum(2, std::span(&gradient.value, 1));
           add_axes(gradient, 2);
         } else if (what == 5) {
-          gradient.value = gradients.Scale(gradient.value);
-          for (Term& term : gradient.terms) ++term.scales;
-        } else if (what == 6) {
           const Listed& other = all[static_cast<size_t>(below(3))];
           const std::vector<Value> terms = {gradient.value, other.value};
           const std::vector<Term> added = other.terms;
@@ -100,14 +95,11 @@ TEST(Gradients, AreWhatTheListOfTheirTermsSays) {
           {own}, {{LayerId(0), 0}}, {own, {LayerId(1), static_cast<int32_t>(i)}}, {}};
       for (const std::vector<ParameterUseSite>& uses : candidates) {
         for (const uint32_t axes : {0u, 2u}) {
-          for (const auto scaled :
-               {GradientExpectation::Scaled::kNo, GradientExpectation::Scaled::kYes}) {
-            const GradientExpectation expected{uses, kMicrobatches, axes, scaled};
-            const auto problem = sums.Problem(all[i].value, expected);
-            ASSERT_EQ(!problem, IsFull(all[i], expected))
-                << "round " << round << ": " << problem.value_or("nothing found");
-            ++(problem ? not_full : full);
-          }
+          const GradientExpectation expected{uses, kMicrobatches, axes};
+          const auto problem = sums.Problem(all[i].value, expected);
+          ASSERT_EQ(!problem, IsFull(all[i], expected))
+              << "round " << round << ": " << problem.value_or("nothing found");
+          ++(problem ? not_full : full);
         }
       }
     }

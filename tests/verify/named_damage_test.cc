@@ -120,12 +120,33 @@ TEST(NamedDamage, BackwardTwice) {
                 "counts microbatch 1 of embed twice");
 }
 
-TEST(NamedDamage, ForgottenScale) {
+TEST(NamedDamage, ForgottenClipFactor) {
   Plan plan = BuildPlan({.clip = 1});
-  Erase(plan, 0, FindInstruction(plan, 0, "scale"));
-  const size_t update = FindInstruction(plan, 0, "update");
-  ExpectFinding(plan, FindingKind::kCompleteness, StepOf(plan, 0)[update].source,
-                "scaled by the clip factor 0 times, not 1");
+  Instruction& update = StepOf(plan, 0)[FindInstruction(plan, 0, "update")];
+  std::get<Update>(update.operands).clip = {};
+  ExpectFinding(plan, FindingKind::kTypes, update.source, "has no clip factor");
+}
+
+TEST(NamedDamage, ClipFactorOfAnotherKind) {
+  Plan plan = BuildPlan({.clip = 1});
+  Instruction& update = StepOf(plan, 0)[FindInstruction(plan, 0, "update")];
+  // The parameter's own value stands in the first two numbers of its buffer.
+  Buffer other = plan.positions[0].buffers[plan.positions[0].updates[0].value.index()];
+  other.type = {DType::kF32, {2}};
+  std::vector<Buffer>& buffers = plan.positions[0].buffers;
+  std::get<Update>(update.operands).clip = BufferId(static_cast<int64_t>(buffers.size()));
+  buffers.push_back(other);
+  ExpectFinding(plan, FindingKind::kDataFlow, update.source, "for two operands");
+}
+
+TEST(NamedDamage, RowsThatDoNotExist) {
+  for (const auto& [first, count] :
+       {std::pair{-1, 1}, {0, 0}, {0, 2}, {1, 1}, {1 << 30, 1 << 30}}) {
+    Plan plan = BuildPlan();
+    Instruction& update = StepOf(plan, 0)[FindInstruction(plan, 0, "update")];
+    update.operands = Update{.first = first, .count = count};
+    ExpectFinding(plan, FindingKind::kTypes, update.source, "has rows that do not exist");
+  }
 }
 
 TEST(NamedDamage, NormInAnotherOrder) {
@@ -183,14 +204,18 @@ TEST(NamedDamage, ForgottenUpdate) {
 TEST(NamedDamage, ForwardAfterTheUpdate) {
   Plan plan = BuildPlan({.positions = 1, .microbatches = 1});
   auto& step = StepOf(plan, 0);
-  const size_t update = FindInstruction(plan, 0, "update     embed.table");
+  const size_t update = FindInstruction(plan, 0, "update     embed.table and 1 more");
   const size_t backward = FindInstruction(plan, 0, "@head.backward");
-  std::rotate(step.begin() + static_cast<ptrdiff_t>(backward),
-              step.begin() + static_cast<ptrdiff_t>(update),
-              step.begin() + static_cast<ptrdiff_t>(update) + 1);
-  const std::vector<Finding> findings = Verify(plan);
-  ASSERT_FALSE(findings.empty());
-  EXPECT_EQ(findings[0].kind, FindingKind::kCompleteness) << Render(plan, findings[0]);
+  // Of the embedding alone: its gradient is not there yet.
+  Instruction early = step[update];
+  early.operands = Update{.first = 0, .count = 1};
+  step[update].operands = Update{.first = 1, .count = 1};
+  const Plan apart = plan;
+  step.insert(step.begin() + static_cast<ptrdiff_t>(update), early);
+  EXPECT_TRUE(Verify(plan).empty());
+  plan = apart;
+  step.insert(step.begin() + static_cast<ptrdiff_t>(backward), early);
+  ExpectFinding(plan, FindingKind::kCompleteness, early.source, "misses microbatch 0 of embed");
 }
 
 TEST(NamedDamage, WaitBeforeItsRecordAndEventRecordedTwice) {

@@ -230,14 +230,10 @@ class Machine {
       for (size_t i = 0; i < sum.size(); ++i) sum[i] += source[i];
       Put(add.target, sum);
     }
-    void operator()(const Scale& scale) const {
-      Words words = Get(scale.target);
-      const Word factor = Get(scale.factor)[0];
-      for (Word& word : words) word *= factor;
-      Put(scale.target, words);
-    }
     void operator()(const SquareSum& sum) const {
-      Put(sum.partials, SquareSums(Get(sum.gradient)));
+      for (const ParameterSquares& row : RowsOf(place(), sum)) {
+        Put(row.partials, SquareSums(Get(row.gradient)));
+      }
     }
     void operator()(const ClipFactor& clip) const {
       const Words partials = Get(clip.partials);
@@ -253,15 +249,20 @@ class Machine {
       Put(clip.target, {factor, Combine({factor, 67})});
     }
     void operator()(const Update& update) const {
-      if (replica == 0) ++machine.updates[{position.value, update.parameter.value}];
-      Words value = Get(update.value);
-      Words first = update.first_moment.valid() ? Get(update.first_moment) : Words();
-      Words second = update.second_moment.valid() ? Get(update.second_moment) : Words();
-      UpdateWords(value, Get(update.gradient), first, second);
-      Put(update.value, value);
-      if (update.first_moment.valid()) Put(update.first_moment, first);
-      if (update.second_moment.valid()) Put(update.second_moment, second);
-      if (update.rounded.valid()) Put(update.rounded, RoundedWords(value));
+      const Word factor = update.clip.valid() ? Get(update.clip)[0] : 1;
+      for (const ParameterUpdate& row : RowsOf(place(), update)) {
+        if (replica == 0) ++machine.updates[{position.value, row.parameter.value}];
+        Words gradient = Get(row.gradient);
+        for (Word& word : gradient) word *= factor;
+        Words value = Get(row.value);
+        Words first = row.first_moment.valid() ? Get(row.first_moment) : Words();
+        Words second = row.second_moment.valid() ? Get(row.second_moment) : Words();
+        UpdateWords(value, gradient, first, second);
+        Put(row.value, value);
+        if (row.first_moment.valid()) Put(row.first_moment, first);
+        if (row.second_moment.valid()) Put(row.second_moment, second);
+        if (row.rounded.valid()) Put(row.rounded, RoundedWords(value));
+      }
     }
     void operator()(const Permute&) const { machine.verdict = "a permute"; }
     // Seen to by Do.

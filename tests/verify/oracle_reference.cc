@@ -112,11 +112,11 @@ Model ModelOf(const Plan& plan) {
       const auto* cast = std::get_if<Cast>(&instruction.operands);
       if (cast != nullptr) parameter_of[cast->target.value] = parameter_of.at(cast->source.value);
     }
+    for (const ParameterUpdate& update : position.updates) {
+      model.moments = update.second_moment.valid() ? 2 : update.first_moment.valid() ? 1 : 0;
+    }
     for (const Instruction& instruction : body(ProgramKind::kStep)) {
       if (std::holds_alternative<ClipFactor>(instruction.operands)) model.clips = true;
-      if (const auto* update = std::get_if<Update>(&instruction.operands)) {
-        model.moments = update->second_moment.valid() ? 2 : update->first_moment.valid() ? 1 : 0;
-      }
       const auto* run = std::get_if<Run>(&instruction.operands);
       if (run == nullptr) continue;
       Model::Layer& layer = model.layers[run->layer.index()];

@@ -21,6 +21,7 @@
 #define __global__
 #define __device__
 #define __host__
+#define __grid_constant__
 #define __forceinline__ inline __attribute__((always_inline))
 // One block runs at a time.
 #define __shared__ static
