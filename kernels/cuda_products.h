@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "compiler/plan/types.h"
 #include "kernels/linear_algebra.h"
@@ -21,9 +23,19 @@ struct CudaProduct {
   DType operands = DType::kF32;  // of A and B: f32 or bf16
   DType result = DType::kF32;    // of C and the bias: f32, or the operands' type
   // What becomes of the sum before it is C: nothing; gelu_tanh, with the sum itself in `aux`; or
-  // times gelu_tanh's derivative at what is in `aux`.
-  enum class Epilogue : uint8_t { kNone, kGeluTanh, kGeluTanhGrad } epilogue = Epilogue::kNone;
+  // times gelu_tanh's derivative at what is in `aux`. kBiasGrad leaves C as it is and writes the
+  // sums of op(A) over k to `aux`: of dy^T x, the gradient of the bias.
+  enum class Epilogue : uint8_t {
+    kNone,
+    kGeluTanh,
+    kGeluTanhGrad,
+    kBiasGrad
+  } epilogue = Epilogue::kNone;
 };
+
+// What a queue sums the gradient of a bias by: the product that makes the weight's, where the
+// library can, or a kernel of our own.
+enum class BiasGradPolicy : uint8_t { kEpilogue, kColumnSums };
 
 // The same product as column-major libraries see it: D[m, n] = op(first)[m, k] op(second)[k, n],
 // where `first` is our B, `second` our A and D our C, each in the memory that it already has.
@@ -47,10 +59,12 @@ class CudaProducts {
   // The bits depend on the operands, their sizes, their alignment and the GPU alone.
   virtual void Multiply(const CudaQueue& queue, const CudaProduct& product, const void* a,
                         const void* b, const void* bias, void* c) = 0;
-  // The same with an epilogue; `aux` is of C's size and type. False, and nothing done, where there
-  // is no such product of these sizes, types and addresses.
+  // The same with an epilogue; `aux` is of C's type and size, for kBiasGrad of m elements. False,
+  // and nothing done, where there is no such product of these sizes, types and addresses.
   virtual bool TryMultiply(const CudaQueue& queue, const CudaProduct& product, const void* a,
                            const void* b, const void* bias, void* aux, void* c) = 0;
+  // A line for each product with an epilogue that was asked for: what serves it, or why nothing.
+  virtual std::vector<std::string> Decisions() const = 0;
 };
 
 // Through cuBLASLt, on the current device.

@@ -2,7 +2,9 @@
 // kept: the library's first suggestion that fits, no timing, so that the choice depends on the
 // sizes, the alignment and the GPU alone and two runs give the same bits. Algorithms that add up
 // parts of k must do so in f32 in the workspace, in an order of their own: never by atomics, never
-// in bf16. f32 operands are multiplied as f32, not as TF32. Tests: gpu/kernels_check.cc.
+// in bf16. f32 operands are multiplied as f32, not as TF32. How the sums of a bias's gradient are
+// added up is documented for no algorithm; what holds for them is the library's promise for all its
+// routines, the same bits from the same library on the same GPU. Tests: gpu/kernels_check.cc.
 #include <cublasLt.h>
 
 #include <algorithm>
@@ -10,7 +12,6 @@
 #include <compare>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -94,6 +95,8 @@ struct Prepared {
   Layout first, second, result;
   cublasLtMatmulAlgo_t algorithm{};
   size_t workspace = 0;
+  // Why the library does not compute it.
+  std::string refusal;
 };
 
 // `rows` and `columns` of the matrix as it is stored, column-major.
@@ -132,8 +135,8 @@ bool IsDeterministic(const cublasLtMatmulAlgo_t& algorithm) {
   return (scheme & ~kReductions) == 0;
 }
 
-// False if the library has none.
-bool ChooseAlgorithm(cublasLtHandle_t handle, const Key& key, Prepared& prepared) {
+// An algorithm that fits, or a refusal.
+void ChooseAlgorithm(cublasLtHandle_t handle, const Key& key, Prepared& prepared) {
   Preference preference;
   CheckLt(cublasLtMatmulPreferenceCreate(preference.out()), "cublasLtMatmulPreferenceCreate");
   Set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
@@ -150,8 +153,6 @@ bool ChooseAlgorithm(cublasLtHandle_t handle, const Key& key, Prepared& prepared
       handle, prepared.operation.get(), prepared.first.get(), prepared.second.get(),
       prepared.result.get(), prepared.result.get(), preference.get(),
       static_cast<int>(results.size()), results.data(), &found);
-  if (status != CUBLAS_STATUS_SUCCESS && status != CUBLAS_STATUS_NOT_SUPPORTED)
-    CheckLt(status, "cublasLtMatmulAlgoGetHeuristic");
   for (int i = 0; i < found; ++i) {
     const cublasLtMatmulHeuristicResult_t& result = results[static_cast<size_t>(i)];
     if (result.state != CUBLAS_STATUS_SUCCESS) continue;
@@ -159,9 +160,11 @@ bool ChooseAlgorithm(cublasLtHandle_t handle, const Key& key, Prepared& prepared
     if (!IsDeterministic(result.algo)) continue;
     prepared.algorithm = result.algo;
     prepared.workspace = result.workspaceSize;
-    return true;
+    return;
   }
-  return false;
+  prepared.refusal = status == CUBLAS_STATUS_SUCCESS
+                         ? "none of " + std::to_string(found) + " algorithms adds up in order"
+                         : cublasLtGetStatusString(status);
 }
 
 cublasLtEpilogue_t EpilogueOf(CudaProduct::Epilogue epilogue, const void* bias) {
@@ -172,34 +175,68 @@ cublasLtEpilogue_t EpilogueOf(CudaProduct::Epilogue epilogue, const void* bias) 
       return bias == nullptr ? CUBLASLT_EPILOGUE_GELU_AUX : CUBLASLT_EPILOGUE_GELU_AUX_BIAS;
     case CudaProduct::Epilogue::kGeluTanhGrad:
       return CUBLASLT_EPILOGUE_DGELU;
+    case CudaProduct::Epilogue::kBiasGrad:
+      // The sums of its B, our A: as many as D has columns, our C rows.
+      return CUBLASLT_EPILOGUE_BGRADB;
   }
   CHECK(false);
 }
 
+std::string Describe(const Key& key) {
+  constexpr std::array<const char*, 4> kNames = {"", "gelu_tanh", "gelu_tanh_grad", "bias_grad"};
+  const Product& product = key.product;
+  return std::string("product with ") + kNames[static_cast<size_t>(key.epilogue)] + " of " +
+         std::to_string(product.m) + " x " + std::to_string(product.n) + " x " +
+         std::to_string(product.k) + ", " + std::string(Name(key.operands)) + " to " +
+         std::string(Name(key.result)) + ", aligned to " +
+         std::to_string(*std::ranges::min_element(key.alignment)) + " bytes";
+}
+
+std::string Describe(const cublasLtMatmulAlgo_t& algorithm) {
+  constexpr std::array<std::pair<cublasLtMatmulAlgoConfigAttributes_t, const char*>, 3> kParts = {
+      {{CUBLASLT_ALGO_CONFIG_ID, "algorithm "},
+       {CUBLASLT_ALGO_CONFIG_TILE_ID, ", tile "},
+       {CUBLASLT_ALGO_CONFIG_SPLITK_NUM, ", parts of k "}}};
+  std::string text;
+  for (const auto& [attribute, name] : kParts) {
+    int32_t value = 0;
+    size_t written = 0;
+    if (cublasLtMatmulAlgoConfigGetAttribute(&algorithm, attribute, &value, sizeof(value),
+                                             &written) == CUBLAS_STATUS_SUCCESS) {
+      text += name + std::to_string(value);
+    }
+  }
+  return text;
+}
+
 // What the call at hand has at which address, where the epilogue takes it.
-void SetPointers(const Operation& operation, const void* bias, void* aux) {
+void SetPointers(const Operation& operation, CudaProduct::Epilogue epilogue, const void* bias,
+                 void* aux) {
+  if (epilogue == CudaProduct::Epilogue::kBiasGrad) {
+    Set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, aux);
+    return;
+  }
   if (bias != nullptr) Set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
   if (aux != nullptr) Set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, aux);
 }
 
-// Empty if the library has no algorithm for it.
-std::optional<Prepared> Prepare(cublasLtHandle_t handle, const Key& key, const void* bias,
-                                void* aux) {
+Prepared Prepare(cublasLtHandle_t handle, const Key& key, const void* bias, void* aux) {
   const ColumnMajorProduct shape = ColumnMajorOf(key.product);
+  const bool sums_bias = key.epilogue == CudaProduct::Epilogue::kBiasGrad;
   Prepared prepared;
   CheckLt(cublasLtMatmulDescCreate(prepared.operation.out(), CUBLAS_COMPUTE_32F, CUDA_R_32F),
           "cublasLtMatmulDescCreate");
   Set(prepared.operation, CUBLASLT_MATMUL_DESC_TRANSA, FormOf(shape.first_form));
   Set(prepared.operation, CUBLASLT_MATMUL_DESC_TRANSB, FormOf(shape.second_form));
   Set(prepared.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, EpilogueOf(key.epilogue, bias));
-  if (bias != nullptr) {
+  if (bias != nullptr || sums_bias) {
     Set(prepared.operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, TypeOf(key.result));
   }
-  if (aux != nullptr) {
+  if (aux != nullptr && !sums_bias) {
     Set(prepared.operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, shape.result_stride);
     Set(prepared.operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_DATA_TYPE, TypeOf(key.result));
   }
-  SetPointers(prepared.operation, bias, aux);
+  SetPointers(prepared.operation, key.epilogue, bias, aux);
   const bool first_plain = shape.first_form == MatrixForm::kPlain;
   const bool second_plain = shape.second_form == MatrixForm::kPlain;
   prepared.first = MakeLayout(key.operands, first_plain ? shape.m : shape.k,
@@ -207,7 +244,7 @@ std::optional<Prepared> Prepare(cublasLtHandle_t handle, const Key& key, const v
   prepared.second = MakeLayout(key.operands, second_plain ? shape.k : shape.n,
                                second_plain ? shape.n : shape.k, shape.second_stride);
   prepared.result = MakeLayout(key.result, shape.m, shape.n, shape.result_stride);
-  if (!ChooseAlgorithm(handle, key, prepared)) return std::nullopt;
+  ChooseAlgorithm(handle, key, prepared);
   return prepared;
 }
 
@@ -216,25 +253,41 @@ class CublasProducts : public CudaProducts {
   void Multiply(const CudaQueue& queue, const CudaProduct& product, const void* a, const void* b,
                 const void* bias, void* c) override {
     CHECK(product.epilogue == CudaProduct::Epilogue::kNone);
-    if (Run(queue, product, a, b, bias, nullptr, c)) return;
+    const std::string refusal = Run(queue, product, a, b, bias, nullptr, c);
+    if (refusal.empty()) return;
     const Product& sizes = product.product;
     throw std::runtime_error("cuBLASLt has no algorithm for " + std::to_string(sizes.m) + " x " +
                              std::to_string(sizes.n) + " x " + std::to_string(sizes.k) + ", " +
                              std::string(Name(product.operands)) + " to " +
-                             std::string(Name(product.result)));
+                             std::string(Name(product.result)) + ": " + refusal);
   }
 
   bool TryMultiply(const CudaQueue& queue, const CudaProduct& product, const void* a, const void* b,
                    const void* bias, void* aux, void* c) override {
     CHECK(product.epilogue != CudaProduct::Epilogue::kNone && aux != nullptr);
     // The library's auxiliary matrix has columns of a multiple of 8 elements.
-    if (product.product.c_stride % 8 != 0) return false;
-    return Run(queue, product, a, b, bias, aux, c);
+    if (product.epilogue != CudaProduct::Epilogue::kBiasGrad && product.product.c_stride % 8 != 0)
+      return false;
+    return Run(queue, product, a, b, bias, aux, c).empty();
+  }
+
+  std::vector<std::string> Decisions() const override {
+    std::vector<std::string> lines;
+    for (const auto& [key, prepared] : prepared_) {
+      if (key.epilogue == CudaProduct::Epilogue::kNone) continue;
+      lines.push_back(Describe(key) + ": " +
+                      (prepared.refusal.empty()
+                           ? "cuBLASLt's " + Describe(prepared.algorithm) + ", workspace " +
+                                 std::to_string(prepared.workspace) + " bytes"
+                           : "kernels of our own, since cuBLASLt says: " + prepared.refusal));
+    }
+    return lines;
   }
 
  private:
-  bool Run(const CudaQueue& queue, const CudaProduct& product, const void* a, const void* b,
-           const void* bias, void* aux, void* c) {
+  // Launches it, or says why it cannot be.
+  std::string Run(const CudaQueue& queue, const CudaProduct& product, const void* a, const void* b,
+                  const void* bias, void* aux, void* c) {
     const bool accumulates = product.product.result == Result::kAccumulate;
     CHECK(bias == nullptr || !accumulates);
     const Key key = {.product = product.product,
@@ -249,22 +302,27 @@ class CublasProducts : public CudaProducts {
     auto entry = prepared_.find(key);
     if (entry == prepared_.end())
       entry = prepared_.emplace(key, Prepare(handle_.get(), key, bias, aux)).first;
-    if (!entry->second) return false;
-    const Prepared& prepared = *entry->second;
-    SetPointers(prepared.operation, bias, aux);
+    Prepared& prepared = entry->second;
+    if (!prepared.refusal.empty()) return prepared.refusal;
+    SetPointers(prepared.operation, key.epilogue, bias, aux);
     const float one = 1.0F;
     const float kept = accumulates ? 1.0F : 0.0F;
     void* const workspace = queue.scratch->AtLeast(kProductWorkspace);
-    CheckLt(cublasLtMatmul(handle_.get(), prepared.operation.get(), &one, b, prepared.first.get(),
-                           a, prepared.second.get(), &kept, c, prepared.result.get(), c,
-                           prepared.result.get(), &prepared.algorithm, workspace,
-                           prepared.workspace, queue.stream),
-            "cublasLtMatmul");
-    return true;
+    const cublasStatus_t status = cublasLtMatmul(
+        handle_.get(), prepared.operation.get(), &one, b, prepared.first.get(), a,
+        prepared.second.get(), &kept, c, prepared.result.get(), c, prepared.result.get(),
+        &prepared.algorithm, workspace, prepared.workspace, queue.stream);
+    // It suggests what it then does not take: nothing was launched, and there is another way.
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED) {
+      prepared.refusal = cublasLtGetStatusString(status);
+    } else {
+      CheckLt(status, "cublasLtMatmul");
+    }
+    return prepared.refusal;
   }
 
   Handle handle_;
-  std::map<Key, std::optional<Prepared>> prepared_;  // empty: there is no algorithm
+  std::map<Key, Prepared> prepared_;
 };
 
 }  // namespace

@@ -11,8 +11,8 @@
 namespace pprun::kernels {
 namespace {
 
-// What products ask for, so that the first block is as a rule the last.
-constexpr int64_t kSmallestBlock = kProductWorkspace;
+// What products ask for and what lies beside them, so that the first block is as a rule the last.
+constexpr int64_t kSmallestBlock = kProductWorkspace + (int64_t{1} << 20);
 
 }  // namespace
 
@@ -50,10 +50,12 @@ int64_t CudaScratch::bytes() const {
   return sum;
 }
 
-CudaQueue::CudaQueue(cudaStream_t stream_used, AttentionPolicy attention)
+CudaQueue::CudaQueue(cudaStream_t stream_used, AttentionPolicy attention,
+                     BiasGradPolicy bias_grad_used)
     : stream(stream_used),
       scratch(std::make_unique<CudaScratch>(stream_used)),
       products(MakeCudaProducts()),
-      fused_attention(MakeCudaFusedAttention(attention)) {}
+      fused_attention(MakeCudaFusedAttention(attention)),
+      bias_grad(bias_grad_used) {}
 
 }  // namespace pprun::kernels

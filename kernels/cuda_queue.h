@@ -56,13 +56,15 @@ class CudaScratch {
 struct CudaQueue {
   // The stream outlives the queue.
   explicit CudaQueue(cudaStream_t stream_used,
-                     AttentionPolicy attention = AttentionPolicy::kDeterministic);
+                     AttentionPolicy attention = AttentionPolicy::kDeterministic,
+                     BiasGradPolicy bias_grad_used = BiasGradPolicy::kEpilogue);
 
   cudaStream_t stream = nullptr;
   std::unique_ptr<CudaScratch> scratch;
   std::unique_ptr<CudaProducts> products;
   // Null where our own kernels serve everything.
   std::unique_ptr<CudaFusedAttention> fused_attention;
+  BiasGradPolicy bias_grad = BiasGradPolicy::kEpilogue;
 };
 
 // At least `count` elements, uninitialised. The next call takes the same memory.
@@ -70,6 +72,14 @@ template <class Element>
 Element* ScratchOf(const CudaQueue& queue, int64_t count) {
   return reinterpret_cast<Element*>(
       queue.scratch->AtLeast(count * static_cast<int64_t>(sizeof(Element))));
+}
+
+// The same behind what a product works in, so that the next product may fill it.
+template <class Element>
+Element* ScratchBesideProduct(const CudaQueue& queue, int64_t count) {
+  return reinterpret_cast<Element*>(
+      queue.scratch->AtLeast(kProductWorkspace + count * static_cast<int64_t>(sizeof(Element))) +
+      kProductWorkspace);
 }
 
 }  // namespace pprun::kernels

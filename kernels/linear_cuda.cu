@@ -1,8 +1,10 @@
 // The products are the library's, with gelu_tanh and its gradient where it has them for the sizes,
-// else followed by their own kernels; the gradient of the bias is a sum of columns, since the
-// library's own would overwrite what is to be added to.
+// else followed by their own kernels. So is the gradient of the bias: the library's sums overwrite
+// what they are to be added to, so they go to scratch memory first; else the columns are summed by
+// a kernel, which reads dy once more.
 #include "kernels/activation.h"
 #include "kernels/cuda_column_sum.h"
+#include "kernels/elementwise.h"
 #include "kernels/linear.h"
 
 namespace pprun::kernels {
@@ -133,14 +135,22 @@ void LaunchLinearWeightGrad(const CudaQueue& queue, const Tensor& x, const Tenso
   const DType operands = OperandType("linear_weight_grad", x, dy);
   RequireType("linear_weight_grad", dweight, DType::kF32);
   RequireType("linear_weight_grad", dbias, DType::kF32);
-  queue.products->Multiply(
-      queue,
-      {.product = DenseProduct(outputs, width, rows, kTransposed, kPlain, Result::kAccumulate),
-       .operands = operands,
-       .result = DType::kF32},
-      dy.data, x.data, nullptr, dweight.data);
+  CHECK(!dbias || dbias.shape.Elements() == outputs);
+  CudaProduct product = {
+      .product = DenseProduct(outputs, width, rows, kTransposed, kPlain, Result::kAccumulate),
+      .operands = operands,
+      .result = DType::kF32,
+      .epilogue = Epilogue::kBiasGrad};
+  if (dbias && queue.bias_grad == BiasGradPolicy::kEpilogue) {
+    float* const sums = ScratchBesideProduct<float>(queue, outputs);
+    if (queue.products->TryMultiply(queue, product, dy.data, x.data, nullptr, sums, dweight.data)) {
+      LaunchAddInto(queue, dbias, {sums, DType::kF32, dbias.shape});
+      return;
+    }
+  }
+  product.epilogue = Epilogue::kNone;
+  queue.products->Multiply(queue, product, dy.data, x.data, nullptr, dweight.data);
   if (!dbias) return;
-  CHECK(dbias.shape.Elements() == outputs);
   WithElement("linear_weight_grad", {&dy}, [&](auto element) {
     using T = decltype(element);
     LaunchColumnSums(queue, "linear_weight_grad", rows, outputs, {dy.data},

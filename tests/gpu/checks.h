@@ -30,6 +30,8 @@ inline constexpr double kBfloat16Tolerance = 2e-2;
 std::vector<CheckRow> CheckOperations(const CheckContext& context);
 // Attention of bf16 again, for a queue that leaves none of it to a library.
 std::vector<CheckRow> CheckOwnAttention(const CheckContext& context);
+// The gradient of a linear layer's weights again, for a queue that sums that of the bias itself.
+std::vector<CheckRow> CheckOwnBiasGrad(const CheckContext& context);
 // What belongs to no operation: zero, scale, add_into, cast, initialise.
 std::vector<CheckRow> CheckElementwise(const CheckContext& context);
 // Norm, clipping and updates.

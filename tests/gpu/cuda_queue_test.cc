@@ -26,10 +26,18 @@ using Refusal = Queue;
 TEST_F(Scratch, GrowsOnceAndKeepsWhatWorkMayStillUse) {
   std::byte* const first = queue_.scratch->AtLeast(1000);
   EXPECT_EQ(queue_.scratch->AtLeast(kProductWorkspace), first);
-  std::byte* const second = queue_.scratch->AtLeast(kProductWorkspace + 1);
+  const int64_t smallest = queue_.scratch->bytes();
+  std::byte* const second = queue_.scratch->AtLeast(smallest + 1);
   EXPECT_NE(second, first);
   EXPECT_EQ(queue_.scratch->AtLeast(1), second);
-  EXPECT_EQ(queue_.scratch->bytes(), 3 * kProductWorkspace);
+  EXPECT_EQ(queue_.scratch->bytes(), 3 * smallest);
+}
+
+TEST_F(Scratch, HasMemoryBesideAProductInTheSameBlock) {
+  float* const beside = ScratchBesideProduct<float>(queue_, 50304);
+  EXPECT_EQ(reinterpret_cast<std::byte*>(beside),
+            queue_.scratch->AtLeast(kProductWorkspace) + kProductWorkspace);
+  EXPECT_GE(queue_.scratch->bytes(), kProductWorkspace + 50304 * 4);
 }
 
 TEST_F(Scratch, NeverGrowsInACapture) {

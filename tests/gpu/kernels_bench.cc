@@ -26,6 +26,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/elementwise.h"
 #include "kernels/initialise.h"
+#include "kernels/linear.h"
 #include "kernels/optimizer.h"
 #include "tests/kernels/op_types.h"
 
@@ -96,7 +97,7 @@ class Bench {
     copy_rate_ = 2 * static_cast<double>(bytes) / seconds;
     std::printf("device copy of %.0f MiB: %.0f GB/s\n", static_cast<double>(bytes) / (1 << 20),
                 copy_rate_ * 1e-9);
-    std::printf("%-26s %-5s %10s %9s %8s %9s\n", "kernel", "type", "us", "GB/s", "of copy",
+    std::printf("%-28s %-5s %10s %9s %8s %9s\n", "kernel", "type", "us", "GB/s", "of copy",
                 "TFLOP/s");
   }
 
@@ -120,6 +121,29 @@ class Bench {
     const double seconds = timer_.Of(
         calls_, [&] { LaunchOnCuda(queue, kind, kernels::AttributesOf(sizes_), operands, key); });
     Print(name + std::string(Name(kind)), dtype, seconds, bytes, FlopsOf(kind));
+    memory_.clear();
+  }
+
+  // What the gradient of a bias adds to that of the weights: nothing asked, summed by a kernel of
+  // our own, or by the product.
+  void MeasureBiasGrad(const CudaQueue& own, const CudaQueue& epilogue, int64_t rows, int64_t width,
+                       int64_t outputs) {
+    const Tensor x = Make({DType::kBF16, {rows, width}});
+    const Tensor dy = Make({DType::kBF16, {rows, outputs}});
+    const Tensor dweight = Make({DType::kF32, {outputs, width}});
+    const Tensor dbias = Make({DType::kF32, {outputs}});
+    const double bytes =
+        static_cast<double>((width + outputs) * rows * 2 + 2 * outputs * width * 4);
+    const double flops = 2 * static_cast<double>(rows * width * outputs);
+    const std::string sizes = std::to_string(outputs) + " x " + std::to_string(width);
+    const auto measure = [&](const char* name, const CudaQueue& queue, const Tensor& bias) {
+      const double seconds =
+          timer_.Of(calls_, [&] { LaunchLinearWeightGrad(queue, x, dy, dweight, bias); });
+      Print("dW " + sizes + ", " + name, DType::kBF16, seconds, bytes, flops);
+    };
+    measure("no bias", own, {});
+    measure("own sums", own, dbias);
+    measure("epilogue", epilogue, dbias);
     memory_.clear();
   }
 
@@ -218,7 +242,7 @@ class Bench {
 
   void Print(const std::string& name, DType dtype, double seconds, double bytes,
              double flops) const {
-    std::printf("%-26s %-5s %10.1f %9.0f %7.0f%% ", name.c_str(), std::string(Name(dtype)).c_str(),
+    std::printf("%-28s %-5s %10.1f %9.0f %7.0f%% ", name.c_str(), std::string(Name(dtype)).c_str(),
                 seconds * 1e6, bytes / seconds * 1e-9, 100 * bytes / seconds / copy_rate_);
     if (flops > 0) std::printf("%9.1f", flops / seconds * 1e-12);
     std::printf("\n");
@@ -266,6 +290,13 @@ int Run(Extent extent) {
       for (const std::string& line : queue.fused_attention->Decisions())
         std::printf("%s\n", line.c_str());
     }
+    const CudaQueue sums(stream, kernels::AttentionPolicy::kOwnKernels,
+                         kernels::BiasGradPolicy::kColumnSums);
+    const int64_t rows = is_small ? 64 : int64_t{32} * 1024;
+    const int64_t unit = is_small ? 8 : 768;
+    for (const auto& [width, outputs] : {std::array{1, 3}, {1, 1}, {1, 4}, {4, 1}})
+      bench.MeasureBiasGrad(sums, queue, rows, width * unit, outputs * unit);
+    for (const std::string& line : queue.products->Decisions()) std::printf("%s\n", line.c_str());
     bench.MeasureUpdate(is_small ? 3 : 50, is_small ? 100 : int64_t{768} * 3072);
   }
   CheckCuda(cudaStreamDestroy(stream), "cudaStreamDestroy");

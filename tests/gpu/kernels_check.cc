@@ -45,6 +45,13 @@ bool Parse(int count, char** arguments, Options& options) {
   return true;
 }
 
+void PrintDecisions(const kernels::CudaQueue& queue) {
+  for (const std::string& line : queue.products->Decisions()) std::printf("%s\n", line.c_str());
+  if (queue.fused_attention == nullptr) return;
+  for (const std::string& line : queue.fused_attention->Decisions())
+    std::printf("%s\n", line.c_str());
+}
+
 void Append(std::vector<CheckRow>& rows, std::vector<CheckRow> more) {
   std::ranges::move(more, std::back_inserter(rows));
 }
@@ -66,15 +73,16 @@ int Run(const Options& options) {
       Append(rows, CheckOwnAttention(
                        {.cpu = cpu, .cuda = own, .extent = options.extent, .seed = options.seed}));
     }
+    const kernels::CudaQueue sums(stream, kernels::AttentionPolicy::kOwnKernels,
+                                  kernels::BiasGradPolicy::kColumnSums);
+    Append(rows, CheckOwnBiasGrad(
+                     {.cpu = cpu, .cuda = sums, .extent = options.extent, .seed = options.seed}));
     Append(rows, CheckElementwise(context));
     Append(rows, CheckOptimizer(context));
     Append(rows, CheckRuntime(context));
     failures = PrintTable(rows);
     count = rows.size();
-    if (cuda.fused_attention != nullptr) {
-      for (const std::string& line : cuda.fused_attention->Decisions())
-        std::printf("%s\n", line.c_str());
-    }
+    PrintDecisions(cuda);
     std::printf("scratch memory: %.1f MiB\n",
                 static_cast<double>(cuda.scratch->bytes()) / (1 << 20));
   }

@@ -379,4 +379,13 @@ std::vector<CheckRow> CheckOwnAttention(const CheckContext& context) {
   return rows;
 }
 
+std::vector<CheckRow> CheckOwnBiasGrad(const CheckContext& context) {
+  std::vector<CheckRow> rows;
+  std::mt19937 generator(context.seed);
+  for (const DType dtype : {DType::kF32, DType::kBF16})
+    rows.push_back(
+        RowFor(context, "own linear_weight_grad", OpKind::kLinearWeightGrad, dtype, generator));
+  return rows;
+}
+
 }  // namespace pprun::gpu
