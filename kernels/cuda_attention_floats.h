@@ -58,7 +58,8 @@ __device__ __forceinline__ void LoadFloatTile(const HeadRows<const T>& rows, int
         }
       }
     }
-    Store(tile + row * Tile::kStride + column, value);
+    *reinterpret_cast<float4*>(tile + row * Tile::kStride + column) =
+        make_float4(value[0], value[1], value[2], value[3]);
   }
 }
 

@@ -89,7 +89,8 @@ __global__ void __launch_bounds__(kColumnSumThreads)
     if (warp == 0 && column < columns) {
       float total = parts[0][lane];
       for (int other = 1; other < kColumnSumWarps; ++other) total += parts[other][lane];
-      targets.target[k][column] += total;
+      // Picked, not indexed: an index that is not constant puts the parameter into local memory.
+      (k == 0 ? targets.target[0] : targets.target[1])[column] += total;
     }
     __syncthreads();
   }

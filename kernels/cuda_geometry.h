@@ -37,6 +37,13 @@ inline Geometry RowGeometry(int64_t rows, int64_t columns, int64_t width, int mo
           .threads = static_cast<int>(std::clamp<int64_t>(threads, kWarp, most))};
 }
 
+// One warp a row, a few rows a block.
+inline constexpr int kRowWarps = 4;
+inline Geometry WarpRowGeometry(int64_t rows) {
+  return {.blocks = std::clamp<int64_t>(CeilDivide(rows, kRowWarps), 1, kMostBlocks),
+          .threads = kRowWarps * kWarp};
+}
+
 // A matrix summed column by column in two stages: a block adds up some rows of one strip of
 // columns; then a thread a column adds the blocks' sums in ascending order.
 struct ColumnSumGeometry {

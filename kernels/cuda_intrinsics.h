@@ -23,6 +23,31 @@ __device__ __forceinline__ uint32_t PackBfloat16(float low, float high) {
   return packed;
 }
 
+// 16 and 8 aligned bytes to device memory as one access: within loops the compiler splits what is
+// written as one assignment into four.
+__device__ __forceinline__ void StoreVector(void* to, uint4 value) {
+  asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};"
+               :
+               : "l"(__cvta_generic_to_global(to)), "r"(value.x), "r"(value.y), "r"(value.z),
+                 "r"(value.w)
+               : "memory");
+}
+__device__ __forceinline__ void StoreVector(void* to, uint2 value) {
+  asm volatile("st.global.v2.b32 [%0], {%1, %2};"
+               :
+               : "l"(__cvta_generic_to_global(to)), "r"(value.x), "r"(value.y)
+               : "memory");
+}
+
+// 16 bytes to shared memory.
+__device__ __forceinline__ void StoreSharedVector(void* to, uint4 value) {
+  const uint32_t address = static_cast<uint32_t>(__cvta_generic_to_shared(to));
+  asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};"
+               :
+               : "r"(address), "r"(value.x), "r"(value.y), "r"(value.z), "r"(value.w)
+               : "memory");
+}
+
 // 2^x, within 2^-22 of the true value, relatively; 0 for what is below 2^-126.
 __device__ __forceinline__ float PowerOfTwo(float x) {
   float y;

@@ -9,8 +9,8 @@
 
 namespace pprun::kernels {
 
-// Dynamic shared memory that a kernel gets without asking.
-inline constexpr int64_t kUnaskedSharedBytes = 48 << 10;
+// Dynamic shared memory that a kernel gets without asking: of 48 KiB, what static memory leaves.
+inline constexpr int64_t kUnaskedSharedBytes = 40 << 10;
 
 // `what` names the operation in the error.
 template <class... Parameters, class... Arguments>

@@ -21,15 +21,29 @@ __device__ __forceinline__ int64_t ElementsBeforeBoundary(const T* row) {
 }
 
 // Calls body(first, values) for pieces of the row that cover it: kVector<T> elements or one. The
-// threads of the block share them in an order that the row's address and width fix.
+// threads of the block share them in an order that the row's address and width fix. A thread has a
+// few pieces on the way at a time, so that a body that computes much does not leave memory idle.
 template <class T, class Body>
 __device__ __forceinline__ void ForRowPieces(const T* row, int64_t columns, const Body& body) {
   constexpr int kWidth = kVector<T>;
   int64_t head = ElementsBeforeBoundary(row);
   head = head < columns ? head : columns;
   const int64_t pieces = (columns - head) / kWidth;
-  for (int64_t piece = threadIdx.x; piece < pieces; piece += blockDim.x) {
-    float value[kWidth];
+  constexpr int kBatch = 4;
+  const int64_t step = blockDim.x;
+  int64_t piece = threadIdx.x;
+  float value[kWidth];
+  for (; piece + (kBatch - 1) * step < pieces; piece += kBatch * step) {
+    Piece<kWidth, T> batch[kBatch];
+#pragma unroll
+    for (int i = 0; i < kBatch; ++i) batch[i].LoadFrom(row + head + (piece + i * step) * kWidth);
+#pragma unroll
+    for (int i = 0; i < kBatch; ++i) {
+      batch[i].Get(value);
+      body(head + (piece + i * step) * kWidth, value);
+    }
+  }
+  for (; piece < pieces; piece += step) {
     Load(row + head + piece * kWidth, value);
     body(head + piece * kWidth, value);
   }
@@ -37,9 +51,8 @@ __device__ __forceinline__ void ForRowPieces(const T* row, int64_t columns, cons
   const int64_t tail = head + pieces * kWidth;
   for (int64_t i = threadIdx.x; i < head + columns - tail; i += blockDim.x) {
     const int64_t at = i < head ? i : tail + i - head;
-    float value[1];
-    Load(row + at, value);
-    body(at, value);
+    const float single[1] = {ToFloat(row[at])};
+    body(at, single);
   }
 }
 
@@ -57,12 +70,25 @@ __device__ __forceinline__ void StorePiece(T* to, const float (&value)[kWidth]) 
   }
 }
 
+// Writes a piece that ForRowPieces gave to the same place of a copy of its row in shared memory,
+// which is as far from a boundary as the row.
+template <class T, int kWidth>
+__device__ __forceinline__ void KeepPiece(T* to, const float (&value)[kWidth]) {
+  if constexpr (kWidth == 1) {
+    *to = FromFloat<T>(value[0]);
+  } else {
+    Piece<kWidth, T> piece;
+    piece.Set(value);
+    StoreSharedVector(to, piece.memory);
+  }
+}
+
 // loss = scale * the sum of `rows` doubles; one block.
 static __global__ void __launch_bounds__(kLossThreads)
     SumLossKernel(int64_t rows, const double* losses, double scale, double* loss) {
   __shared__ double parts[kLossWarps];
   double sum = 0;
-#pragma unroll 4
+#pragma unroll 16
   for (int64_t row = threadIdx.x; row < rows; row += kLossThreads) sum += losses[row];
   sum = BlockSum(sum, parts);
   if (threadIdx.x == 0) *loss = scale * sum;

@@ -51,13 +51,18 @@ __device__ __forceinline__ void Load(const float* from, float (&to)[kWidth]) {
   }
 }
 
+__device__ __forceinline__ uint32_t WordOf(float value) {
+  return static_cast<uint32_t>(BitsOf(value));
+}
+
+// To device memory, as Load.
 template <int kWidth>
 __device__ __forceinline__ void Store(float* to, const float (&from)[kWidth]) {
   if constexpr (kWidth % 4 == 0) {
 #pragma unroll
     for (int i = 0; i < kWidth / 4; ++i) {
-      reinterpret_cast<float4*>(to)[i] =
-          make_float4(from[4 * i], from[4 * i + 1], from[4 * i + 2], from[4 * i + 3]);
+      StoreVector(to + 4 * i, make_uint4(WordOf(from[4 * i]), WordOf(from[4 * i + 1]),
+                                         WordOf(from[4 * i + 2]), WordOf(from[4 * i + 3])));
     }
   } else {
 #pragma unroll
@@ -96,23 +101,58 @@ __device__ __forceinline__ void Store(Bfloat16* to, const float (&from)[kWidth])
   if constexpr (kWidth % 8 == 0) {
 #pragma unroll
     for (int i = 0; i < kWidth / 8; ++i) {
-      uint4 part;
-      part.x = PackBfloat16(from[8 * i], from[8 * i + 1]);
-      part.y = PackBfloat16(from[8 * i + 2], from[8 * i + 3]);
-      part.z = PackBfloat16(from[8 * i + 4], from[8 * i + 5]);
-      part.w = PackBfloat16(from[8 * i + 6], from[8 * i + 7]);
-      reinterpret_cast<uint4*>(to)[i] = part;
+      StoreVector(to + 8 * i, make_uint4(PackBfloat16(from[8 * i], from[8 * i + 1]),
+                                         PackBfloat16(from[8 * i + 2], from[8 * i + 3]),
+                                         PackBfloat16(from[8 * i + 4], from[8 * i + 5]),
+                                         PackBfloat16(from[8 * i + 6], from[8 * i + 7])));
     }
   } else if constexpr (kWidth == 4) {
-    uint2 part;
-    part.x = PackBfloat16(from[0], from[1]);
-    part.y = PackBfloat16(from[2], from[3]);
-    *reinterpret_cast<uint2*>(to) = part;
+    StoreVector(to, make_uint2(PackBfloat16(from[0], from[1]), PackBfloat16(from[2], from[3])));
   } else {
 #pragma unroll
     for (int i = 0; i < kWidth; ++i) to[i] = FromFloat<Bfloat16>(from[i]);
   }
 }
+
+// kWidth elements as they lie in memory: 16 bytes, or one element.
+template <int kWidth, class T>
+struct Piece {
+  static_assert(kWidth == kVector<T>);
+  uint4 memory = {};
+
+  __device__ void LoadFrom(const T* from) { memory = *reinterpret_cast<const uint4*>(from); }
+  __device__ void StoreTo(T* to) const { StoreVector(to, memory); }
+  __device__ void Get(float (&to)[kWidth]) const {
+    if constexpr (kWidth == 4) {
+      to[0] = FloatOf(static_cast<int32_t>(memory.x));
+      to[1] = FloatOf(static_cast<int32_t>(memory.y));
+      to[2] = FloatOf(static_cast<int32_t>(memory.z));
+      to[3] = FloatOf(static_cast<int32_t>(memory.w));
+    } else {
+      Unpack(memory.x, to[0], to[1]);
+      Unpack(memory.y, to[2], to[3]);
+      Unpack(memory.z, to[4], to[5]);
+      Unpack(memory.w, to[6], to[7]);
+    }
+  }
+  __device__ void Set(const float (&from)[kWidth]) {
+    if constexpr (kWidth == 4) {
+      memory = make_uint4(WordOf(from[0]), WordOf(from[1]), WordOf(from[2]), WordOf(from[3]));
+    } else {
+      memory = make_uint4(PackBfloat16(from[0], from[1]), PackBfloat16(from[2], from[3]),
+                          PackBfloat16(from[4], from[5]), PackBfloat16(from[6], from[7]));
+    }
+  }
+};
+template <class T>
+struct Piece<1, T> {
+  T memory = {};
+
+  __device__ void LoadFrom(const T* from) { memory = *from; }
+  __device__ void StoreTo(T* to) const { *to = memory; }
+  __device__ void Get(float (&to)[1]) const { to[0] = ToFloat(memory); }
+  __device__ void Set(const float (&from)[1]) { memory = FromFloat<T>(from[0]); }
+};
 
 // Every lane gets the same bits, since each step adds the same two numbers on both sides.
 template <class Value>

@@ -8,58 +8,58 @@
 namespace pprun::kernels {
 namespace {
 
-template <int kWidth, class T, class W, class Rows>
-__global__ void __launch_bounds__(kNormThreads)
+template <class Team, int kWidth, class T, class W, class Rows>
+__global__ void __launch_bounds__(Team::kThreads)
     LayerNormKernel(int64_t rows, int64_t columns, const Rows x, const W* weight, const W* bias,
                     T* y, float* mean, float* rstd, float epsilon) {
-  __shared__ float parts[kNormWarps];
-  using Pieces = RowPieces<kWidth, T>;
-  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    const Pieces pieces = x.template Row<kWidth>(row, columns);
+  using Pieces = RowPieces<Team, kWidth, T>;
+  for (int64_t row = Team::Row(); row < rows; row += Team::RowStep()) {
+    const Pieces pieces = x.template Row<Team, kWidth>(row, columns);
     float value[kWidth];
     float sum = 0;
-    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
-      pieces.Get(at, value);
+    Pieces::ForEach(columns, [&](int piece, int64_t) {
+      pieces.Get(piece, value);
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) sum += value[i];
-    }
-    const float m = BlockSum(sum, parts) / static_cast<float>(columns);
+    });
+    const float m = Team::Sum(sum) / static_cast<float>(columns);
     // A second pass, since E[x^2] - mean^2 would cancel.
     float squares = 0;
-    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
-      pieces.Get(at, value);
+    Pieces::ForEach(columns, [&](int piece, int64_t) {
+      pieces.Get(piece, value);
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) squares += (value[i] - m) * (value[i] - m);
-    }
-    const float variance = BlockSum(squares, parts) / static_cast<float>(columns);
+    });
+    const float variance = Team::Sum(squares) / static_cast<float>(columns);
     const float r = 1.0F / sqrtf(variance + epsilon);
-    if (threadIdx.x == 0) {
+    if (Team::Lane() == 0) {
       mean[row] = m;
       rstd[row] = r;
     }
-    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
+    Pieces::ForEach(columns, [&](int piece, int64_t at) {
       float scale[kWidth];
       float shift[kWidth];
-      pieces.Get(at, value);
+      pieces.Get(piece, value);
       Load(weight + at, scale);
       Load(bias + at, shift);
 #pragma unroll
       for (int i = 0; i < kWidth; ++i)
         value[i] = LayerNormElement(value[i], m, r, scale[i], shift[i]);
       Store(y + row * columns + at, value);
-    }
+    });
   }
 }
 
-template <int kWidth, class T, class W>
-__global__ void __launch_bounds__(kNormThreads)
+template <class Team, int kWidth, class T, class W>
+__global__ void __launch_bounds__(Team::kThreads)
     InputGradKernel(int64_t rows, int64_t columns, const T* x, const T* dy, const W* weight,
                     const float* mean, const float* rstd, const T* passed, T* dx) {
-  __shared__ float parts[kNormWarps];
-  using Pieces = RowPieces<kWidth, T>;
-  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+  using Pieces = RowPieces<Team, kWidth, T>;
+  for (int64_t row = Team::Row(); row < rows; row += Team::RowStep()) {
     const Pieces inputs(x + row * columns, columns);
     const Pieces gradients(dy + row * columns, columns);
+    const Pieces others((passed == nullptr ? x : passed) + row * columns,
+                        passed == nullptr ? 0 : columns);
     const float m = mean[row];
     const float r = rstd[row];
     float input[kWidth];
@@ -67,9 +67,9 @@ __global__ void __launch_bounds__(kNormThreads)
     float scale[kWidth];
     float sum = 0;
     float sum_xhat = 0;
-    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
-      inputs.Get(at, input);
-      gradients.Get(at, gradient);
+    Pieces::ForEach(columns, [&](int piece, int64_t at) {
+      inputs.Get(piece, input);
+      gradients.Get(piece, gradient);
       Load(weight + at, scale);
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) {
@@ -77,21 +77,25 @@ __global__ void __launch_bounds__(kNormThreads)
         sum += g;
         sum_xhat += g * Normalised(input[i], m, r);
       }
-    }
-    const float average = BlockSum(sum, parts) / static_cast<float>(columns);
-    const float average_xhat = BlockSum(sum_xhat, parts) / static_cast<float>(columns);
-    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
-      inputs.Get(at, input);
-      gradients.Get(at, gradient);
+    });
+    const float average = Team::Sum(sum) / static_cast<float>(columns);
+    const float average_xhat = Team::Sum(sum_xhat) / static_cast<float>(columns);
+    Pieces::ForEach(columns, [&](int piece, int64_t at) {
+      inputs.Get(piece, input);
+      gradients.Get(piece, gradient);
       Load(weight + at, scale);
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) {
         input[i] = LayerNormGradElement(Normalised(input[i], m, r), gradient[i], scale[i], r,
                                         average, average_xhat);
       }
-      AddPassed(passed, row * columns + at, input);
+      if (passed != nullptr) {
+        others.Get(piece, gradient);
+#pragma unroll
+        for (int i = 0; i < kWidth; ++i) input[i] += gradient[i];
+      }
       Store(dx + row * columns + at, input);
-    }
+    });
   }
 }
 
@@ -137,13 +141,14 @@ void LaunchLayerNorm(const CudaQueue& queue, const Tensor& x, const Tensor& weig
   WithNormElements("layer_norm", {&x, &y}, {&weight, &bias}, [&](auto element, auto vector) {
     using T = decltype(element);
     using W = decltype(vector);
-    WithNormWidth<T>(columns, {x.data, weight.data, bias.data, y.data}, [&](auto width) {
-      constexpr int kWidth = decltype(width)::kWidth;
-      LaunchKernel(queue, "layer_norm", RowGeometry(rows, columns, kWidth, kNormThreads),
-                   LayerNormKernel<kWidth, T, W, StoredRows<T>>, rows, columns,
-                   StoredRows<T>{DataOf<T>(x)}, DataOf<W>(weight), DataOf<W>(bias), DataOf<T>(y),
-                   mean.f32(), rstd.f32(), epsilon);
-    });
+    WithNormLayout<T>(
+        rows, columns, {x.data, weight.data, bias.data, y.data}, [&](const auto& layout) {
+          using Layout = std::decay_t<decltype(layout)>;
+          LaunchKernel(queue, "layer_norm", layout.geometry,
+                       LayerNormKernel<typename Layout::Team, Layout::kWidth, T, W, StoredRows<T>>,
+                       rows, columns, StoredRows<T>{DataOf<T>(x)}, DataOf<W>(weight),
+                       DataOf<W>(bias), DataOf<T>(y), mean.f32(), rstd.f32(), epsilon);
+        });
   });
 }
 
@@ -162,14 +167,16 @@ void LaunchAddLayerNorm(const CudaQueue& queue, const Tensor& a, const Tensor& b
       "add_layer_norm", {&a, &b, &sum, &y}, {&weight, &bias}, [&](auto element, auto vector) {
         using T = decltype(element);
         using W = decltype(vector);
-        WithNormWidth<T>(
-            columns, {a.data, b.data, sum.data, weight.data, bias.data, y.data}, [&](auto width) {
-              constexpr int kWidth = decltype(width)::kWidth;
+        WithNormLayout<T>(
+            rows, columns, {a.data, b.data, sum.data, weight.data, bias.data, y.data},
+            [&](const auto& layout) {
+              using Layout = std::decay_t<decltype(layout)>;
               LaunchKernel(
-                  queue, "add_layer_norm", RowGeometry(rows, columns, kWidth, kNormThreads),
-                  LayerNormKernel<kWidth, T, W, AddedRows<T>>, rows, columns,
-                  AddedRows<T>{DataOf<T>(a), DataOf<T>(b), DataOf<T>(sum)}, DataOf<W>(weight),
-                  DataOf<W>(bias), DataOf<T>(y), mean.f32(), rstd.f32(), epsilon);
+                  queue, "add_layer_norm", layout.geometry,
+                  LayerNormKernel<typename Layout::Team, Layout::kWidth, T, W, AddedRows<T>>, rows,
+                  columns, AddedRows<T>{DataOf<T>(a), DataOf<T>(b), DataOf<T>(sum)},
+                  DataOf<W>(weight), DataOf<W>(bias), DataOf<T>(y), mean.f32(), rstd.f32(),
+                  epsilon);
             });
       });
 }
@@ -190,14 +197,15 @@ void LaunchLayerNormInputGrad(const CudaQueue& queue, const Tensor& x, const Ten
       "layer_norm_input_grad", {&x, &dy, &passed, &dx}, {&weight}, [&](auto element, auto vector) {
         using T = decltype(element);
         using W = decltype(vector);
-        WithNormWidth<T>(
-            columns, {x.data, dy.data, weight.data, passed.data, dx.data}, [&](auto width) {
-              constexpr int kWidth = decltype(width)::kWidth;
-              LaunchKernel(
-                  queue, "layer_norm_input_grad", RowGeometry(rows, columns, kWidth, kNormThreads),
-                  InputGradKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<T>(dy),
-                  DataOf<W>(weight), mean.f32(), rstd.f32(), DataOf<T>(passed), DataOf<T>(dx));
-            });
+        WithNormLayout<T>(rows, columns, {x.data, dy.data, weight.data, passed.data, dx.data},
+                          [&](const auto& layout) {
+                            using Layout = std::decay_t<decltype(layout)>;
+                            LaunchKernel(
+                                queue, "layer_norm_input_grad", layout.geometry,
+                                InputGradKernel<typename Layout::Team, Layout::kWidth, T, W>, rows,
+                                columns, DataOf<T>(x), DataOf<T>(dy), DataOf<W>(weight), mean.f32(),
+                                rstd.f32(), DataOf<T>(passed), DataOf<T>(dx));
+                          });
       });
 }
 

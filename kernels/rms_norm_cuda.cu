@@ -8,68 +8,72 @@
 namespace pprun::kernels {
 namespace {
 
-template <int kWidth, class T, class W, class Rows>
-__global__ void __launch_bounds__(kNormThreads)
+template <class Team, int kWidth, class T, class W, class Rows>
+__global__ void __launch_bounds__(Team::kThreads)
     RmsNormKernel(int64_t rows, int64_t columns, const Rows x, const W* weight, T* y, float* rstd,
                   float epsilon) {
-  __shared__ float parts[kNormWarps];
-  using Pieces = RowPieces<kWidth, T>;
-  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    const Pieces pieces = x.template Row<kWidth>(row, columns);
+  using Pieces = RowPieces<Team, kWidth, T>;
+  for (int64_t row = Team::Row(); row < rows; row += Team::RowStep()) {
+    const Pieces pieces = x.template Row<Team, kWidth>(row, columns);
     float value[kWidth];
     float squares = 0;
-    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
-      pieces.Get(at, value);
+    Pieces::ForEach(columns, [&](int piece, int64_t) {
+      pieces.Get(piece, value);
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) squares += value[i] * value[i];
-    }
-    const float average = BlockSum(squares, parts) / static_cast<float>(columns);
+    });
+    const float average = Team::Sum(squares) / static_cast<float>(columns);
     const float r = 1.0F / sqrtf(average + epsilon);
-    if (threadIdx.x == 0) rstd[row] = r;
-    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
+    if (Team::Lane() == 0) rstd[row] = r;
+    Pieces::ForEach(columns, [&](int piece, int64_t at) {
       float scale[kWidth];
-      pieces.Get(at, value);
+      pieces.Get(piece, value);
       Load(weight + at, scale);
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) value[i] = RmsNormElement(value[i], r, scale[i]);
       Store(y + row * columns + at, value);
-    }
+    });
   }
 }
 
-template <int kWidth, class T, class W>
-__global__ void __launch_bounds__(kNormThreads)
+template <class Team, int kWidth, class T, class W>
+__global__ void __launch_bounds__(Team::kThreads)
     InputGradKernel(int64_t rows, int64_t columns, const T* x, const T* dy, const W* weight,
                     const float* rstd, const T* passed, T* dx) {
-  __shared__ float parts[kNormWarps];
-  using Pieces = RowPieces<kWidth, T>;
-  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+  using Pieces = RowPieces<Team, kWidth, T>;
+  for (int64_t row = Team::Row(); row < rows; row += Team::RowStep()) {
     const Pieces inputs(x + row * columns, columns);
     const Pieces gradients(dy + row * columns, columns);
+    const Pieces others((passed == nullptr ? x : passed) + row * columns,
+                        passed == nullptr ? 0 : columns);
     const float r = rstd[row];
     float input[kWidth];
     float gradient[kWidth];
     float scale[kWidth];
     float sum = 0;
-    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
-      inputs.Get(at, input);
-      gradients.Get(at, gradient);
+    Pieces::ForEach(columns, [&](int piece, int64_t at) {
+      inputs.Get(piece, input);
+      gradients.Get(piece, gradient);
       Load(weight + at, scale);
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) sum += gradient[i] * scale[i] * input[i];
-    }
-    const float average = BlockSum(sum, parts) / static_cast<float>(columns);
+    });
+    const float average = Team::Sum(sum) / static_cast<float>(columns);
     const float pull = r * r * average;
-    for (int64_t at = Pieces::First(); at < columns; at += Pieces::Step()) {
-      inputs.Get(at, input);
-      gradients.Get(at, gradient);
+    Pieces::ForEach(columns, [&](int piece, int64_t at) {
+      inputs.Get(piece, input);
+      gradients.Get(piece, gradient);
       Load(weight + at, scale);
 #pragma unroll
       for (int i = 0; i < kWidth; ++i)
         input[i] = RmsNormGradElement(input[i], gradient[i], scale[i], r, pull);
-      AddPassed(passed, row * columns + at, input);
+      if (passed != nullptr) {
+        others.Get(piece, gradient);
+#pragma unroll
+        for (int i = 0; i < kWidth; ++i) input[i] += gradient[i];
+      }
       Store(dx + row * columns + at, input);
-    }
+    });
   }
 }
 
@@ -106,12 +110,12 @@ void LaunchRmsNorm(const CudaQueue& queue, const Tensor& x, const Tensor& weight
   WithNormElements("rms_norm", {&x, &y}, {&weight}, [&](auto element, auto vector) {
     using T = decltype(element);
     using W = decltype(vector);
-    WithNormWidth<T>(columns, {x.data, weight.data, y.data}, [&](auto width) {
-      constexpr int kWidth = decltype(width)::kWidth;
-      LaunchKernel(queue, "rms_norm", RowGeometry(rows, columns, kWidth, kNormThreads),
-                   RmsNormKernel<kWidth, T, W, StoredRows<T>>, rows, columns,
-                   StoredRows<T>{DataOf<T>(x)}, DataOf<W>(weight), DataOf<T>(y), rstd.f32(),
-                   epsilon);
+    WithNormLayout<T>(rows, columns, {x.data, weight.data, y.data}, [&](const auto& layout) {
+      using Layout = std::decay_t<decltype(layout)>;
+      LaunchKernel(queue, "rms_norm", layout.geometry,
+                   RmsNormKernel<typename Layout::Team, Layout::kWidth, T, W, StoredRows<T>>, rows,
+                   columns, StoredRows<T>{DataOf<T>(x)}, DataOf<W>(weight), DataOf<T>(y),
+                   rstd.f32(), epsilon);
     });
   });
 }
@@ -127,13 +131,14 @@ void LaunchAddRmsNorm(const CudaQueue& queue, const Tensor& a, const Tensor& b,
   WithNormElements("add_rms_norm", {&a, &b, &sum, &y}, {&weight}, [&](auto element, auto vector) {
     using T = decltype(element);
     using W = decltype(vector);
-    WithNormWidth<T>(columns, {a.data, b.data, sum.data, weight.data, y.data}, [&](auto width) {
-      constexpr int kWidth = decltype(width)::kWidth;
-      LaunchKernel(queue, "add_rms_norm", RowGeometry(rows, columns, kWidth, kNormThreads),
-                   RmsNormKernel<kWidth, T, W, AddedRows<T>>, rows, columns,
-                   AddedRows<T>{DataOf<T>(a), DataOf<T>(b), DataOf<T>(sum)}, DataOf<W>(weight),
-                   DataOf<T>(y), rstd.f32(), epsilon);
-    });
+    WithNormLayout<T>(
+        rows, columns, {a.data, b.data, sum.data, weight.data, y.data}, [&](const auto& layout) {
+          using Layout = std::decay_t<decltype(layout)>;
+          LaunchKernel(queue, "add_rms_norm", layout.geometry,
+                       RmsNormKernel<typename Layout::Team, Layout::kWidth, T, W, AddedRows<T>>,
+                       rows, columns, AddedRows<T>{DataOf<T>(a), DataOf<T>(b), DataOf<T>(sum)},
+                       DataOf<W>(weight), DataOf<T>(y), rstd.f32(), epsilon);
+        });
   });
 }
 
@@ -151,14 +156,15 @@ void LaunchRmsNormInputGrad(const CudaQueue& queue, const Tensor& x, const Tenso
       "rms_norm_input_grad", {&x, &dy, &passed, &dx}, {&weight}, [&](auto element, auto vector) {
         using T = decltype(element);
         using W = decltype(vector);
-        WithNormWidth<T>(
-            columns, {x.data, dy.data, weight.data, passed.data, dx.data}, [&](auto width) {
-              constexpr int kWidth = decltype(width)::kWidth;
-              LaunchKernel(
-                  queue, "rms_norm_input_grad", RowGeometry(rows, columns, kWidth, kNormThreads),
-                  InputGradKernel<kWidth, T, W>, rows, columns, DataOf<T>(x), DataOf<T>(dy),
-                  DataOf<W>(weight), rstd.f32(), DataOf<T>(passed), DataOf<T>(dx));
-            });
+        WithNormLayout<T>(rows, columns, {x.data, dy.data, weight.data, passed.data, dx.data},
+                          [&](const auto& layout) {
+                            using Layout = std::decay_t<decltype(layout)>;
+                            LaunchKernel(
+                                queue, "rms_norm_input_grad", layout.geometry,
+                                InputGradKernel<typename Layout::Team, Layout::kWidth, T, W>, rows,
+                                columns, DataOf<T>(x), DataOf<T>(dy), DataOf<W>(weight), rstd.f32(),
+                                DataOf<T>(passed), DataOf<T>(dx));
+                          });
       });
 }
 

@@ -111,72 +111,38 @@ bool Applies(Variant variant, OpKind kind, DType dtype) {
   return false;
 }
 
+OpSizes Of(int64_t samples, int64_t positions, int64_t heads, int64_t kv_heads, int64_t head_width,
+           int64_t outputs, int64_t vocabulary) {
+  return {.samples = samples,
+          .positions = positions,
+          .heads = heads,
+          .kv_heads = kv_heads,
+          .head_width = head_width,
+          .outputs = outputs,
+          .vocabulary = vocabulary};
+}
+
 std::vector<OpSizes> SizesFor(Extent extent) {
-  std::vector<OpSizes> sizes = {{},
-                                {.samples = 1,
-                                 .positions = 1,
-                                 .heads = 1,
-                                 .kv_heads = 1,
-                                 .head_width = 2,
-                                 .outputs = 1,
-                                 .vocabulary = 1},
-                                {.samples = 2,
-                                 .positions = 33,
-                                 .heads = 4,
-                                 .kv_heads = 2,
-                                 .head_width = 16,
-                                 .outputs = 40,
-                                 .vocabulary = 129},
-                                {.samples = 1,
-                                 .positions = 70,
-                                 .heads = 2,
-                                 .kv_heads = 2,
-                                 .head_width = 64,
-                                 .outputs = 24,
-                                 .vocabulary = 320},
-                                {.samples = 1,
-                                 .positions = 37,
-                                 .heads = 2,
-                                 .kv_heads = 1,
-                                 .head_width = 80,
-                                 .outputs = 8,
-                                 .vocabulary = 1000},
-                                {.samples = 1,
-                                 .positions = 9,
-                                 .heads = 1,
-                                 .kv_heads = 1,
-                                 .head_width = 132,
-                                 .outputs = 3,
-                                 .vocabulary = 77}};
+  std::vector<OpSizes> sizes = {
+      {},
+      Of(1, 1, 1, 1, 2, 1, 1),
+      Of(2, 33, 4, 2, 16, 40, 129),
+      Of(1, 70, 2, 2, 64, 24, 320),
+      Of(1, 37, 2, 1, 80, 8, 1000),
+      Of(1, 9, 1, 1, 132, 3, 77),
+      // Norms by a warp that keeps many pieces, by a block, and by one with fewer threads than
+      // pieces.
+      Of(1, 3, 5, 5, 256, 8, 5),
+      Of(1, 2, 17, 17, 256, 1, 3),
+      // Vocabularies whose rows fit shared memory in bf16 alone, and in no type.
+      Of(1, 2, 1, 1, 8, 3, 26001),
+      Of(1, 2, 1, 1, 8, 3, 51003),
+  };
   if (extent == Extent::kSmall) return sizes;
-  sizes.push_back({.samples = 1,
-                   .positions = 131,
-                   .heads = 12,
-                   .kv_heads = 12,
-                   .head_width = 64,
-                   .outputs = 3072,
-                   .vocabulary = 50257});
-  sizes.push_back({.samples = 2,
-                   .positions = 256,
-                   .heads = 8,
-                   .kv_heads = 2,
-                   .head_width = 128,
-                   .outputs = 2816,
-                   .vocabulary = 32000});
-  sizes.push_back({.samples = 2,
-                   .positions = 1024,
-                   .heads = 12,
-                   .kv_heads = 12,
-                   .head_width = 64,
-                   .outputs = 2304,
-                   .vocabulary = 256});
-  sizes.push_back({.samples = 1,
-                   .positions = 200,
-                   .heads = 2,
-                   .kv_heads = 2,
-                   .head_width = 256,
-                   .outputs = 8192,
-                   .vocabulary = 8192});
+  sizes.push_back(Of(1, 131, 12, 12, 64, 3072, 50257));
+  sizes.push_back(Of(2, 256, 8, 2, 128, 2816, 32000));
+  sizes.push_back(Of(2, 1024, 12, 12, 64, 2304, 256));
+  sizes.push_back(Of(1, 200, 2, 2, 256, 8192, 8192));
   return sizes;
 }
 

@@ -37,6 +37,14 @@ TEST(RowGeometry, TakesWholeWarpsAndNoMoreThanARowNeeds) {
   EXPECT_EQ(RowGeometry(7, 64, 4).blocks, 7);
 }
 
+TEST(WarpRowGeometry, GivesEveryRowAWarp) {
+  EXPECT_EQ(WarpRowGeometry(32768).blocks, 8192);
+  EXPECT_EQ(WarpRowGeometry(5).blocks, 2);
+  EXPECT_EQ(WarpRowGeometry(5).threads, 4 * kWarp);
+  EXPECT_EQ(WarpRowGeometry(0).blocks, 1);
+  EXPECT_EQ(WarpRowGeometry(8 * kHuge).blocks, kMostBlocks);
+}
+
 TEST(ColumnSumGeometry, CoversAllRowsAndColumnsOnce) {
   const uint32_t seed = std::random_device{}();
   SCOPED_TRACE(seed);

@@ -18,6 +18,10 @@ inline uint32_t PackBfloat16(float low, float high) {
                                                           << 16;
 }
 
+inline void StoreVector(void* to, uint4 value) { *static_cast<uint4*>(to) = value; }
+inline void StoreSharedVector(void* to, uint4 value) { *static_cast<uint4*>(to) = value; }
+inline void StoreVector(void* to, uint2 value) { *static_cast<uint2*>(to) = value; }
+
 inline float PowerOfTwo(float x) { return x < -126.0F ? 0.0F : std::exp2(x); }
 
 struct MatrixLane {
