@@ -9,26 +9,40 @@ namespace pprun::kernels {
 namespace {
 
 constexpr int kDotThreads = 256;
-constexpr int kDotWarps = kDotThreads / kWarp;
+constexpr int kDotLanes = 8;  // for a position
+constexpr int kDotPositions = kDotThreads / kDotLanes;
 
-// A warp takes one head of one position. dots[sample, head, position].
-template <class T>
+// A warp takes some positions of one head, eight lanes one of them. dots[sample, head, position].
+template <int kWidth, class T>
 __global__ void __launch_bounds__(kDotThreads)
-    DotKernel(const AttentionSizes sizes, const T* y, const T* dy, float* dots) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int64_t units = sizes.samples * sizes.positions * sizes.heads;
-  const int64_t warps = static_cast<int64_t>(gridDim.x) * kDotWarps;
-  for (int64_t unit = static_cast<int64_t>(blockIdx.x) * kDotWarps + threadIdx.x / kWarp;
-       unit < units; unit += warps) {
+    DotKernel(const AttentionSizes sizes, int64_t tiles, const T* y, const T* dy, float* dots) {
+  const int lane = static_cast<int>(threadIdx.x) % kDotLanes;
+  const int64_t units = sizes.samples * sizes.heads * tiles;
+  for (int64_t unit = blockIdx.x; unit < units; unit += gridDim.x) {
+    // Heads of the same positions one after the other: their elements lie side by side.
+    const int64_t sample_tile = unit / sizes.heads;
+    const int64_t head = unit - sample_tile * sizes.heads;
+    const int64_t sample = sample_tile / tiles;
+    const int64_t position =
+        (sample_tile - sample * tiles) * kDotPositions + static_cast<int>(threadIdx.x) / kDotLanes;
     float sum = 0;
-    for (int64_t i = lane; i < sizes.head_width; i += kWarp)
-      sum += ToFloat(y[unit * sizes.head_width + i]) * ToFloat(dy[unit * sizes.head_width + i]);
-    sum = WarpSum(sum);
-    const int64_t row = unit / sizes.heads;
-    const int64_t head = unit - row * sizes.heads;
-    const int64_t sample = row / sizes.positions;
-    const int64_t position = row - sample * sizes.positions;
-    if (lane == 0) dots[(sample * sizes.heads + head) * sizes.positions + position] = sum;
+    if (position < sizes.positions) {
+      const int64_t from =
+          ((sample * sizes.positions + position) * sizes.heads + head) * sizes.head_width;
+      for (int64_t i = lane * kWidth; i < sizes.head_width; i += kDotLanes * kWidth) {
+        float left[kWidth];
+        float right[kWidth];
+        Load(y + from + i, left);
+        Load(dy + from + i, right);
+#pragma unroll
+        for (int k = 0; k < kWidth; ++k) sum += left[k] * right[k];
+      }
+    }
+#pragma unroll
+    for (int distance = kDotLanes / 2; distance > 0; distance /= 2)
+      sum += __shfl_xor_sync(kAllLanes, sum, distance);
+    if (lane == 0 && position < sizes.positions)
+      dots[(sample * sizes.heads + head) * sizes.positions + position] = sum;
   }
 }
 
@@ -54,11 +68,14 @@ const float* LaunchDots(const CudaQueue& queue, const AttentionSizes& sizes, con
   float* const dots = ScratchOf<float>(queue, units);
   WithElement("attention_grad", {&y, &dy}, [&](auto element) {
     using T = decltype(element);
+    const int64_t tiles = CeilDivide(sizes.positions, kDotPositions);
     const Geometry geometry = {
-        .blocks = std::clamp<int64_t>(CeilDivide(units, kDotWarps), 1, kMostBlocks),
+        .blocks = std::clamp<int64_t>(sizes.samples * sizes.heads * tiles, 1, kMostBlocks),
         .threads = kDotThreads};
-    LaunchKernel(queue, "attention_grad", geometry, DotKernel<T>, sizes, DataOf<T>(y),
-                 DataOf<T>(dy), dots);
+    const bool is_aligned = HeadAlignment<T>(sizes, {y.data, dy.data}) == Alignment::kSixteenBytes;
+    LaunchKernel(queue, "attention_grad", geometry,
+                 is_aligned ? DotKernel<kVector<T>, T> : DotKernel<1, T>, sizes, tiles,
+                 DataOf<T>(y), DataOf<T>(dy), dots);
   });
   return dots;
 }

@@ -20,13 +20,28 @@ struct Forward {
   __device__ void Run(int64_t first) const {
     float position[kCount];
     Load(table + first, position);
-#pragma unroll 4
-    for (int64_t sample = 0; sample < samples; ++sample) {
-      float value[kCount];
-      Load(x + sample * elements + first, value);
+    // y may be x, for all that the compiler knows: what is to be under way together is loaded
+    // before anything is stored.
+    int64_t sample = 0;
+#pragma unroll 1
+    for (; sample + kBatch <= samples; sample += kBatch) Add<kBatch>(sample, first, position);
+#pragma unroll 1
+    for (; sample < samples; ++sample) Add<1>(sample, first, position);
+  }
+
+ private:
+  static constexpr int kBatch = 4;
+
+  template <int kSamples, int kCount>
+  __device__ void Add(int64_t sample, int64_t first, const float (&position)[kCount]) const {
+    float value[kSamples][kCount];
 #pragma unroll
-      for (int i = 0; i < kCount; ++i) value[i] += position[i];
-      Store(y + sample * elements + first, value);
+    for (int s = 0; s < kSamples; ++s) Load(x + (sample + s) * elements + first, value[s]);
+#pragma unroll
+    for (int s = 0; s < kSamples; ++s) {
+#pragma unroll
+      for (int i = 0; i < kCount; ++i) value[s][i] += position[i];
+      Store(y + (sample + s) * elements + first, value[s]);
     }
   }
 };

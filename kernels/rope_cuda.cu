@@ -27,6 +27,8 @@ struct Table {
   }
 };
 
+constexpr int kRotateThreads = 256;
+
 struct Sizes {
   int64_t rows;  // samples times positions
   int64_t positions;
@@ -36,36 +38,36 @@ struct Sizes {
   float direction;  // 1 forwards, -1 back
 };
 
-// A thread takes kWidth pairs of a head of a row; of a value head, both their halves.
+// A block takes a row, a thread kWidth pairs of a head of it; of a value head, both their halves.
 template <int kWidth, class T>
-__global__ void __launch_bounds__(kElementThreads)
+__global__ void __launch_bounds__(kRotateThreads)
     RotateKernel(const Sizes sizes, const float* cosine, const float* sine, const T* x, T* y) {
-  const int64_t pieces = sizes.half / kWidth;
-  const int64_t units = sizes.rows * sizes.heads * pieces;
-  const int64_t threads = static_cast<int64_t>(gridDim.x) * kElementThreads;
-  for (int64_t unit = static_cast<int64_t>(blockIdx.x) * kElementThreads + threadIdx.x;
-       unit < units; unit += threads) {
-    const int64_t row_head = unit / pieces;
-    const int64_t pair = (unit - row_head * pieces) * kWidth;
-    const int64_t row = row_head / sizes.heads;
-    const int64_t head = row_head - row * sizes.heads;
-    const int64_t low_at = row_head * 2 * sizes.half + pair;
-    float low[kWidth];
-    float high[kWidth];
-    Load(x + low_at, low);
-    Load(x + low_at + sizes.half, high);
-    if (head < sizes.rotated) {
-      float cosines[kWidth];
-      float sines[kWidth];
-      const int64_t angle = row % sizes.positions * sizes.half + pair;
-      Load(cosine + angle, cosines);
-      Load(sine + angle, sines);
+  // Of 32 bits, as is what is divided by them for each piece.
+  const unsigned pieces = static_cast<unsigned>(sizes.half / kWidth);
+  const unsigned units = static_cast<unsigned>(sizes.heads) * pieces;
+  for (int64_t row = blockIdx.x; row < sizes.rows; row += gridDim.x) {
+    const int64_t angles = row % sizes.positions * sizes.half;
+    const int64_t from = row * sizes.heads * 2 * sizes.half;
+    for (unsigned unit = threadIdx.x; unit < units; unit += blockDim.x) {
+      const unsigned head = unit / pieces;
+      const int64_t pair = static_cast<int64_t>(unit - head * pieces) * kWidth;
+      const int64_t low_at = from + head * 2 * sizes.half + pair;
+      float low[kWidth];
+      float high[kWidth];
+      Load(x + low_at, low);
+      Load(x + low_at + sizes.half, high);
+      if (head < sizes.rotated) {
+        float cosines[kWidth];
+        float sines[kWidth];
+        Load(cosine + angles + pair, cosines);
+        Load(sine + angles + pair, sines);
 #pragma unroll
-      for (int i = 0; i < kWidth; ++i)
-        RotatePair(cosines[i], sizes.direction * sines[i], low[i], high[i]);
+        for (int i = 0; i < kWidth; ++i)
+          RotatePair(cosines[i], sizes.direction * sines[i], low[i], high[i]);
+      }
+      Store(y + low_at, low);
+      Store(y + low_at + sizes.half, high);
     }
-    Store(y + low_at, low);
-    Store(y + low_at + sizes.half, high);
   }
 }
 
@@ -77,6 +79,7 @@ void Rotate(const CudaQueue& queue, const char* what, const Tensor& x, const Ten
   const int64_t head_width = x.shape[2] / heads;
   CHECK(head_width * heads == x.shape[2]);
   CHECK(head_width % 2 == 0);
+  CHECK(x.shape[2] < int64_t{1} << 31);
   const Sizes sizes = {.rows = x.shape[0] * x.shape[1],
                        .positions = x.shape[1],
                        .half = head_width / 2,
@@ -93,7 +96,7 @@ void Rotate(const CudaQueue& queue, const char* what, const Tensor& x, const Ten
     using T = decltype(element);
     const bool is_aligned = sizes.half % kVector<T> == 0 && AreAligned({x.data, y.data});
     const int width = is_aligned ? kVector<T> : 1;
-    LaunchKernel(queue, what, ElementGeometry(sizes.rows * heads * sizes.half, width),
+    LaunchKernel(queue, what, RowGeometry(sizes.rows, heads * sizes.half, width, kRotateThreads),
                  is_aligned ? RotateKernel<kVector<T>, T> : RotateKernel<1, T>, sizes, cosine, sine,
                  DataOf<T>(x), DataOf<T>(y));
   });

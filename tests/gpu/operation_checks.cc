@@ -133,7 +133,9 @@ std::vector<OpSizes> SizesFor(Extent extent) {
       // Norms by a warp that keeps many pieces, by a block, and by one with fewer threads than
       // pieces.
       Of(1, 3, 5, 5, 256, 8, 5),
-      Of(1, 2, 17, 17, 256, 1, 3),
+      Of(1, 2, 17, 17, 256, 40, 3),
+      // Tokens that come more often than a warp has lanes.
+      Of(2, 40, 1, 1, 8, 3, 2),
       // Vocabularies whose rows fit shared memory in bf16 alone, and in no type.
       Of(1, 2, 1, 1, 8, 3, 26001),
       Of(1, 2, 1, 1, 8, 3, 51003),
