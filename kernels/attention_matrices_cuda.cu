@@ -13,8 +13,8 @@ __global__ void __launch_bounds__(kMatrixThreads)
                   const Bfloat16* qkv, Bfloat16* y, float* lse) {
   using Tile = MatrixTile<kMatrixRows, kColumns>;
   Bfloat16* const queries = reinterpret_cast<Bfloat16*>(DynamicShared());
-  Bfloat16* const keys = queries + Tile::kElements;
-  Bfloat16* const values = keys + Tile::kElements;
+  // Keys, then values: two tiles of each.
+  Bfloat16* const others = queries + Tile::kElements;
   const AttentionUnit unit =
       UnitOf(blockIdx.x, sizes.samples, sizes.heads, tiles, TileOrder::kDescending);
   const int64_t kv_head = unit.head / sizes.group;
@@ -22,16 +22,24 @@ __global__ void __launch_bounds__(kMatrixThreads)
   const float scale = sizes.scale * kLog2E;
   LoadMatrixTile<Tile>(QueryRows(sizes, qkv, unit.sample, unit.head), first, sizes, alignment,
                        queries);
+  const auto load = [&](int64_t tile) {
+    Bfloat16* const keys = others + tile % 2 * 2 * Tile::kElements;
+    LoadMatrixTile<Tile>(KeyRows(sizes, qkv, unit.sample, kv_head), tile * kMatrixRows, sizes,
+                         alignment, keys);
+    LoadMatrixTile<Tile>(ValueRows(sizes, qkv, unit.sample, kv_head), tile * kMatrixRows, sizes,
+                         alignment, keys + Tile::kElements);
+  };
+  load(0);
   Fragment<kColumns> sum;
   float largest[2] = {-INFINITY, -INFINITY};
   float total[2] = {0, 0};
   for (int64_t tile = 0; tile <= unit.tile; ++tile) {
+    const Bfloat16* const keys = others + tile % 2 * 2 * Tile::kElements;
+    const Bfloat16* const values = keys + Tile::kElements;
+    // This tile is there, and no warp still reads the one before it.
+    AwaitCopies();
     __syncthreads();
-    LoadMatrixTile<Tile>(KeyRows(sizes, qkv, unit.sample, kv_head), tile * kMatrixRows, sizes,
-                         alignment, keys);
-    LoadMatrixTile<Tile>(ValueRows(sizes, qkv, unit.sample, kv_head), tile * kMatrixRows, sizes,
-                         alignment, values);
-    __syncthreads();
+    if (tile < unit.tile) load(tile + 1);
     Fragment<kMatrixRows> scores;
     MultiplyRows<Tile, Tile>(queries, keys, scores);
     if (tile == unit.tile) {
@@ -105,7 +113,7 @@ void LaunchAttentionByMatrices(const CudaQueue& queue, const AttentionForwardCal
     const int64_t tiles = CeilDivide(sizes.positions, kMatrixRows);
     const Geometry geometry = {.blocks = tiles * sizes.heads * sizes.samples,
                                .threads = kMatrixThreads,
-                               .shared_bytes = 3 * MatrixTile<kMatrixRows, kColumns>::kElements *
+                               .shared_bytes = 5 * MatrixTile<kMatrixRows, kColumns>::kElements *
                                                int64_t{sizeof(Bfloat16)}};
     CHECK(geometry.blocks <= kMostBlocks);
     LaunchKernel(queue, "attention", geometry, ForwardKernel<kColumns>, sizes, tiles,

@@ -2,7 +2,9 @@
 // instructions, sums in float. A block has four warps, and a warp sixteen rows of the block's tile:
 // lane l holds, of every 16 x 8 part of a product, columns 2 (l mod 4) and the next of rows l / 4
 // and l / 4 + 8, which is also how it holds the left operand of the next product; so scores never
-// leave the registers. Included by attention*_cuda.cu only. Tests: gpu/kernels_check.cc.
+// leave the registers. While a block computes with
+// one tile of the other side, the next one is on its way to the other half of a pair of buffers.
+// Included by attention*_cuda.cu only. Tests: gpu/kernels_check.cc.
 #pragma once
 
 #include "kernels/cuda_attention.h"
@@ -39,33 +41,38 @@ __device__ __forceinline__ int LaneRow() {
 // Of every 8 columns: the first of the lane's two.
 __device__ __forceinline__ int LaneColumn() { return Lane() % 4 * 2; }
 
-// Rows [first, first + kRows) of the head, those that exist.
+// Starts to bring rows [first, first + kRows) of the head, those that exist: they are there after
+// AwaitCopies and a barrier.
 template <class Tile>
 __device__ __forceinline__ void LoadMatrixTile(const HeadRows<const Bfloat16>& rows, int64_t first,
                                                const AttentionSizes& sizes, Alignment alignment,
                                                Bfloat16* tile) {
   constexpr int kPiece = 8;
   constexpr int kPieces = Tile::kColumns / kPiece;
-#pragma unroll 4
-  for (int at = static_cast<int>(threadIdx.x); at < Tile::kRows * kPieces; at += kMatrixThreads) {
-    const int row = at / kPieces;
-    const int column = at % kPieces * kPiece;
-    uint4 piece = make_uint4(0, 0, 0, 0);
-    if (first + row < sizes.positions) {
-      const Bfloat16* const from = rows.first + (first + row) * rows.stride + column;
-      if (alignment == Alignment::kSixteenBytes) {
-        if (column < sizes.head_width) piece = *reinterpret_cast<const uint4*>(from);
-      } else {
-        uint32_t pairs[kPiece / 2] = {};
+  constexpr int kStep = kMatrixThreads / kPieces;
+  const int column = static_cast<int>(threadIdx.x) % kPieces * kPiece;
+  const int own = static_cast<int>(threadIdx.x) / kPieces;
+  const Bfloat16* from = rows.first + (first + own) * rows.stride + column;
+  Bfloat16* const to = tile + own * Tile::kStride + column;
+  if (alignment == Alignment::kSixteenBytes) {
 #pragma unroll
-        for (int i = 0; i < kPiece; ++i) {
-          if (column + i < sizes.head_width)
-            pairs[i / 2] |= static_cast<uint32_t>(from[i].bits) << (i % 2 * 16);
-        }
-        piece = make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
-      }
+    for (int row = 0; row < Tile::kRows; row += kStep) {
+      const bool exists = first + own + row < sizes.positions && column < sizes.head_width;
+      StartCopy(to + row * Tile::kStride, from, exists ? kVectorBytes : 0);
+      from += kStep * rows.stride;
     }
-    *reinterpret_cast<uint4*>(tile + row * Tile::kStride + column) = piece;
+    return;
+  }
+#pragma unroll 1
+  for (int row = 0; row < Tile::kRows; row += kStep) {
+    uint32_t pairs[kPiece / 2] = {};
+#pragma unroll
+    for (int i = 0; i < kPiece; ++i) {
+      if (first + own + row < sizes.positions && column + i < sizes.head_width)
+        pairs[i / 2] |= static_cast<uint32_t>(from[i].bits) << (i % 2 * 16);
+    }
+    StoreSharedVector(to + row * Tile::kStride, make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]));
+    from += kStep * rows.stride;
   }
 }
 

@@ -48,6 +48,18 @@ __device__ __forceinline__ void StoreSharedVector(void* to, uint4 value) {
                : "memory");
 }
 
+// Starts a copy of `bytes`, 16 or none, from device to 16 bytes of shared memory, past the
+// registers; what is not copied becomes zeros. It has ended for the thread after AwaitCopies, for
+// others after a barrier, too (PTX ISA, cp.async).
+__device__ __forceinline__ void StartCopy(void* to, const void* from, int bytes) {
+  const uint32_t address = static_cast<uint32_t>(__cvta_generic_to_shared(to));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+               :
+               : "r"(address), "l"(__cvta_generic_to_global(from)), "r"(bytes)
+               : "memory");
+}
+__device__ __forceinline__ void AwaitCopies() { asm volatile("cp.async.wait_all;" : : : "memory"); }
+
 // 2^x, within 2^-22 of the true value, relatively; 0 for what is below 2^-126.
 __device__ __forceinline__ float PowerOfTwo(float x) {
   float y;

@@ -26,6 +26,16 @@ __global__ void ReverseKernel(int* values) {
   values[threadIdx.x] = shared[63 - threadIdx.x];
 }
 
+// Thread t reads what thread t + 1 copied: 16 bytes, or zeros.
+template <Barrier kWait>
+__global__ void CopyKernel(const uint4* from, uint4* to) {
+  uint4* const shared = reinterpret_cast<uint4*>(DynamicShared());
+  StartCopy(shared + threadIdx.x, from + threadIdx.x, threadIdx.x % 2 == 0 ? 16 : 0);
+  if constexpr (kWait == Barrier::kThere) AwaitCopies();
+  __syncthreads();
+  to[threadIdx.x] = shared[(threadIdx.x + 1) % kWarp];
+}
+
 __global__ void SumKernel(double* sums) {
   __shared__ double parts[4];
   const double sum = BlockSum(static_cast<double>(threadIdx.x), parts);
@@ -81,6 +91,22 @@ class Emulation : public testing::Test {
     return true;
   }
 
+  template <Barrier kWait>
+  bool CopiesIn(emulation::Order order) {
+    emulation::SetOrder(order);
+    std::vector<uint4> from(kWarp);
+    std::vector<uint4> to(kWarp);
+    for (uint32_t i = 0; i < kWarp; ++i) from[i] = make_uint4(i, 1, 2, 3);
+    LaunchKernel(queue_, "copy", {.blocks = 1, .threads = kWarp, .shared_bytes = 16 * kWarp},
+                 CopyKernel<kWait>, from.data(), to.data());
+    for (uint32_t i = 0; i < kWarp; ++i) {
+      const uint32_t source = (i + 1) % kWarp;
+      const bool is_copied = source % 2 == 0;
+      if (to[i].x != (is_copied ? source : 0) || to[i].w != (is_copied ? 3U : 0U)) return false;
+    }
+    return true;
+  }
+
   EmulatedStream stream_;
   CudaQueue queue_{&stream_};
 };
@@ -90,6 +116,12 @@ TEST_F(Emulation, FindsAMissingBarrierInOneOrderAtLeast) {
   EXPECT_TRUE(ReversesIn<Barrier::kThere>(emulation::Order::kDescending));
   EXPECT_FALSE(ReversesIn<Barrier::kMissing>(emulation::Order::kAscending) &&
                ReversesIn<Barrier::kMissing>(emulation::Order::kDescending));
+}
+
+TEST_F(Emulation, CopiesAtOnceOrAsLateAsAwaited) {
+  EXPECT_TRUE(CopiesIn<Barrier::kThere>(emulation::Order::kAscending));
+  EXPECT_TRUE(CopiesIn<Barrier::kThere>(emulation::Order::kDescending));
+  EXPECT_FALSE(CopiesIn<Barrier::kMissing>(emulation::Order::kDescending));
 }
 
 TEST_F(Emulation, SharesValuesInAWarpAndABlock) {

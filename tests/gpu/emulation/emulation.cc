@@ -36,6 +36,12 @@ constexpr size_t kUnaskedSharedBytes = 48 << 10;
 
 enum class State : uint8_t { kRunnable, kAtBlock, kAtWarp, kEnded };
 
+struct Copy {
+  void* to;
+  const void* from;
+  size_t bytes;
+};
+
 struct Fiber {
   ucontext_t start;  // on a stack of its own; entered once
   jmp_buf at;        // from then on
@@ -43,6 +49,7 @@ struct Fiber {
   State state = State::kEnded;
   WarpOperation operation = nullptr;
   void* own = nullptr;
+  std::vector<Copy> copies;  // not yet done
 };
 
 void Enter();
@@ -164,7 +171,10 @@ void RunWarp(size_t first, size_t end) {
 void RunBlock(size_t threads, size_t shared_bytes) {
   Gpu& gpu = TheGpu();
   std::memset(DynamicShared(), 0xFF, shared_bytes);
-  for (size_t thread = 0; thread < threads; ++thread) gpu.fibers[thread].state = State::kRunnable;
+  for (size_t thread = 0; thread < threads; ++thread) {
+    gpu.fibers[thread].state = State::kRunnable;
+    gpu.fibers[thread].copies.clear();
+  }
   const size_t warps = (threads + kLanes - 1) / kLanes;
   do {
     for (size_t i = 0; i < warps; ++i) {
@@ -205,6 +215,21 @@ void DoWithWarp(WarpOperation operation, void* own) {
   gpu.fibers[gpu.current].operation = operation;
   gpu.fibers[gpu.current].own = own;
   Yield(State::kAtWarp);
+}
+
+void StartCopy(void* to, const void* from, size_t bytes) {
+  Gpu& gpu = TheGpu();
+  if (gpu.order == Order::kAscending) {
+    std::memcpy(to, from, bytes);
+  } else {
+    gpu.fibers[gpu.current].copies.push_back({to, from, bytes});
+  }
+}
+
+void AwaitCopies() {
+  std::vector<Copy>& copies = TheGpu().fibers[TheGpu().current].copies;
+  for (const Copy& copy : copies) std::memcpy(copy.to, copy.from, copy.bytes);
+  copies.clear();
 }
 
 unsigned char* DynamicShared() {

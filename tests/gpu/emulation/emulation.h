@@ -2,6 +2,7 @@
 // gpu/emulation_test.cc.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -28,6 +29,11 @@ void AwaitBlock();
 // ended, are an error of the kernel and abort.
 using WarpOperation = void (*)(void* const* lanes);
 void DoWithWarp(WarpOperation operation, void* own);
+
+// A copy that may happen at once or as late as the fiber waits for it: at once in ascending order,
+// at the wait in descending order. One that is never awaited never happens there.
+void StartCopy(void* to, const void* from, size_t bytes);
+void AwaitCopies();
 
 // The block's dynamic shared memory, filled with NaNs at its start.
 unsigned char* DynamicShared();

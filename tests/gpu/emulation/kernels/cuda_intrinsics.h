@@ -22,6 +22,12 @@ inline void StoreVector(void* to, uint4 value) { *static_cast<uint4*>(to) = valu
 inline void StoreSharedVector(void* to, uint4 value) { *static_cast<uint4*>(to) = value; }
 inline void StoreVector(void* to, uint2 value) { *static_cast<uint2*>(to) = value; }
 
+inline void StartCopy(void* to, const void* from, int bytes) {
+  static const uint4 zeros = {};
+  emulation::StartCopy(to, bytes == 0 ? &zeros : from, sizeof(zeros));
+}
+inline void AwaitCopies() { emulation::AwaitCopies(); }
+
 inline float PowerOfTwo(float x) { return x < -126.0F ? 0.0F : std::exp2(x); }
 
 struct MatrixLane {
