@@ -5,30 +5,15 @@
 #   -DPPRUN_CUDNN=ON|OFF|AUTO       AUTO: where CUDA is built and all of it is found
 #   -DPPRUN_CUDNN_FRONTEND=PATH     a folder with cudnn_frontend.h
 #   -DCUDNN_ROOT=PATH               a folder with include/cudnn.h and lib/libcudnn.so.9
+include(${CMAKE_CURRENT_LIST_DIR}/nvidia_library.cmake)
 set(PPRUN_CUDNN_FOUND OFF)
-if(NOT PPRUN_CUDNN)
+pprun_wants_library(wants_cudnn CUDNN)
+if(NOT wants_cudnn)
   return()
 endif()
-if(NOT PPRUN_CUDA_FOUND)
-  if(PPRUN_CUDNN STREQUAL "AUTO")
-    return()
-  endif()
-  message(FATAL_ERROR "-DPPRUN_CUDNN=ON needs -DPPRUN_CUDA=ON")
-endif()
-
-# Where pip's wheels of this machine's Python have them.
-find_package(Python3 COMPONENTS Interpreter QUIET)
-if(Python3_FOUND)
-  execute_process(COMMAND ${Python3_EXECUTABLE} -c "import nvidia.cudnn; print(list(nvidia.cudnn.__path__)[0])"
-                  OUTPUT_VARIABLE cudnn_wheel OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-  execute_process(COMMAND ${Python3_EXECUTABLE} -c "from importlib.metadata import distribution as d; \
-print(d('nvidia-cudnn-frontend').locate_file('include'))"
-                  OUTPUT_VARIABLE frontend_wheel OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-endif()
-set(cudnn_hints ${CUDNN_ROOT} $ENV{CUDNN_ROOT} $ENV{CUDNN_HOME} ${CUDAToolkit_LIBRARY_ROOT} ${CUDAToolkit_BIN_DIR}/..
-                ${cudnn_wheel})
-find_path(PPRUN_CUDNN_INCLUDE cudnn.h HINTS ${cudnn_hints} PATH_SUFFIXES include)
-find_library(PPRUN_CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 NAMES_PER_DIR HINTS ${cudnn_hints} PATH_SUFFIXES lib lib64)
+pprun_find_library(CUDNN cudnn cudnn.h libcudnn.so.9)
+pprun_python_says(frontend_wheel "from importlib.metadata import distribution as d
+print(d('nvidia-cudnn-frontend').locate_file('include'))")
 find_path(PPRUN_CUDNN_FRONTEND cudnn_frontend.h HINTS ${frontend_wheel})
 
 # version_of(RESULT FOLDER HEADER PREFIX): MAJOR.MINOR as the header defines it; 0 without the header.
@@ -48,12 +33,11 @@ version_of(frontend_version "${PPRUN_CUDNN_FRONTEND}" cudnn_frontend_version.h C
 # Plans for a GPU that is not there, which the tests make, are the newest of what is used.
 if(NOT PPRUN_CUDNN_LIBRARY OR NOT TARGET CUDA::nvrtc OR cudnn_version VERSION_LESS 9.8 OR frontend_version VERSION_LESS
                                                                                          1.13)
-  if(PPRUN_CUDNN STREQUAL "AUTO")
-    return()
-  endif()
-  message(FATAL_ERROR "cuDNN 9.8 with libcudnn.so.9, cudnn_frontend 1.13 and NVRTC are needed, found are "
-                      "${cudnn_version} (${PPRUN_CUDNN_LIBRARY}) and ${frontend_version}: give -DCUDNN_ROOT=PATH and "
-                      "-DPPRUN_CUDNN_FRONTEND=PATH, or build without cuDNN by -DPPRUN_CUDNN=OFF")
+  pprun_lacks_library(
+    CUDNN "cuDNN 9.8 with libcudnn.so.9, cudnn_frontend 1.13 and NVRTC are needed, found are ${cudnn_version} \
+(${PPRUN_CUDNN_LIBRARY}) and ${frontend_version}: give -DCUDNN_ROOT=PATH and -DPPRUN_CUDNN_FRONTEND=PATH, or build \
+without cuDNN by -DPPRUN_CUDNN=OFF")
+  return()
 endif()
 add_library(pprun_cudnn INTERFACE)
 target_include_directories(pprun_cudnn SYSTEM INTERFACE ${PPRUN_CUDNN_FRONTEND} ${PPRUN_CUDNN_INCLUDE}

@@ -3,33 +3,17 @@
 #
 #   -DPPRUN_NCCL=ON|OFF|AUTO   AUTO: where CUDA is built and NCCL is found
 #   -DNCCL_ROOT=PATH           a folder with include/nccl.h and lib/libnccl.so.2
+include(${CMAKE_CURRENT_LIST_DIR}/nvidia_library.cmake)
 set(PPRUN_NCCL_FOUND OFF)
-if(NOT PPRUN_NCCL)
+pprun_wants_library(wants_nccl NCCL)
+if(NOT wants_nccl)
   return()
 endif()
-if(NOT PPRUN_CUDA_FOUND)
-  if(PPRUN_NCCL STREQUAL "AUTO")
-    return()
-  endif()
-  message(FATAL_ERROR "-DPPRUN_NCCL=ON needs -DPPRUN_CUDA=ON")
-endif()
-
-# Where pip's wheels of this machine's Python have it.
-find_package(Python3 COMPONENTS Interpreter QUIET)
-if(Python3_FOUND)
-  execute_process(COMMAND ${Python3_EXECUTABLE} -c "import nvidia.nccl; print(list(nvidia.nccl.__path__)[0])"
-                  OUTPUT_VARIABLE nccl_wheel OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-endif()
-set(nccl_hints ${NCCL_ROOT} $ENV{NCCL_ROOT} $ENV{NCCL_HOME} ${CUDAToolkit_LIBRARY_ROOT} ${CUDAToolkit_BIN_DIR}/..
-               ${nccl_wheel})
-find_path(PPRUN_NCCL_INCLUDE nccl.h HINTS ${nccl_hints} PATH_SUFFIXES include)
-find_library(PPRUN_NCCL_LIBRARY NAMES nccl libnccl.so.2 NAMES_PER_DIR HINTS ${nccl_hints} PATH_SUFFIXES lib lib64)
+pprun_find_library(NCCL nccl nccl.h libnccl.so.2)
 if(NOT PPRUN_NCCL_INCLUDE OR NOT PPRUN_NCCL_LIBRARY)
-  if(PPRUN_NCCL STREQUAL "AUTO")
-    return()
-  endif()
-  message(FATAL_ERROR "nccl.h and libnccl.so.2 were not found: give -DNCCL_ROOT=PATH, or build without NCCL by "
-                      "-DPPRUN_NCCL=OFF")
+  pprun_lacks_library(NCCL "nccl.h and libnccl.so.2 were not found: give -DNCCL_ROOT=PATH, or build without NCCL by \
+-DPPRUN_NCCL=OFF")
+  return()
 endif()
 add_library(pprun_nccl INTERFACE)
 target_include_directories(pprun_nccl SYSTEM INTERFACE ${PPRUN_NCCL_INCLUDE} ${CUDAToolkit_INCLUDE_DIRS})

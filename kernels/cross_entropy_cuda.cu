@@ -133,62 +133,52 @@ __global__ void __launch_bounds__(kLossThreads, 2)
 
 void LaunchCrossEntropy(const CudaQueue& queue, const Tensor& logits, const Tensor& targets,
                         const Tensor& loss, const Tensor& lse, double loss_scale) {
-  const int64_t rows = targets.shape.Elements();
-  const int64_t columns = logits.shape.Elements() / rows;
-  CHECK(logits.shape.Elements() == rows * columns);
-  CHECK(lse.shape.Elements() == rows);
-  RequireType("cross_entropy", targets, DType::kI32);
-  RequireType("cross_entropy", lse, DType::kF32);
-  RequireType("cross_entropy", loss, DType::kF64);
-  double* const losses = ScratchOf<double>(queue, rows);
-  WithElement("cross_entropy", {&logits}, [&](auto element) {
+  constexpr const char* kName = "cross_entropy";
+  const LossRows sizes = LossRowsOf(kName, logits, targets);
+  CHECK(lse.shape.Elements() == sizes.rows);
+  RequireType(kName, lse, DType::kF32);
+  WithElement(kName, {&logits}, [&](auto element) {
     using T = decltype(element);
-    LaunchKernel(queue, "cross_entropy", RowGeometry(rows, columns, kVector<T>, kLossThreads),
-                 ForwardKernel<T>, rows, columns, DataOf<T>(logits), targets.i32(), lse.f32(),
-                 losses);
+    LaunchLoss(queue, kName, sizes, loss_scale, loss, [&](double* losses) {
+      LaunchKernel(queue, kName, sizes.GeometryOf<T>(), ForwardKernel<T>, sizes.rows, sizes.columns,
+                   DataOf<T>(logits), targets.i32(), lse.f32(), losses);
+    });
   });
-  LaunchKernel(queue, "cross_entropy", {.blocks = 1, .threads = kLossThreads}, SumLossKernel, rows,
-               losses, loss_scale, loss.f64());
 }
 
 void LaunchCrossEntropyGrad(const CudaQueue& queue, const Tensor& logits, const Tensor& targets,
                             const Tensor& lse, const Tensor& dlogits, double loss_scale) {
-  const int64_t rows = targets.shape.Elements();
-  const int64_t columns = logits.shape.Elements() / rows;
-  CHECK(logits.shape.Elements() == rows * columns);
-  CHECK(dlogits.shape.Elements() == rows * columns);
-  CHECK(lse.shape.Elements() == rows);
-  RequireType("cross_entropy_grad", targets, DType::kI32);
-  RequireType("cross_entropy_grad", lse, DType::kF32);
-  WithElement("cross_entropy_grad", {&logits, &dlogits}, [&](auto element) {
+  constexpr const char* kName = "cross_entropy_grad";
+  const LossRows sizes = LossRowsOf(kName, logits, targets);
+  CHECK(dlogits.shape.Elements() == logits.shape.Elements());
+  CHECK(lse.shape.Elements() == sizes.rows);
+  RequireType(kName, lse, DType::kF32);
+  WithElement(kName, {&logits, &dlogits}, [&](auto element) {
     using T = decltype(element);
-    LaunchKernel(queue, "cross_entropy_grad", RowGeometry(rows, columns, kVector<T>, kLossThreads),
-                 BackwardKernel<T>, rows, columns, DataOf<T>(logits), targets.i32(), lse.f32(),
-                 static_cast<float>(loss_scale), DataOf<T>(dlogits));
+    LaunchKernel(queue, kName, sizes.GeometryOf<T>(), BackwardKernel<T>, sizes.rows, sizes.columns,
+                 DataOf<T>(logits), targets.i32(), lse.f32(), static_cast<float>(loss_scale),
+                 DataOf<T>(dlogits));
   });
 }
 
 void LaunchCrossEntropyWithGrad(const CudaQueue& queue, const Tensor& logits, const Tensor& targets,
                                 const Tensor& loss, const Tensor& dlogits, double loss_scale) {
-  const int64_t rows = targets.shape.Elements();
-  const int64_t columns = logits.shape.Elements() / rows;
-  CHECK(logits.shape.Elements() == rows * columns);
-  CHECK(dlogits.shape.Elements() == rows * columns);
-  RequireType("cross_entropy_with_grad", targets, DType::kI32);
-  RequireType("cross_entropy_with_grad", loss, DType::kF64);
-  double* const losses = ScratchOf<double>(queue, rows);
-  WithElement("cross_entropy_with_grad", {&logits, &dlogits}, [&](auto element) {
+  constexpr const char* kName = "cross_entropy_with_grad";
+  const LossRows sizes = LossRowsOf(kName, logits, targets);
+  CHECK(dlogits.shape.Elements() == logits.shape.Elements());
+  WithElement(kName, {&logits, &dlogits}, [&](auto element) {
     using T = decltype(element);
-    Geometry geometry = RowGeometry(rows, columns, kVector<T>, kLossThreads);
-    const bool is_kept = RowCopyBytes<T>(columns) <= kMostSharedRow;
-    if (is_kept) geometry.shared_bytes = RowCopyBytes<T>(columns);
-    LaunchKernel(queue, "cross_entropy_with_grad", geometry,
-                 is_kept ? BothKernel<RowCopy::kShared, T> : BothKernel<RowCopy::kNone, T>, rows,
-                 columns, DataOf<T>(logits), targets.i32(), static_cast<float>(loss_scale), losses,
-                 DataOf<T>(dlogits));
+    Geometry geometry = sizes.GeometryOf<T>();
+    const int64_t copy = RowCopyBytes<T>(sizes.columns);
+    const bool is_kept = copy <= kMostSharedRow;
+    if (is_kept) geometry.shared_bytes = copy;
+    LaunchLoss(queue, kName, sizes, loss_scale, loss, [&](double* losses) {
+      LaunchKernel(queue, kName, geometry,
+                   is_kept ? BothKernel<RowCopy::kShared, T> : BothKernel<RowCopy::kNone, T>,
+                   sizes.rows, sizes.columns, DataOf<T>(logits), targets.i32(),
+                   static_cast<float>(loss_scale), losses, DataOf<T>(dlogits));
+    });
   });
-  LaunchKernel(queue, "cross_entropy_with_grad", {.blocks = 1, .threads = kLossThreads},
-               SumLossKernel, rows, losses, loss_scale, loss.f64());
 }
 
 }  // namespace pprun::kernels

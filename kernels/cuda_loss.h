@@ -1,7 +1,6 @@
 // What the losses share: a block takes a row of any width and any alignment, 16 bytes at a time
 // from the first such boundary on, and the rows' losses are added in double in a fixed order.
-// Included by
-// *_cuda.cu only. Tests: gpu/kernels_check.cc.
+// Included by *_cuda.cu only. Tests: gpu/kernels_check.cc.
 #pragma once
 
 #include "kernels/cuda_element.h"
@@ -92,6 +91,36 @@ static __global__ void __launch_bounds__(kLossThreads)
   for (int64_t row = threadIdx.x; row < rows; row += kLossThreads) sum += losses[row];
   sum = BlockSum(sum, parts);
   if (threadIdx.x == 0) *loss = scale * sum;
+}
+
+// The rows of a loss's operand, one for each target.
+struct LossRows {
+  int64_t rows = 0;
+  int64_t columns = 0;
+
+  template <class T>
+  Geometry GeometryOf() const {
+    return RowGeometry(rows, columns, kVector<T>, kLossThreads);
+  }
+};
+
+inline LossRows LossRowsOf(const char* what, const Tensor& x, const Tensor& targets) {
+  RequireType(what, targets, DType::kI32);
+  const int64_t rows = targets.shape.Elements();
+  const LossRows sizes = {rows, x.shape.Elements() / rows};
+  CHECK(x.shape.Elements() == sizes.rows * sizes.columns);
+  return sizes;
+}
+
+// Calls launch(losses) with memory for the rows' losses, then adds them up.
+template <class Launch>
+void LaunchLoss(const CudaQueue& queue, const char* what, const LossRows& sizes, double scale,
+                const Tensor& loss, const Launch& launch) {
+  RequireType(what, loss, DType::kF64);
+  double* const losses = ScratchOf<double>(queue, sizes.rows);
+  launch(losses);
+  LaunchKernel(queue, what, {.blocks = 1, .threads = kLossThreads}, SumLossKernel, sizes.rows,
+               losses, scale, loss.f64());
 }
 
 }  // namespace pprun::kernels

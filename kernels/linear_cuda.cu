@@ -29,76 +29,50 @@ struct BiasGrad {
   }
 };
 
+using Epilogue = CudaProduct::Epilogue;
+
 // f32 or bf16, both operands.
 DType OperandType(const char* what, const Tensor& a, const Tensor& b) {
   WithElement(what, {&a, &b}, [](auto) {});
   return a.dtype;
 }
 
-// The result is of the operands' type, or f32.
-void RequireResult(const char* what, const Tensor& result, DType operands) {
-  if (result.dtype != DType::kF32) RequireType(what, result, operands);
-}
-
-using Epilogue = CudaProduct::Epilogue;
-
-// y = x W^T; the operands are checked.
-CudaProduct Forward(const Tensor& x, const Tensor& weight, const Tensor& y, Epilogue epilogue) {
-  const int64_t outputs = weight.shape[0];
-  const int64_t width = weight.shape[1];
-  return {.product = DenseProduct(x.shape.Elements() / width, outputs, width, kPlain, kTransposed,
-                                  Result::kOverwrite),
-          .operands = x.dtype,
-          .result = y.dtype,
+// to = from W^T + bias, or without a bias from W: of f32, or of the operands' type.
+CudaProduct TimesWeight(const char* what, const Tensor& from, const Tensor& weight, MatrixForm form,
+                        const Tensor& bias, const Tensor& to, Epilogue epilogue) {
+  const bool is_forward = form == kTransposed;
+  const int64_t n = weight.shape[is_forward ? 0 : 1];
+  const int64_t k = weight.shape[is_forward ? 1 : 0];
+  const int64_t rows = from.shape.Elements() / k;
+  CHECK(from.shape.Elements() == rows * k);
+  CHECK(to.shape.Elements() == rows * n);
+  CHECK(!bias || bias.shape.Elements() == n);
+  const DType operands = OperandType(what, from, weight);
+  if (to.dtype != DType::kF32) RequireType(what, to, operands);
+  RequireType(what, bias, to.dtype);
+  return {.product = DenseProduct(rows, n, k, kPlain, form, Result::kOverwrite),
+          .operands = operands,
+          .result = to.dtype,
           .epilogue = epilogue};
-}
-
-// dx = dy W.
-CudaProduct Backward(const Tensor& dy, const Tensor& weight, const Tensor& dx, Epilogue epilogue) {
-  const int64_t outputs = weight.shape[0];
-  const int64_t width = weight.shape[1];
-  return {.product = DenseProduct(dx.shape.Elements() / width, width, outputs, kPlain, kPlain,
-                                  Result::kOverwrite),
-          .operands = dy.dtype,
-          .result = dx.dtype,
-          .epilogue = epilogue};
-}
-
-void CheckForward(const char* what, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                  const Tensor& y) {
-  const int64_t outputs = weight.shape[0];
-  const int64_t width = weight.shape[1];
-  const int64_t rows = x.shape.Elements() / width;
-  CHECK(x.shape.Elements() == rows * width);
-  CHECK(y.shape.Elements() == rows * outputs);
-  CHECK(!bias || bias.shape.Elements() == outputs);
-  RequireResult(what, y, OperandType(what, x, weight));
-  RequireType(what, bias, y.dtype);
-}
-
-void CheckBackward(const char* what, const Tensor& dy, const Tensor& weight, const Tensor& dx) {
-  const int64_t rows = dx.shape.Elements() / weight.shape[1];
-  CHECK(dx.shape.Elements() == rows * weight.shape[1]);
-  CHECK(dy.shape.Elements() == rows * weight.shape[0]);
-  RequireResult(what, dx, OperandType(what, dy, weight));
 }
 
 }  // namespace
 
 void LaunchLinear(const CudaQueue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const Tensor& y) {
-  CheckForward("linear", x, weight, bias, y);
-  queue.products->Multiply(queue, Forward(x, weight, y, Epilogue::kNone), x.data, weight.data,
-                           bias.data, y.data);
+  const CudaProduct product =
+      TimesWeight("linear", x, weight, kTransposed, bias, y, Epilogue::kNone);
+  queue.products->Multiply(queue, product, x.data, weight.data, bias.data, y.data);
 }
 
 void LaunchLinearGeluTanh(const CudaQueue& queue, const Tensor& x, const Tensor& weight,
                           const Tensor& bias, const Tensor& pre, const Tensor& y) {
-  CheckForward("linear_gelu_tanh", x, weight, bias, pre);
+  const CudaProduct product =
+      TimesWeight("linear_gelu_tanh", x, weight, kTransposed, bias, y, Epilogue::kGeluTanh);
   CHECK(y.shape == pre.shape);
   WithElement("linear_gelu_tanh", {&pre, &y}, [](auto) {});
-  if (queue.products->TryMultiply(queue, Forward(x, weight, y, Epilogue::kGeluTanh), x.data,
-                                  weight.data, bias.data, pre.data, y.data)) {
+  if (queue.products->TryMultiply(queue, product, x.data, weight.data, bias.data, pre.data,
+                                  y.data)) {
     return;
   }
   LaunchLinear(queue, x, weight, bias, pre);
@@ -107,18 +81,19 @@ void LaunchLinearGeluTanh(const CudaQueue& queue, const Tensor& x, const Tensor&
 
 void LaunchLinearInputGrad(const CudaQueue& queue, const Tensor& dy, const Tensor& weight,
                            const Tensor& dx) {
-  CheckBackward("linear_input_grad", dy, weight, dx);
-  queue.products->Multiply(queue, Backward(dy, weight, dx, Epilogue::kNone), dy.data, weight.data,
-                           nullptr, dx.data);
+  const CudaProduct product =
+      TimesWeight("linear_input_grad", dy, weight, kPlain, {}, dx, Epilogue::kNone);
+  queue.products->Multiply(queue, product, dy.data, weight.data, nullptr, dx.data);
 }
 
 void LaunchLinearInputGradGeluTanh(const CudaQueue& queue, const Tensor& dy, const Tensor& weight,
                                    const Tensor& pre, const Tensor& dpre) {
-  CheckBackward("linear_input_grad_gelu_tanh", dy, weight, dpre);
+  const CudaProduct product = TimesWeight("linear_input_grad_gelu_tanh", dy, weight, kPlain, {},
+                                          dpre, Epilogue::kGeluTanhGrad);
   CHECK(pre.shape == dpre.shape);
   WithElement("linear_input_grad_gelu_tanh", {&pre, &dpre}, [](auto) {});
-  if (queue.products->TryMultiply(queue, Backward(dy, weight, dpre, Epilogue::kGeluTanhGrad),
-                                  dy.data, weight.data, nullptr, pre.data, dpre.data)) {
+  if (queue.products->TryMultiply(queue, product, dy.data, weight.data, nullptr, pre.data,
+                                  dpre.data)) {
     return;
   }
   LaunchLinearInputGrad(queue, dy, weight, dpre);

@@ -49,34 +49,26 @@ __global__ void __launch_bounds__(kLossThreads)
 
 void LaunchMeanSquaredError(const CudaQueue& queue, const Tensor& x, const Tensor& targets,
                             const Tensor& loss, double loss_scale) {
-  const int64_t rows = targets.shape.Elements();
-  const int64_t columns = x.shape.Elements() / rows;
-  CHECK(x.shape.Elements() == rows * columns);
-  RequireType("mean_squared_error", targets, DType::kI32);
-  RequireType("mean_squared_error", loss, DType::kF64);
-  double* const losses = ScratchOf<double>(queue, rows);
-  WithElement("mean_squared_error", {&x}, [&](auto element) {
+  constexpr const char* kName = "mean_squared_error";
+  const LossRows sizes = LossRowsOf(kName, x, targets);
+  WithElement(kName, {&x}, [&](auto element) {
     using T = decltype(element);
-    LaunchKernel(queue, "mean_squared_error", RowGeometry(rows, columns, kVector<T>, kLossThreads),
-                 ForwardKernel<T>, rows, columns, DataOf<T>(x), targets.i32(), losses);
+    LaunchLoss(queue, kName, sizes, loss_scale, loss, [&](double* losses) {
+      LaunchKernel(queue, kName, sizes.GeometryOf<T>(), ForwardKernel<T>, sizes.rows, sizes.columns,
+                   DataOf<T>(x), targets.i32(), losses);
+    });
   });
-  LaunchKernel(queue, "mean_squared_error", {.blocks = 1, .threads = kLossThreads}, SumLossKernel,
-               rows, losses, loss_scale, loss.f64());
 }
 
 void LaunchMeanSquaredErrorGrad(const CudaQueue& queue, const Tensor& x, const Tensor& targets,
                                 const Tensor& dx, double loss_scale) {
-  const int64_t rows = targets.shape.Elements();
-  const int64_t columns = x.shape.Elements() / rows;
-  CHECK(x.shape.Elements() == rows * columns);
-  CHECK(dx.shape.Elements() == rows * columns);
-  RequireType("mean_squared_error_grad", targets, DType::kI32);
-  WithElement("mean_squared_error_grad", {&x, &dx}, [&](auto element) {
+  constexpr const char* kName = "mean_squared_error_grad";
+  const LossRows sizes = LossRowsOf(kName, x, targets);
+  CHECK(dx.shape.Elements() == x.shape.Elements());
+  WithElement(kName, {&x, &dx}, [&](auto element) {
     using T = decltype(element);
-    LaunchKernel(queue, "mean_squared_error_grad",
-                 RowGeometry(rows, columns, kVector<T>, kLossThreads), BackwardKernel<T>, rows,
-                 columns, DataOf<T>(x), targets.i32(), static_cast<float>(2.0 * loss_scale),
-                 DataOf<T>(dx));
+    LaunchKernel(queue, kName, sizes.GeometryOf<T>(), BackwardKernel<T>, sizes.rows, sizes.columns,
+                 DataOf<T>(x), targets.i32(), static_cast<float>(2.0 * loss_scale), DataOf<T>(dx));
   });
 }
 

@@ -13,12 +13,6 @@ bool IsProduct(OpKind kind) {
          kind == OpKind::kLinearWeightGrad;
 }
 
-// fused_cpu.cc launches the parts of these, each of which comes here by itself.
-bool HasParts(OpKind kind) {
-  return kind == OpKind::kLinearGeluTanh || kind == OpKind::kLinearInputGradGeluTanh ||
-         kind == OpKind::kAddLayerNorm || kind == OpKind::kAddRmsNorm;
-}
-
 // Operands start on cache lines of their own.
 constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(float));
 
@@ -27,6 +21,11 @@ int64_t RoomFor(const Tensor& tensor) {
 }
 
 }  // namespace
+
+bool HasParts(OpKind kind) {
+  return kind == OpKind::kLinearGeluTanh || kind == OpKind::kLinearInputGradGeluTanh ||
+         kind == OpKind::kAddLayerNorm || kind == OpKind::kAddRmsNorm;
+}
 
 bool WantsWidening(const CpuQueue& queue, OpKind kind, std::span<const Tensor> operands) {
   const bool has_bfloat16 = std::ranges::any_of(

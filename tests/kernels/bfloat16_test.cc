@@ -8,6 +8,7 @@
 #include "kernels/cpu_queue.h"
 #include "kernels/elementwise.h"
 #include "kernels/optimizer.h"
+#include "kernels/widened.h"
 #include "tests/kernels/op_cases.h"
 
 namespace pprun::kernels {
@@ -43,13 +44,8 @@ std::pair<OpCase, OpCase> BothOf(const CpuQueue& queue, OpKind kind, const OpSiz
 
 class EveryKindInBfloat16 : public testing::TestWithParam<OpKind> {};
 
-// Launched as its parts (fused_test.cc), each of which rounds.
-bool HasParts(OpKind kind) {
-  return kind == OpKind::kLinearGeluTanh || kind == OpKind::kLinearInputGradGeluTanh ||
-         kind == OpKind::kAddLayerNorm || kind == OpKind::kAddRmsNorm;
-}
-
 TEST_P(EveryKindInBfloat16, IsTheFloatKernelRoundedOnce) {
+  // Each part rounds: fused_test.cc.
   if (HasParts(GetParam())) return;
   for (const int threads : {1, 2}) {
     const CpuQueue queue(threads, MakePlainLinearAlgebra());

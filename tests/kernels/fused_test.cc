@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <string_view>
+#include <vector>
 
 #include "kernels/cpu_queue.h"
 #include "kernels/dispatch.h"
@@ -28,68 +30,50 @@ class Fused : public testing::TestWithParam<DType> {
     }
     return op;
   }
-  Array Like(const Array& array) const { return Poisoned(array.dtype, array.shape); }
-  template <size_t kCount>
-  void Launch(OpKind kind, const OpAttributes& attributes,
-              const std::array<Tensor, kCount>& operands) const {
-    LaunchOnCpu(queue_, kind, attributes, operands, {});
+  struct Part {
+    OpKind kind;
+    // Operands of the fused operation, or `between`, which is like what the last part writes.
+    std::vector<std::string_view> operands;
+  };
+  void ExpectParts(OpKind kind, const std::vector<Part>& parts) const {
+    OpCase fused = Make(kind);
+    OpCase apart = fused;
+    const Array& last = apart.Named(parts.back().operands.back());
+    Array between = Poisoned(last.dtype, last.shape);
+    RunOpCase(queue_, fused);
+    for (const Part& part : parts) {
+      std::vector<Tensor> operands;
+      for (const std::string_view name : part.operands)
+        operands.push_back(name == "between" ? between.View() : apart.Named(name).View());
+      LaunchOnCpu(queue_, part.kind, fused.attributes, operands, {});
+    }
+    for (size_t i = 0; i < fused.operands.size(); ++i)
+      EXPECT_EQ(fused.operands[i], apart.operands[i]) << Signature(kind).operands[i].name;
   }
 
   const CpuQueue queue_{2};
 };
 
 TEST_P(Fused, LinearGeluTanh) {
-  OpCase op = Make(OpKind::kLinearGeluTanh);
-  RunOpCase(queue_, op);
-  Array pre = Like(op.Named("pre"));
-  Array y = Like(op.Named("y"));
-  Launch<4>(OpKind::kLinear, {},
-            {op.Named("x").View(), op.Named("weight").View(), op.Named("bias").View(), pre.View()});
-  Launch<2>(OpKind::kGeluTanh, {}, {pre.View(), y.View()});
-  EXPECT_EQ(op.Named("pre"), pre);
-  EXPECT_EQ(op.Named("y"), y);
+  ExpectParts(OpKind::kLinearGeluTanh, {{OpKind::kLinear, {"x", "weight", "bias", "pre"}},
+                                        {OpKind::kGeluTanh, {"pre", "y"}}});
 }
 
 TEST_P(Fused, LinearInputGradGeluTanh) {
-  OpCase op = Make(OpKind::kLinearInputGradGeluTanh);
-  RunOpCase(queue_, op);
-  Array dy = Like(op.Named("dpre"));
-  Array dpre = Like(op.Named("dpre"));
-  Launch<3>(OpKind::kLinearInputGrad, {},
-            {op.Named("dy").View(), op.Named("weight").View(), dy.View()});
-  Launch<3>(OpKind::kGeluTanhGrad, {}, {op.Named("pre").View(), dy.View(), dpre.View()});
-  EXPECT_EQ(op.Named("dpre"), dpre);
+  ExpectParts(OpKind::kLinearInputGradGeluTanh,
+              {{OpKind::kLinearInputGrad, {"dy", "weight", "between"}},
+               {OpKind::kGeluTanhGrad, {"pre", "between", "dpre"}}});
 }
 
 TEST_P(Fused, AddLayerNorm) {
-  OpCase op = Make(OpKind::kAddLayerNorm);
-  RunOpCase(queue_, op);
-  Array sum = Like(op.Named("sum"));
-  Array y = Like(op.Named("y"));
-  Array mean = Like(op.Named("mean"));
-  Array rstd = Like(op.Named("rstd"));
-  Launch<3>(OpKind::kAdd, {}, {op.Named("a").View(), op.Named("b").View(), sum.View()});
-  Launch<6>(OpKind::kLayerNorm, op.attributes,
-            {sum.View(), op.Named("weight").View(), op.Named("bias").View(), y.View(), mean.View(),
-             rstd.View()});
-  EXPECT_EQ(op.Named("sum"), sum);
-  EXPECT_EQ(op.Named("y"), y);
-  EXPECT_EQ(op.Named("mean"), mean);
-  EXPECT_EQ(op.Named("rstd"), rstd);
+  ExpectParts(OpKind::kAddLayerNorm,
+              {{OpKind::kAdd, {"a", "b", "sum"}},
+               {OpKind::kLayerNorm, {"sum", "weight", "bias", "y", "mean", "rstd"}}});
 }
 
 TEST_P(Fused, AddRmsNorm) {
-  OpCase op = Make(OpKind::kAddRmsNorm);
-  RunOpCase(queue_, op);
-  Array sum = Like(op.Named("sum"));
-  Array y = Like(op.Named("y"));
-  Array rstd = Like(op.Named("rstd"));
-  Launch<3>(OpKind::kAdd, {}, {op.Named("a").View(), op.Named("b").View(), sum.View()});
-  Launch<4>(OpKind::kRmsNorm, op.attributes,
-            {sum.View(), op.Named("weight").View(), y.View(), rstd.View()});
-  EXPECT_EQ(op.Named("sum"), sum);
-  EXPECT_EQ(op.Named("y"), y);
-  EXPECT_EQ(op.Named("rstd"), rstd);
+  ExpectParts(OpKind::kAddRmsNorm, {{OpKind::kAdd, {"a", "b", "sum"}},
+                                    {OpKind::kRmsNorm, {"sum", "weight", "y", "rstd"}}});
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, Fused, testing::Values(DType::kF32, DType::kBF16),
