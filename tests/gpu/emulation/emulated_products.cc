@@ -52,11 +52,16 @@ class EmulatedProducts : public CudaProducts {
                      const void* b, const void* bias, void* aux, void* c) {
     std::byte* const workspace = queue.scratch->AtLeast(kProductWorkspace);
     queue.stream->Do([=] {
-      // What lies where the library works is lost; both ends of it stand for all.
-      constexpr size_t kEnd = 256;
-      std::memset(workspace, 0xFF, kEnd);
-      std::memset(workspace + kProductWorkspace - kEnd, 0xFF, kEnd);
+      // What lies where the library works is lost, be it read or written; both ends of it stand for
+      // all.
+      const auto work = [=] {
+        constexpr size_t kEnd = 256;
+        std::memset(workspace, 0xFF, kEnd);
+        std::memset(workspace + kProductWorkspace - kEnd, 0xFF, kEnd);
+      };
+      work();
       Compute(product, a, b, bias, aux, c);
+      work();
       return cudaSuccess;
     });
   }
