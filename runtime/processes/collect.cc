@@ -129,7 +129,8 @@ void GiveToRankZero(Job& job, const ProcessSummary& summary,
   const Endpoint address = ParseEndpoint(job.Get(kKey));
   WithReason(job, [&] {
     const Descriptor connection = ConnectTo(address, After(job.patience()), job.stop());
-    const std::string body = ToBody(summary, job.ClockOffset());
+    const double traced = summary.trace.empty() ? 0 : summary.trace.front().begin;
+    const std::string body = ToBody(summary, job.ClockOffset(traced));
     Greeting greeting = {.rank = job.rank(), .summary_bytes = body.size()};
     CHECK(job.token().size() == kTokenBytes);
     std::memcpy(greeting.token.data(), job.token().data(), kTokenBytes);

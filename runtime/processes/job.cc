@@ -96,6 +96,8 @@ void Job::Join() {
       server_host_ = body.GetText();
       hosts_ = body.Get<uint8_t>() == 0 ? Hosts::kOne : Hosts::kSeveral;
       body.End();
+      const bool here = server_host_ == options_.host && IsWithinOneHost(connection_);
+      place_ = here ? Place::kHere : Place::kElsewhere;
       return;
     }
     std::byte next{};
@@ -118,27 +120,22 @@ Job::Listener Job::Listen() const {
   Listener listener = {ListenEverywhere(0), {}};
   listener.address.port = EndpointOf(listener.socket).port;
   // The side of this machine that looks at rank 0. On rank 0's own machine that may be a loopback,
-  // which nobody else reaches.
+  // which nobody else reaches; but all have reached the rendezvous, which is there.
   const std::string own = EndpointOf(connection_).host;
   const bool loopback = own.starts_with("127.") || own == "::1";
-  if (rank() == 0) {
-    listener.address.host = options_.rendezvous.host;
-  } else {
-    listener.address.host = loopback ? options_.host : own;
-  }
+  listener.address.host = loopback ? options_.rendezvous.host : own;
   return listener;
 }
 
-double Job::ClockOffset() const {
+double Job::ClockOffset(double seconds) const {
   const std::lock_guard lock(mutex_);
-  return clock_offset_;
+  return clock_offsets_.At(seconds);
 }
 
 // The job's own thread: until the job is destroyed.
 void Job::Read() {
   const milliseconds beat = std::clamp(options_.patience / 16, milliseconds(1), kLongestBeat);
   auto before = std::chrono::steady_clock::now();
-  milliseconds silent{0};
   milliseconds failed{0};
   while (!ended_.raised()) {
     const bool connected = server_state_ == Server::kThere && !stop_.raised();
@@ -148,7 +145,7 @@ void Job::Read() {
     poll(waits.data(), waits.size(), static_cast<int>(beat.count()));
     if (waits[1].revents != 0) {
       Receive();
-      silent = milliseconds(0);
+      silent_ = milliseconds(0);
     }
     const auto now = std::chrono::steady_clock::now();
     const auto passed = std::chrono::duration_cast<milliseconds>(now - before);
@@ -156,12 +153,11 @@ void Job::Read() {
       before = now;
       alive_sent_.reset();
       // A pause of the whole process counts as one look.
-      silent += std::min(passed, beat * 2);
+      silent_ = silent_.load() + std::min(passed, beat * 2);
       if (stop_.raised()) failed += std::min(passed, beat * 2);
     }
-    if (connected && silent > options_.patience + kMargin) {
-      Note({.why = RankOn(0, server_host_) + " has not been heard of for " +
-                   std::to_string(options_.patience.count() / 1000) + " s"});
+    if (connected && silent_.load() > options_.patience + kMargin) {
+      NoteHere(SilenceOf(0, server_host_, options_.patience));
     }
     if (failed > options_.grace) {
       options_.give_up(*failure());
@@ -186,7 +182,7 @@ void Job::Receive() {
         return;
       }
     }
-    Note({.why = RankOn(0, server_host_) + " " + error.what()});
+    NoteHere(RankOn(0, server_host_) + " " + error.what());
   }
 }
 
@@ -215,11 +211,10 @@ void Job::Handle(const Message& message) {
       const Alive alive = ToAlive(message.body);
       total_progress_.store(alive.progress, std::memory_order_relaxed);
       const double now = Seconds();
-      // The shortest round trip tells the other clock best; ranks of one machine share theirs.
-      if (alive_sent_ && server_host_ != options_.host && now - *alive_sent_ < shortest_trip_) {
-        shortest_trip_ = now - *alive_sent_;
+      // Ranks of one machine share their clock.
+      if (alive_sent_ && place_ == Place::kElsewhere) {
         const std::lock_guard lock(mutex_);
-        clock_offset_ = alive.seconds - (now + *alive_sent_) / 2;
+        clock_offsets_.Add(*alive_sent_, alive.seconds, now);
       }
       return;
     }
@@ -300,6 +295,11 @@ StepVerdict Job::Await(int64_t round, milliseconds deadline) {
 void Job::Fail(JobFailure failure) {
   failure.rank = rank();
   if (stop_.raised()) return;
+  // Then that is why nothing moves here.
+  const milliseconds silent = silent_;
+  if (failure.kind == JobFailure::Kind::kHang && silent > options_.patience / 2) {
+    failure.why += ", and " + SilenceOf(0, server_host_, silent);
+  }
   try {
     Send(MessageKind::kFailed, ToBody(failure));
   } catch (const std::runtime_error&) {

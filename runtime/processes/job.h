@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "runtime/control.h"
+#include "runtime/processes/clock_offsets.h"
 #include "runtime/processes/job_server.h"
 #include "runtime/processes/messages.h"
 #include "runtime/processes/socket.h"
@@ -61,8 +62,8 @@ class Job {
     Endpoint address;
   };
   Listener Listen() const;
-  // What is to be added to this machine's steady clock to have rank 0's.
-  double ClockOffset() const;
+  // What is to be added to this machine's steady clock to have rank 0's, around that time of it.
+  double ClockOffset(double seconds) const;
 
   // Values under keys, each set once by whoever has it. Get waits; it throws AbortedError if the
   // job fails, std::runtime_error when its patience ends.
@@ -107,6 +108,8 @@ class Job {
   void Handle(const Message& message);
   void SendAlive();
   void Send(MessageKind kind, std::string_view body);
+  // `why` happened to this rank.
+  void NoteHere(const std::string& why) { Note({.why = why, .rank = rank()}); }
   void Note(const JobFailure& failure);
   [[noreturn]] void ThrowFailure();
 
@@ -124,7 +127,8 @@ class Job {
   std::string received_;
   enum class Server : uint8_t { kThere, kClosed } server_state_ = Server::kThere;
   std::optional<double> alive_sent_;
-  double shortest_trip_ = 1e9;
+  // Whether rank 0 is on this machine.
+  enum class Place : uint8_t { kHere, kElsewhere } place_ = Place::kHere;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -132,12 +136,14 @@ class Job {
   enum class State : uint8_t { kMember, kLeft } state_ = State::kMember;
   std::map<std::string, std::string> values_;
   std::map<int64_t, StepVerdict> verdicts_;
-  double clock_offset_ = 0;
+  ClockOffsets clock_offsets_;
   std::map<size_t, std::function<void(const JobFailure&)>> watches_;
   size_t watches_made_ = 0;
 
   std::atomic<int64_t> progress_{0};
   std::atomic<int64_t> total_progress_{0};
+  std::atomic<std::chrono::milliseconds> silent_{
+      std::chrono::milliseconds(0)};  // for how long rank 0 has been
   std::thread thread_;
 };
 

@@ -55,6 +55,10 @@ std::string RankOn(int64_t rank, const std::string& host) {
   return "rank " + std::to_string(rank) + " on " + host;
 }
 
+std::string SilenceOf(int64_t rank, const std::string& host, milliseconds time) {
+  return RankOn(rank, host) + " has not been heard of for " + InSeconds(time);
+}
+
 JobServer::JobServer(Descriptor listener, Options options)
     : listener_(std::move(listener)), options_(std::move(options)) {
   peers_.reserve(static_cast<size_t>(options_.ranks));
@@ -127,9 +131,7 @@ void JobServer::CountSilence(milliseconds passed) {
     if (peer.state != Peer::State::kMember) continue;
     peer.silent += passed;
     if (peer.silent > options_.patience) {
-      Fail({.why = RankOn(peer.rank, peer.host) + " has not been heard of for " +
-                   InSeconds(options_.patience),
-            .rank = peer.rank});
+      Fail({.why = SilenceOf(peer.rank, peer.host, options_.patience), .rank = peer.rank});
       return;
     }
   }
@@ -150,6 +152,14 @@ std::string JobServer::Missing() const {
   }
   if (missing > kNamed) names += " and " + std::to_string(missing - kNamed) + " more";
   return (missing == 1 ? "rank " : "ranks ") + names + " did not come";
+}
+
+std::string JobServer::Silent() const {
+  for (const Peer& peer : peers_) {
+    if (peer.state != Peer::State::kMember || peer.silent <= options_.patience / 2) continue;
+    return ", and " + SilenceOf(peer.rank, peer.host, peer.silent);
+  }
+  return "";
 }
 
 void JobServer::Accept() {
@@ -231,6 +241,7 @@ void JobServer::Handle(Peer& peer, const Message& message) {
     case MessageKind::kFailed: {
       JobFailure failure = ToFailure(message.body);
       failure.rank = peer.rank;
+      if (failure.kind == JobFailure::Kind::kHang) failure.why += Silent();
       return Fail(failure);
     }
     case MessageKind::kLeave:
@@ -260,12 +271,14 @@ void JobServer::Join(Peer& peer, const Hello& hello) {
   peer.state = Peer::State::kMember;
   peer.rank = hello.rank;
   peer.host = hello.host;
+  peer.place = IsWithinOneHost(peer.socket) ? Peer::Place::kHere : Peer::Place::kElsewhere;
   ++joined_;
   if (failure_) return Send(peer, MessageKind::kFailed, ToBody(*failure_));
   if (hello.plan_digest != options_.plan_digest) {
-    return Fail({.why = RankOn(hello.rank, hello.host) + " runs another plan than rank 0 (digest " +
+    return Fail({.why = RankOn(hello.rank, hello.host) +
+                        " runs another plan than rank 0, or with other flags (digest " +
                         Hex(hello.plan_digest) + ", not " + Hex(options_.plan_digest) +
-                        "); give all ranks the same plan and the same flags",
+                        "); give all ranks the same of both",
                  .rank = hello.rank});
   }
   if (joined_ == options_.ranks) Welcome();
@@ -280,7 +293,8 @@ void JobServer::Welcome() {
   listener_.Close();
   const auto first = std::ranges::find(peers_, 0, &Peer::rank);
   const bool one_host = std::ranges::all_of(peers_, [&](const Peer& peer) {
-    return peer.state != Peer::State::kMember || peer.host == first->host;
+    return peer.state != Peer::State::kMember ||
+           (peer.host == first->host && peer.place == Peer::Place::kHere);
   });
   SendAllMembers(MessageKind::kWelcome, BodyWriter()
                                             .PutText(RandomToken())

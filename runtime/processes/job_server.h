@@ -43,6 +43,7 @@ class JobServer {
     enum class State : uint8_t { kNew, kMember, kLeft, kRefused } state = State::kNew;
     int64_t rank = -1;
     std::string host;
+    enum class Place : uint8_t { kHere, kElsewhere } place = Place::kHere;
     int64_t progress = 0;
     std::chrono::milliseconds silent{0};
   };
@@ -64,6 +65,8 @@ class JobServer {
   void Handle(Peer& peer, const Message& message);
   void Join(Peer& peer, const Hello& hello);
   void Refuse(Peer& peer, const std::string& why);
+  // ", and rank 3 on node02 has not been heard of for 200 s"; empty if nobody is so silent.
+  std::string Silent() const;
   void Welcome();
   void Set(const std::string& key, std::string value);
   void Get(Peer& peer, const std::string& key);
@@ -93,5 +96,7 @@ class JobServer {
 
 // "rank 3 on node02"
 std::string RankOn(int64_t rank, const std::string& host);
+// "rank 3 on node02 has not been heard of for 300 s"
+std::string SilenceOf(int64_t rank, const std::string& host, std::chrono::milliseconds time);
 
 }  // namespace pprun

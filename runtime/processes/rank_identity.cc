@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <stdexcept>
@@ -125,6 +126,14 @@ RankIdentity Read(const Environment& environment, const Variables& variables) {
   return identity;
 }
 
+// Slurm does not say how many tasks are on this node, but how many on each, and which it is.
+std::optional<int64_t> SlurmLocalRanks(const Environment& environment) {
+  const std::string* const list = Find(environment, "SLURM_STEP_TASKS_PER_NODE");
+  const std::string* const node = Find(environment, "SLURM_NODEID");
+  if (list == nullptr || node == nullptr) return std::nullopt;
+  return SlurmTasksOf(*list, NumberOf("SLURM_NODEID", *node));
+}
+
 // RANK and WORLD_SIZE are often set by hand from what srun or mpirun says; then they must agree.
 void CheckAgrees(const Environment& environment, const Variables& chosen) {
   const std::array pairs = {std::pair{kByHand.rank, chosen.rank},
@@ -170,11 +179,35 @@ std::string_view Name(Launcher launcher) {
   return "RANK and WORLD_SIZE";
 }
 
+std::optional<int64_t> SlurmTasksOf(std::string_view list, int64_t node) {
+  while (!list.empty()) {
+    const std::string_view entry = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), entry.size() + 1));
+    int64_t tasks = 0;
+    int64_t nodes = 1;
+    const char* const end = entry.data() + entry.size();
+    auto [rest, error] = std::from_chars(entry.data(), end, tasks);
+    if (error != std::errc() || tasks < 1 || tasks > kMostProcesses) return std::nullopt;
+    if (rest != end) {
+      const std::string_view times(rest, static_cast<size_t>(end - rest));
+      if (!times.starts_with("(x") || !times.ends_with(")")) return std::nullopt;
+      const auto number = std::from_chars(rest + 2, end - 1, nodes);
+      if (number.ec != std::errc() || number.ptr != end - 1 || nodes < 1) return std::nullopt;
+    }
+    if (node < nodes) return tasks;
+    node -= nodes;
+  }
+  return std::nullopt;
+}
+
 std::optional<RankIdentity> IdentifyRank(const Environment& environment) {
   std::optional<RankIdentity> identity;
   for (const Variables& variables : kLaunchers) {
     if (Find(environment, variables.sign) == nullptr) continue;
     identity = Read(environment, variables);
+    if (variables.launcher == Launcher::kSlurm) {
+      identity->local_ranks = SlurmLocalRanks(environment);
+    }
     // torchrun sets these very names, and pprun's own ranks inherit what was around it.
     if (variables.launcher > Launcher::kTorchrun) CheckAgrees(environment, variables);
     break;

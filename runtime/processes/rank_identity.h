@@ -32,6 +32,10 @@ struct RankIdentity {
 
 inline constexpr int64_t kMostProcesses = 1 << 20;
 
+// Of a node in what Slurm calls SLURM_STEP_TASKS_PER_NODE: "4(x2),1" has 4, 4 and 1. Empty if there
+// is no such node or it is no such list.
+std::optional<int64_t> SlurmTasksOf(std::string_view list, int64_t node);
+
 // Empty where nothing says that this process is one of several: no variables, or a job of one
 // process. Launchers nest (torchrun under srun, mpirun inside an allocation), so the innermost
 // counts; throws std::runtime_error where variables contradict each other or one is missing.

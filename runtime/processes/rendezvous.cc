@@ -61,13 +61,17 @@ Endpoint RendezvousOf(const RankIdentity& identity, const Environment& environme
   const std::string* const taken = Find(environment, "MASTER_PORT");
   if (taken != nullptr && *taken == std::to_string(port)) ++port;
   if (const std::string* const master = Find(environment, "MASTER_ADDR")) return {*master, port};
-  if (identity.launcher == Launcher::kSlurm) {
-    for (const std::string_view name : {"SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST"}) {
-      const std::string* const list = Find(environment, name);
-      if (list != nullptr) return {FirstSlurmHost(*list), port};
-    }
-  }
+  // The names of Slurm's nodes need not be names of machines.
   if (identity.local_ranks == identity.ranks) return {"127.0.0.1", port};
+  const std::string* list = nullptr;
+  if (identity.launcher == Launcher::kSlurm) list = Find(environment, "SLURM_STEP_NODELIST");
+  // Within an allocation mpirun has its nodes, and puts rank 0 on the first.
+  const bool by_hand =
+      identity.launcher == Launcher::kByHand || identity.launcher == Launcher::kTorchrun;
+  if (list == nullptr && !by_hand) {
+    list = Find(environment, "SLURM_JOB_NODELIST");
+  }
+  if (list != nullptr) return {FirstSlurmHost(*list), port};
   throw std::runtime_error("the ranks that " + std::string(Name(identity.launcher)) +
                            " started are on several machines, and nothing says where rank 0 is; "
                            "give `--rendezvous HOST:PORT`, HOST being the machine of rank 0, or "

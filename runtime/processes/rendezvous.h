@@ -21,8 +21,9 @@ std::string FirstSlurmHost(std::string_view list);
 uint16_t PortOf(std::string_view job);
 
 // `flag` is the value of `--rendezvous`. In this order: the flag; what pprun's own launcher says;
-// MASTER_ADDR with a port of the job (never MASTER_PORT, where torchrun's own store listens); the
-// first host of Slurm's node list; this machine, if all ranks are on it. Throws std::runtime_error.
+// MASTER_ADDR with a port of the job (never MASTER_PORT, where torchrun's own store listens); this
+// machine, if all ranks are on it; the first host of Slurm's node list, for srun and for mpirun in
+// an allocation. Throws std::runtime_error.
 Endpoint RendezvousOf(const RankIdentity& identity, const Environment& environment,
                       const std::optional<std::string>& flag);
 

@@ -81,6 +81,26 @@ void SetUp(const Descriptor& connection) {
   setsockopt(connection.number(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
+// What getsockname or getpeername says, in numbers.
+Endpoint Ask(int (*side)(int, sockaddr*, socklen_t*), const Descriptor& socket) {
+  sockaddr_storage address = {};
+  socklen_t length = sizeof(address);
+  if (side(socket.number(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+    Fail("cannot ask for the address of a connection", errno);
+  }
+  std::array<char, NI_MAXHOST> host = {};
+  std::array<char, NI_MAXSERV> port = {};
+  const int error =
+      getnameinfo(reinterpret_cast<sockaddr*>(&address), length, host.data(), host.size(),
+                  port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV);
+  CHECK(error == 0);
+  std::string text = host.data();
+  // An IPv4 connection at a listener for both.
+  constexpr std::string_view kMapped = "::ffff:";
+  if (text.starts_with(kMapped)) text.erase(0, kMapped.size());
+  return {text, static_cast<uint16_t>(std::stoi(port.data()))};
+}
+
 // Empty and the error in errno if it could not.
 Descriptor Listen(const sockaddr* address, socklen_t length, int family) {
   Descriptor listener = Open(family);
@@ -176,23 +196,10 @@ Descriptor ListenEverywhere(uint16_t port) {
   return listener;
 }
 
-Endpoint EndpointOf(const Descriptor& socket) {
-  sockaddr_storage address = {};
-  socklen_t length = sizeof(address);
-  if (getsockname(socket.number(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-    Fail("cannot ask for the address of a connection", errno);
-  }
-  std::array<char, NI_MAXHOST> host = {};
-  std::array<char, NI_MAXSERV> port = {};
-  const int error =
-      getnameinfo(reinterpret_cast<sockaddr*>(&address), length, host.data(), host.size(),
-                  port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV);
-  CHECK(error == 0);
-  std::string text = host.data();
-  // An IPv4 connection at a listener for both.
-  constexpr std::string_view kMapped = "::ffff:";
-  if (text.starts_with(kMapped)) text.erase(0, kMapped.size());
-  return {text, static_cast<uint16_t>(std::stoi(port.data()))};
+Endpoint EndpointOf(const Descriptor& socket) { return Ask(getsockname, socket); }
+
+bool IsWithinOneHost(const Descriptor& connection) {
+  return Ask(getpeername, connection).host == EndpointOf(connection).host;
 }
 
 Descriptor ConnectTo(const Endpoint& endpoint, Deadline deadline, const StopSignal& stop) {

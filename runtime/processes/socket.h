@@ -78,6 +78,9 @@ Descriptor ListenOn(const Endpoint& endpoint);  // port 0: any that is free
 Descriptor ListenEverywhere(uint16_t port);
 // Of a listener, or of this side of a connection, in numbers.
 Endpoint EndpointOf(const Descriptor& socket);
+// Whether both sides of a connection are in one place: whoever calls an address of its own network
+// has it too. Names do not tell, since machines may share one.
+bool IsWithinOneHost(const Descriptor& connection);
 
 // Tries again until the deadline while nobody listens there yet.
 Descriptor ConnectTo(const Endpoint& endpoint, Deadline deadline, const StopSignal& stop);

@@ -29,3 +29,9 @@ if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], ca
 # A case that is started by Open MPI.
 if shutil.which("mpirun"):
     config.available_features.add("mpirun")
+
+# A case on several machines: network namespaces on a bridge, for root or by user namespaces.
+switch = "ip link add switch type bridge && ip link add one type veth peer name other"
+if shutil.which("ip") and subprocess.run(["unshare", "-r", "--net", "--uts", "--mount", "sh", "-c", switch],
+                                         capture_output=True).returncode == 0:
+    config.available_features.add("hosts")

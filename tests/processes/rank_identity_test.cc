@@ -85,11 +85,24 @@ TEST(RankIdentity, KnowsTheLaunchers) {
   ExpectIdentity(Torchrun(), {Launcher::kTorchrun, 11, 16, 3, 8, "4711.29500"});
   ExpectIdentity(OpenMpi(), {Launcher::kOpenMpi, 2, 4, 2, 4, "1393164289.1393164289"});
   ExpectIdentity(Hydra(), {Launcher::kHydra, 1, 4, 1, 2, "node7:36405"});
-  ExpectIdentity(Srun(), {Launcher::kSlurm, 5, 8, 1, {}, "81123.0"});
+  ExpectIdentity(Srun(), {Launcher::kSlurm, 5, 8, 1, 4, "81123.0"});
   ExpectIdentity({{"RANK", "1"}, {"WORLD_SIZE", "2"}, {"LOCAL_RANK", "0"}, {"MASTER_PORT", "7"}},
                  {Launcher::kByHand, 1, 2, 0, {}, "7"});
   ExpectIdentity({{"PPRUN_RANK", "3"}, {"PPRUN_RANKS", "4"}, {"PPRUN_JOB", "x"}},
                  {Launcher::kPprun, 3, 4, 3, 4, "x"});
+}
+
+// Of Slurm 22.05: srun -n 4 -N 3 says "2,1(x2)".
+TEST(RankIdentity, SlurmSaysHowManyTasksEachNodeHas) {
+  EXPECT_EQ(SlurmTasksOf("2,1(x2)", 0), 2);
+  EXPECT_EQ(SlurmTasksOf("2,1(x2)", 1), 1);
+  EXPECT_EQ(SlurmTasksOf("2,1(x2)", 2), 1);
+  EXPECT_EQ(SlurmTasksOf("2,1(x2)", 3), std::nullopt);
+  EXPECT_EQ(SlurmTasksOf("8(x128)", 127), 8);
+  for (const char* const list : {"", "x", "2(", "2(x", "2(x)", "2(x0)", "2(y2)", "2 ", "0", "-1"}) {
+    EXPECT_EQ(SlurmTasksOf(list, 0), std::nullopt) << list;
+  }
+  ExpectIdentity(Without(Srun(), "SLURM_NODEID"), {Launcher::kSlurm, 5, 8, 1, {}, "81123.0"});
 }
 
 TEST(RankIdentity, OneProcessIsNoJob) {
@@ -121,12 +134,12 @@ TEST(RankIdentity, TheInnermostLauncherCounts) {
   ExpectIdentity(With(Srun(), Hydra()), {Launcher::kHydra, 1, 4, 1, 2, "node7:36405"});
   // Slurm's PMI has the names of Hydra's, and no local ones.
   ExpectIdentity(With(Srun(), {{"PMI_RANK", "5"}, {"PMI_SIZE", "8"}}),
-                 {Launcher::kSlurm, 5, 8, 1, {}, "81123.0"});
+                 {Launcher::kSlurm, 5, 8, 1, 4, "81123.0"});
 }
 
 TEST(RankIdentity, WhatIsSetByHandMustAgree) {
   ExpectIdentity(With(Srun(), {{"RANK", "5"}, {"WORLD_SIZE", "8"}}),
-                 {Launcher::kSlurm, 5, 8, 1, {}, "81123.0"});
+                 {Launcher::kSlurm, 5, 8, 1, 4, "81123.0"});
   ExpectError(With(Srun(), {{"RANK", "3"}, {"WORLD_SIZE", "8"}}),
               "the environment contradicts itself: `SLURM_PROCID=5` of srun, but `RANK=3`; unset "
               "one of them");

@@ -89,7 +89,15 @@ TEST(Rendezvous, TheFlagThenTheLauncher) {
 TEST(Rendezvous, OneMachineNeedsNoAddressAndSeveralSaySo) {
   const RankIdentity here = {Launcher::kOpenMpi, 1, 4, 1, 4, "77"};
   EXPECT_EQ(RendezvousOf(here, {}, {}), (Endpoint{"127.0.0.1", PortOf("77")}));
+  // Also where Slurm's name of the node is none of a machine.
+  const RankIdentity step = {Launcher::kSlurm, 1, 4, 1, 4, "81123.0"};
+  EXPECT_EQ(RendezvousOf(step, {{"SLURM_STEP_NODELIST", "n1"}}, {}),
+            (Endpoint{"127.0.0.1", PortOf("81123.0")}));
   const RankIdentity two = {Launcher::kOpenMpi, 1, 4, 1, 2, "77"};
+  // mpirun in an allocation; the step is that of one of its daemons.
+  EXPECT_EQ(RendezvousOf(
+                two, {{"SLURM_STEP_NODELIST", "gpu05"}, {"SLURM_JOB_NODELIST", "gpu[04-05]"}}, {}),
+            (Endpoint{"gpu04", PortOf("77")}));
   EXPECT_EQ(ErrorOf([&] { RendezvousOf(two, {}, {}); }),
             "the ranks that mpirun started are on several machines, and nothing says where rank 0 "
             "is; give `--rendezvous HOST:PORT`, HOST being the machine of rank 0, or set "
