@@ -21,7 +21,7 @@ namespace pprun {
 struct RunOptions {
   enum class On : uint8_t { kCpu, kCuda } on = On::kCpu;
   int threads = 0;  // on the CPU, of each rank; 0: the cores divided by the ranks
-  int gpu = 0;      // that all ranks which are here share
+  int gpu = 0;      // that all ranks share; of a job's, see JobCudaBackend
   Graphs graphs = Graphs::kOn;
   CudaApi* cuda = nullptr;  // null: this machine's
   std::chrono::milliseconds patience{300'000};

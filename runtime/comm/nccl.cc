@@ -25,7 +25,10 @@ class NcclMeeting : public PreparedMeeting {
   NcclMeeting(NcclWorld& world, NcclHandle comm) : world_(world), comm_(comm) {}
   void Issue(DeviceStream& stream) override {
     auto& own = dynamic_cast<CudaStream&>(stream);
-    own.Attempt([&] { IssueTo(own.handle()); });
+    own.Attempt([&] {
+      const auto turn = world_.Turn();
+      IssueTo(own.handle());
+    });
   }
 
  protected:

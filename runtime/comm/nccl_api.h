@@ -4,7 +4,9 @@
 // NCCL is not built, no_nccl.cc says so.
 //
 // Each function is named after the one that it calls, without `nccl`, and returns what that
-// returns. All communicators are made not to block, so each may return kInProgress.
+// returns. All communicators are made not to block, so each may return kInProgress; then no other
+// call on that communicator may follow, and no work on the stream, until CommGetAsyncError says
+// otherwise. No two threads may be within NCCL at once.
 #pragma once
 
 #include <array>
@@ -51,10 +53,13 @@ class NcclApi {
   virtual NcclStatus GetUniqueId(NcclId* id) = 0;
   virtual NcclStatus CommInitRankConfig(NcclHandle* comm, int ranks, const NcclId& id,
                                         int rank) = 0;
+  // `made` is written when `comm` is no longer in progress, by a thread of NCCL's own.
   virtual NcclStatus CommSplit(NcclHandle comm, int color, int key, NcclHandle* made) = 0;
   virtual NcclStatus CommGetAsyncError(NcclHandle comm, NcclStatus* status) = 0;
   virtual NcclStatus CommFinalize(NcclHandle comm) = 0;
   virtual NcclStatus CommDestroy(NcclHandle comm) = 0;
+  // Returns when the communicator is gone: when graphs that hold its work are. Within a group, the
+  // end of the group does.
   virtual NcclStatus CommAbort(NcclHandle comm) = 0;
 
   virtual NcclStatus GroupStart() = 0;
@@ -76,7 +81,9 @@ class NcclApi {
                                int root, NcclHandle comm, CudaStreamHandle stream) = 0;
 };
 
-// NCCL of this machine. Throws std::runtime_error where it is not built.
+// NCCL of this machine, told to order the work of a GPU's communicators as it is issued: without
+// that they may wait for each other for ever. Throws std::runtime_error where it is not built, or
+// too old to do so.
 std::unique_ptr<NcclApi> OpenNccl();
 
 }  // namespace pprun

@@ -2,7 +2,9 @@
 // Tests: nccl_test.cc tests what stands on the table.
 #include <nccl.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <stdexcept>
 #include <type_traits>
 
 #include "compiler/plan/base/check.h"
@@ -25,6 +27,11 @@ static_assert(StatusOf(ncclInvalidArgument) == NcclStatus::kInvalidArgument);
 static_assert(StatusOf(ncclInvalidUsage) == NcclStatus::kInvalidUsage);
 static_assert(StatusOf(ncclRemoteError) == NcclStatus::kRemoteError);
 static_assert(StatusOf(ncclInProgress) == NcclStatus::kInProgress);
+
+std::string VersionText(int version) {
+  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
+         std::to_string(version % 100);
+}
 
 ncclDataType_t TypeOf(DType dtype) {
   switch (dtype) {
@@ -112,6 +119,16 @@ class NcclLibrary : public NcclApi {
 
 }  // namespace
 
-std::unique_ptr<NcclApi> OpenNccl() { return std::make_unique<NcclLibrary>(); }
+std::unique_ptr<NcclApi> OpenNccl() {
+  constexpr int kFirstInOrder = NCCL_VERSION(2, 26, 0);
+  int version = 0;
+  if (ncclGetVersion(&version) != ncclSuccess || version < kFirstInOrder) {
+    throw std::runtime_error("NCCL 2.26 or newer is needed, not " + VersionText(version) +
+                             ": older ones may deadlock where a GPU has several communicators");
+  }
+  // Read by NCCL at its first launch.
+  setenv("NCCL_LAUNCH_ORDER_IMPLICIT", "1", 0);
+  return std::make_unique<NcclLibrary>();
+}
 
 }  // namespace pprun

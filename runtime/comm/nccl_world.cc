@@ -16,6 +16,9 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPoll{1};
 constexpr milliseconds kLook{100};
+constexpr std::chrono::microseconds kTurn{20};
+// NCCL does not block, so a turn is over soon; one that hangs all the same holds up no abort.
+constexpr milliseconds kLongestTurn{5000};
 
 bool IsMember(const Plan& plan, const Group& group, int64_t rank) {
   const PositionId position = CoordinatesOf(plan, rank).position;
@@ -73,13 +76,13 @@ void NcclWorld::Make(const Plan& plan) {
   const auto rank = static_cast<int>(options_.rank);
   NcclStatus status = api_.CommInitRankConfig(&world_, static_cast<int>(plan.Ranks()), id, rank);
   Check(status, "ncclCommInitRankConfig", world_);
-  for (const NcclSplit& split : NcclSplitsOf(plan)) {
-    NcclHandle made = nullptr;
-    status = api_.CommSplit(world_, split.colors[static_cast<size_t>(rank)], rank, &made);
+  const std::vector<NcclSplit> splits = NcclSplitsOf(plan);
+  made_.resize(splits.size());
+  for (size_t i = 0; i < splits.size(); ++i) {
+    status = api_.CommSplit(world_, splits[i].colors[static_cast<size_t>(rank)], rank, &made_[i]);
     // The new one is there when the old one is done with the split.
     Check(status, "ncclCommSplit", world_);
-    made_.push_back(made);
-    if (made != nullptr) Check(NcclStatus::kInProgress, "ncclCommSplit", made);
+    if (made_[i] != nullptr) Check(NcclStatus::kInProgress, "ncclCommSplit", made_[i]);
   }
 }
 
@@ -104,7 +107,9 @@ void NcclWorld::Destroy() {
     for (const NcclHandle comm : all) {
       if (comm == nullptr) continue;
       Check(api_.CommFinalize(comm), "ncclCommFinalize", comm);
-      Check(api_.CommDestroy(comm), "ncclCommDestroy", nullptr);
+      // From here on it is not to be asked for its state.
+      const NcclStatus status = api_.CommDestroy(comm);
+      if (status != NcclStatus::kInProgress) Check(status, "ncclCommDestroy", nullptr);
     }
   } catch (const std::runtime_error& error) {
     // The run is over and its results are safe; what is left goes with the process.
@@ -122,6 +127,18 @@ NcclHandle NcclWorld::OfGroup(GroupId group) const {
   const NcclHandle comm = made_[channels_ + group.index()];
   CHECK(comm != nullptr);
   return comm;
+}
+
+std::unique_lock<std::mutex> NcclWorld::Turn() {
+  std::unique_lock turn(turn_, std::defer_lock);
+  while (!turn.try_lock()) {
+    // The abort keeps the turn until the graphs are gone, which whoever waits here may hold.
+    abort_.ThrowIfRaised();
+    std::this_thread::sleep_for(kTurn);
+  }
+  // What is aborted is gone.
+  abort_.ThrowIfRaised();
+  return turn;
 }
 
 void NcclWorld::Check(NcclStatus status, const char* call, NcclHandle comm) {
@@ -153,9 +170,11 @@ void NcclWorld::Watch() {
     if (ended_.raised()) return;
     std::string why;
     {
+      // Whoever has the turn sees failures too.
+      const std::unique_lock turn(turn_, std::try_to_lock);
       // An aborted communicator is gone.
-      const std::lock_guard lock(mutex_);
-      if (state_ == State::kAborted) return;
+      if (Aborted()) return;
+      if (!turn.owns_lock()) continue;
       for (const NcclHandle comm : all) {
         NcclStatus status = NcclStatus::kSuccess;
         if (comm == nullptr || !why.empty()) continue;
@@ -177,14 +196,30 @@ void NcclWorld::BeginAbort() {
   const std::lock_guard lock(mutex_);
   if (state_ == State::kAborted) return;
   state_ = State::kAborted;
-  std::vector<NcclHandle> all = made_;
-  all.push_back(world_);
-  aborter_ = StartThread([this, all = std::move(all)] {
-    for (const NcclHandle comm : all) {
-      // What it returns changes nothing: the run has failed, with a reason of its own.
-      if (comm != nullptr) api_.CommAbort(comm);
-    }
-  });
+  aborter_ = StartThread([this] { AbortAll(); });
+}
+
+bool NcclWorld::Aborted() {
+  const std::lock_guard lock(mutex_);
+  return state_ == State::kAborted;
+}
+
+// What the calls return changes nothing: the run has failed, with a reason of its own.
+void NcclWorld::AbortAll() {
+  std::unique_lock turn(turn_, std::defer_lock);
+  const Deadline deadline = After(kLongestTurn);
+  while (!turn.try_lock() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kTurn);
+  }
+  // The one of all ranks ends a split that is under way, and then gives what that has made. Nothing
+  // is ever issued on it, so it has no graphs.
+  if (world_ != nullptr) api_.CommAbort(world_);
+  // The others together: each is gone when its graphs are, and those may be at the work of another.
+  api_.GroupStart();
+  for (const NcclHandle comm : made_) {
+    if (comm != nullptr) api_.CommAbort(comm);
+  }
+  api_.GroupEnd();
 }
 
 }  // namespace pprun

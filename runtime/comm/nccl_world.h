@@ -2,7 +2,8 @@
 // and one a group. A split needs every rank, so all ranks make the same splits in the order of the
 // plan's tables, also those that they get nothing from; that is the one global order in which NCCL
 // is safe. Making them does not block: it is watched with a deadline. A failure that NCCL reports
-// later is looked for while the run goes on. Tests: nccl_test.cc.
+// later is looked for while the run goes on. Whoever calls NCCL has the turn: the thread that
+// issues, the one that looks, or the one that aborts. Tests: nccl_test.cc.
 #pragma once
 
 #include <chrono>
@@ -53,26 +54,33 @@ class NcclWorld {
   NcclHandle OfChannel(ChannelId channel) const;
   NcclHandle OfGroup(GroupId group) const;
 
+  // To call NCCL with, while it is held. Throws AbortedError after an abort.
+  std::unique_lock<std::mutex> Turn();
   // `call` names the function: "ncclSend". Waits while the call is in progress; throws
   // std::runtime_error if it failed.
   void Check(NcclStatus status, const char* call, NcclHandle comm);
   NcclApi& api() { return api_; }
 
-  // Begins to abort all communicators, on a thread of its own, since NCCL may hang there too. Their
-  // kernels end, and with them what waits for these. From any thread.
+  // Begins to abort all communicators, on a thread of its own, since that takes until their graphs
+  // are gone, and NCCL may hang there too. Their kernels end, and with them what waits for these.
+  // From any thread.
   void BeginAbort();
 
  private:
   void Make(const Plan& plan);
   void Destroy();
   void Watch();
+  void AbortAll();
+  bool Aborted();
 
   NcclApi& api_;
   AbortSignal& abort_;
   const Options options_;
   const size_t channels_;
   NcclHandle world_ = nullptr;
-  std::vector<NcclHandle> made_;  // by split; null where this rank has none
+  // By split; null where this rank has none. NCCL's threads write to it while one is made.
+  std::vector<NcclHandle> made_;
+  std::mutex turn_;
   std::mutex mutex_;
   enum class State : uint8_t { kUsed, kAborted } state_ = State::kUsed;
   StopSignal ended_;

@@ -79,6 +79,8 @@ class CudaApi {
   virtual CudaStatus RuntimeGetVersion(int* version) = 0;
   // Of the calling thread.
   virtual CudaStatus SetDevice(int device) = 0;
+  // The uuid of cudaGetDeviceProperties: no two GPUs have the same, whatever they are numbered.
+  virtual CudaStatus GetDeviceUuid(std::string* uuid, int device) = 0;
 
   virtual CudaStatus Malloc(void** memory, size_t bytes) = 0;
   virtual CudaStatus Free(void* memory) = 0;

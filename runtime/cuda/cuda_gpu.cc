@@ -28,6 +28,15 @@ std::string VersionText(int version) {
 }
 
 void CheckGpuExists(CudaApi& api, int number) {
+  const int count = VisibleGpus(api);
+  if (number >= 0 && number < count) return;
+  throw std::runtime_error("there is no GPU " + std::to_string(number) + ": this machine has " +
+                           (count == 1 ? "GPU 0 alone" : "GPUs 0 to " + std::to_string(count - 1)));
+}
+
+}  // namespace
+
+int VisibleGpus(CudaApi& api) {
   int count = 0;
   const CudaStatus status = api.GetDeviceCount(&count);
   if (status == CudaStatus::kInsufficientDriver) {
@@ -43,12 +52,8 @@ void CheckGpuExists(CudaApi& api, int number) {
     throw std::runtime_error("no GPU is visible on this machine");
   }
   api.Check(status, "cudaGetDeviceCount");
-  if (number >= 0 && number < count) return;
-  throw std::runtime_error("there is no GPU " + std::to_string(number) + ": this machine has " +
-                           (count == 1 ? "GPU 0 alone" : "GPUs 0 to " + std::to_string(count - 1)));
+  return count;
 }
-
-}  // namespace
 
 CudaGpu::CudaGpu(CudaApi& api, int number) : api_(api), number_(number) {
   CheckGpuExists(api, number);

@@ -24,6 +24,9 @@ namespace pprun {
 
 class CudaStream;
 
+// At least one. Throws std::runtime_error where there is no driver or no GPU.
+int VisibleGpus(CudaApi& api);
+
 class CudaGpu {
  public:
   // The api outlives the GPU. Throws std::runtime_error where there is no driver, no GPU, or no GPU
@@ -34,6 +37,8 @@ class CudaGpu {
   CudaApi& api() { return api_; }
   AbortSignal& abort() { return abort_; }
   const AbortSignal& abort() const { return abort_; }
+
+  int number() const { return number_; }
 
   // For the calling thread's further calls.
   void MakeCurrent() { api_.Check(api_.SetDevice(number_), "cudaSetDevice"); }

@@ -59,6 +59,12 @@ class RealCuda : public CudaApi {
     return StatusOf(cudaRuntimeGetVersion(version));
   }
   CudaStatus SetDevice(int device) override { return StatusOf(cudaSetDevice(device)); }
+  CudaStatus GetDeviceUuid(std::string* uuid, int device) override {
+    cudaDeviceProp properties = {};
+    const cudaError_t error = cudaGetDeviceProperties(&properties, device);
+    uuid->assign(properties.uuid.bytes, sizeof(properties.uuid.bytes));
+    return StatusOf(error);
+  }
 
   CudaStatus Malloc(void** memory, size_t bytes) override {
     return StatusOf(cudaMalloc(memory, bytes));

@@ -17,9 +17,12 @@ namespace pprun {
 
 class JobCudaBackend : public Backend {
  public:
-  // On GPU number `gpu` of this machine. All but the plan outlive the backend. Returns when NCCL
-  // has joined all ranks; throws std::runtime_error.
-  JobCudaBackend(const Plan& plan, Job& job, CudaApi& cuda, NcclApi& nccl, int gpu, Graphs graphs);
+  // On the GPU of the rank that is the `local_rank`th of this machine: that number, or, where each
+  // process sees fewer GPUs since its launcher has given it its own, that number modulo theirs. All
+  // but the plan outlive the backend. Returns when NCCL has joined all ranks; throws
+  // std::runtime_error, also where two ranks have one GPU.
+  JobCudaBackend(const Plan& plan, Job& job, CudaApi& cuda, NcclApi& nccl, int local_rank,
+                 Graphs graphs);
 
   std::unique_ptr<Device> DeviceOf(int64_t rank) override;
   std::unique_ptr<Communicator> CommunicatorOf(int64_t rank) override;
@@ -29,6 +32,9 @@ class JobCudaBackend : public Backend {
 
  private:
   NcclId Share(const std::optional<NcclId>& own);
+  void TellGpu(CudaApi& cuda);
+  // By rank 0: that no other rank has the GPU of one.
+  void CheckGpus();
 
   Job& job_;
   CudaGpu gpu_;

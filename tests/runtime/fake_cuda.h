@@ -29,6 +29,8 @@ struct FakeCudaOptions {
   CudaStatus device_count_status = CudaStatus::kSuccess;
   int driver_version = 13000;
   size_t hardware_queues = 1 << 20;
+  // The uuid of GPU i is this and i.
+  std::string machine = "machine";
 };
 
 class FakeCuda : public CudaApi {
@@ -54,6 +56,7 @@ class FakeCuda : public CudaApi {
   CudaStatus DriverGetVersion(int* version) override;
   CudaStatus RuntimeGetVersion(int* version) override;
   CudaStatus SetDevice(int device) override;
+  CudaStatus GetDeviceUuid(std::string* uuid, int device) override;
   CudaStatus Malloc(void** memory, size_t bytes) override;
   CudaStatus Free(void* memory) override;
   CudaStatus HostAlloc(void** memory, size_t bytes) override;

@@ -55,6 +55,13 @@ CudaStatus FakeCuda::SetDevice(int device) {
   return StatusOf("cudaSetDevice");
 }
 
+CudaStatus FakeCuda::GetDeviceUuid(std::string* uuid, int device) {
+  const std::lock_guard lock(mutex_);
+  *uuid = options_.machine + std::to_string(device);
+  return device < options_.devices ? StatusOf("cudaGetDeviceProperties")
+                                   : CudaStatus::kInvalidValue;
+}
+
 CudaStatus FakeCuda::Allocate(void** memory, size_t bytes,
                               std::map<const std::byte*, size_t>& place) {
   constexpr size_t kAlignment = 256;

@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
+#include <set>
+#include <string>
 
 #include "runtime/cuda/cuda_device.h"
 #include "runtime/cuda/cuda_stream.h"
@@ -35,6 +38,14 @@ NcclWorld::Options OptionsOf(int64_t rank) {
 
 Plan PlanOf(int32_t positions, int32_t replicas) {
   return Build({.positions = positions, .replicas = replicas});
+}
+
+// What an abort calls, of communicators 1 to `count`.
+Lines AbortOf(int count) {
+  Lines lines = {"abort c1", "group"};
+  for (int i = 2; i <= count; ++i) lines.push_back("abort c" + std::to_string(i));
+  lines.push_back("end");
+  return lines;
 }
 
 std::string Joined(const std::vector<int>& numbers) {
@@ -113,7 +124,47 @@ TEST(NcclWorld, ThatIsNeverMadeEndsAtTheDeadline) {
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(), "`ncclCommInitRankConfig` has not finished within 0 s");
   }
-  EXPECT_EQ(api.TakeLog().back(), "abort c1");
+  EXPECT_EQ(api.TakeLog(), (Lines{"init 2 rank 1 id i = c1", "abort c1", "group", "end"}));
+}
+
+// What a split makes may be there only after the abort of what is split.
+TEST(NcclWorld, ASplitThatIsUnderWayIsAborted) {
+  const Plan plan = PlanOf(2, 1);
+  FakeNccl api;
+  api.polls_of_splits = 1 << 30;
+  AbortSignal abort;
+  NcclWorld::Options options = OptionsOf(1);
+  options.patience = milliseconds(20);
+  EXPECT_THROW(NcclWorld(plan, api, abort, options), std::runtime_error);
+  Lines log = api.TakeLog();
+  ASSERT_GE(log.size(), 2);
+  EXPECT_EQ(Lines(log.begin() + 2, log.end()), AbortOf(2));
+}
+
+// A graph holds work of all of them, so none is gone before all are told.
+TEST(NcclWorld, AbortsTogetherWhatOneGraphHolds) {
+  const Plan plan = PlanOf(2, 2);
+  FakeNccl api;
+  AbortSignal abort;
+  int made = 1;
+  {
+    NcclWorld world(plan, api, abort, OptionsOf(1));
+    std::set<NcclHandle> captured;
+    for (size_t i = 0; i < plan.channels.size(); ++i) {
+      captured.insert(world.OfChannel(ChannelId(static_cast<int64_t>(i))));
+    }
+    for (size_t i = 0; i < plan.groups.size(); ++i) {
+      captured.insert(world.OfGroup(GroupId(static_cast<int64_t>(i))));
+    }
+    made += static_cast<int>(captured.size());
+    ASSERT_GT(made, 2);
+    api.Capture(captured);
+    api.TakeLog();
+    abort.Raise("rank 0 is gone");
+    world.BeginAbort();
+    EXPECT_THROW(world.Turn(), AbortedError);
+  }
+  EXPECT_EQ(api.TakeLog(), AbortOf(made));
 }
 
 TEST(NcclWorld, AnAbortEndsTheMakingOfIt) {
@@ -164,7 +215,8 @@ TEST(NcclWorld, WhatNcclReportsLaterIsNoticed) {
   }
   EXPECT_EQ(told, 1);
   // Aborted communicators are not destroyed.
-  for (const std::string& line : api.TakeLog()) EXPECT_TRUE(line.starts_with("abort")) << line;
+  const Lines log = api.TakeLog();
+  EXPECT_EQ(log, AbortOf(static_cast<int>(log.size()) - 2));
 }
 
 // One rank of two positions times two replicas on a fake GPU.
@@ -243,6 +295,14 @@ TEST_F(NcclIssue, APermuteIsOneGroup) {
                    "recv from " + std::to_string((index + count - 1) % count) + comm, "end"}));
 }
 
+// The fake fails the test if who looks for failures calls while this thread does.
+TEST_F(NcclIssue, OneThreadIsWithinNcclAtATime) {
+  nccl.call_time = std::chrono::microseconds(200);
+  const auto send = communicator->PrepareSend(ChannelId(0), 3, eight);
+  const Deadline deadline = After(milliseconds(350));
+  while (std::chrono::steady_clock::now() < deadline) send->Issue(*stream);
+}
+
 TEST_F(NcclIssue, ACallThatFailsFailsTheDeviceByName) {
   nccl.FailCall("AllReduce", NcclStatus::kInternalError);
   std::string told;
@@ -262,7 +322,7 @@ TEST_F(NcclIssue, ACallThatFailsFailsTheDeviceByName) {
 TEST(JobCudaBackend, AFailureAbortsNcclOnEveryRank) {
   const Plan plan = PlanOf(2, 1);
   JobWorld jobs(2);
-  std::array<FakeCuda, 2> cudas;
+  std::array<FakeCuda, 2> cudas = {FakeCuda({.machine = "a"}), FakeCuda({.machine = "b"})};
   std::array<FakeNccl, 2> nccls;
   std::array<std::unique_ptr<JobCudaBackend>, 2> backends;
   std::vector<std::thread> threads;
@@ -290,9 +350,43 @@ TEST(JobCudaBackend, AFailureAbortsNcclOnEveryRank) {
     EXPECT_EQ(backends[rank]->aborted(), "rank 1 is out of memory");
     backends[rank].reset();
     const Lines log = nccls[rank].TakeLog();
-    EXPECT_EQ(log.back(), "abort c1");
-    for (const std::string& line : log) EXPECT_TRUE(line.starts_with("abort")) << line;
+    EXPECT_EQ(log, AbortOf(static_cast<int>(log.size()) - 2));
   }
+}
+
+// What each rank is told; empty for one that has a backend.
+std::array<std::string, 2> ErrorsOf(std::array<FakeCudaOptions, 2> options,
+                                    std::array<int, 2> local_ranks) {
+  const Plan plan = PlanOf(2, 1);
+  JobWorld jobs(2);
+  std::array<std::string, 2> errors;
+  std::vector<std::thread> threads;
+  for (size_t rank = 0; rank < 2; ++rank) {
+    threads.emplace_back([&, rank] {
+      Job& job = jobs.job(static_cast<int64_t>(rank));
+      FakeCuda cuda(options[rank]);
+      FakeNccl nccl;
+      try {
+        const JobCudaBackend backend(plan, job, cuda, nccl, local_ranks[rank], Graphs::kOff);
+      } catch (const std::runtime_error& error) {
+        errors[rank] = error.what();
+        job.Fail({.why = error.what()});
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return errors;
+}
+
+TEST(JobCudaBackend, RanksHaveGpusOfTheirOwn) {
+  // Both GPUs are seen by both; or each by one, as its number 0.
+  EXPECT_EQ(ErrorsOf({{{.devices = 2}, {.devices = 2}}}, {0, 1}), (std::array<std::string, 2>()));
+  EXPECT_EQ(ErrorsOf({{{.machine = "a"}, {.machine = "b"}}}, {0, 1}),
+            (std::array<std::string, 2>()));
+  const std::string host = HostName();
+  const std::string same = "ranks 0 and 1 have the same GPU, one of 1 that a rank sees on " + host +
+                           "; as processes each rank needs its own";
+  EXPECT_EQ(ErrorsOf({}, {0, 1}), (std::array{same, same}));
 }
 
 }  // namespace
