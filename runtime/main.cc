@@ -21,6 +21,7 @@
 
 #include "compiler/plan/base/amount.h"
 #include "compiler/plan/base/file_uses.h"
+#include "compiler/plan/base/hash.h"
 #include "compiler/plan/base/output_file.h"
 #include "compiler/plan/base/standard_output.h"
 #include "compiler/plan/file.h"
@@ -54,7 +55,8 @@ Plan LoadSource(const Flags& flags) {
   std::cerr << compilation.Messages();
   if (!compilation.Ok()) throw Reported();
   if (compilation.purpose != Compilation::Purpose::kTraining) {
-    throw std::runtime_error("`" + flags.plan + "` has no model to train, so there is nothing to run");
+    throw std::runtime_error("`" + flags.plan +
+                             "` has no model to train, so there is nothing to run");
   }
   return std::move(*compilation.plan);
 }
@@ -149,6 +151,16 @@ int OwnVariable(const Environment& environment, std::string_view name) {
   return found == environment.end() ? -1 : std::atoi(found->second.c_str());
 }
 
+// Of what all ranks must have in common: the plan, and the flags that decide how its instructions
+// meet. NCCL, for one, wants all ranks to capture a meeting into a graph, or none.
+uint64_t CommonDigest(const Plan& plan, const Flags& flags) {
+  std::string common = flags.device + " graphs " + flags.graphs.value_or("on");
+  if (flags.trace) common += " trace";
+  if (flags.profile) common += " profile";
+  if (flags.init) common += " init";
+  return HashText(common, Digest(plan));
+}
+
 // Returns when all ranks of the job are here with the same plan.
 std::unique_ptr<Job> JoinJob(const Flags& flags, const Plan& plan, const RankIdentity& identity,
                              const Environment& environment) {
@@ -163,7 +175,7 @@ std::unique_ptr<Job> JoinJob(const Flags& flags, const Plan& plan, const RankIde
                    .ranks = identity.ranks,
                    .rendezvous = RendezvousOf(identity, environment, flags.rendezvous),
                    .listener = Descriptor(OwnVariable(environment, "PPRUN_LISTENER")),
-                   .plan_digest = Digest(plan),
+                   .plan_digest = CommonDigest(plan, flags),
                    .patience = std::chrono::seconds(flags.timeout)});
 }
 

@@ -28,10 +28,12 @@ using Lines = std::vector<std::string>;
 // All ranks of a plan on a fake GPU.
 class OnFake {
  public:
-  explicit OnFake(const SmallPlan& small, Graphs graphs, LaunchOptions options = {})
-      : plan_(Build(small)),
+  // The last one of `gpus`.
+  explicit OnFake(const SmallPlan& small, Graphs graphs, LaunchOptions options = {}, int gpus = 1)
+      : api({.devices = gpus}),
+        plan_(Build(small)),
         data_(small.vocabulary),
-        ranks_(plan_, std::make_unique<CudaBackend>(plan_, api, 0, graphs), options, &data_,
+        ranks_(plan_, std::make_unique<CudaBackend>(plan_, api, gpus - 1, graphs), options, &data_,
                &data_) {
     ranks_.Run([](Rank rank) { rank.executor.Initialise(); });
     api.TakeLog();
@@ -262,6 +264,23 @@ TEST(CudaIssuer, TracesEveryInstructionEagerlyAndInAGraph) {
     }
     EXPECT_EQ(fake.api.violations(), Lines{});
   }
+}
+
+// Each thread of a rank has to choose it, before whatever it does.
+TEST(CudaIssuer, RunsOnAnotherGpuThanTheFirst) {
+  OnFake fake(kFourRanks, Graphs::kOn, {}, 2);
+  for (int step = 0; step < 3; ++step) fake.Step();
+  fake.ranks().Run([](Rank rank) {
+    rank.executor.RunValidation(0);
+    rank.executor.StartTrace(3, 2);
+  });
+  fake.Step();
+  fake.ranks().Run([](Rank rank) {
+    rank.executor.RunValidation(1);
+    rank.executor.StopTrace();
+  });
+  fake.Step();
+  EXPECT_EQ(fake.api.violations(), Lines{});
 }
 
 TEST(CudaIssuer, OneRanksFailureEndsThoseThatWaitForIt) {

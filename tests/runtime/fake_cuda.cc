@@ -54,6 +54,7 @@ class FakeCuda::Launcher : public CudaLauncher {
     const std::lock_guard lock(fake_.mutex_);
     fake_.Log(name + NameOf(stream_));
     CudaStatus status = fake_.StatusOf(name);
+    fake_.CheckCurrent(fake_.streams_.at(NumberOf(stream_)), name);
     if (status == CudaStatus::kSuccess) status = fake_.Append(stream_, std::move(run));
     fake_.Check(status, name.c_str());
   }
@@ -198,9 +199,9 @@ void FakeCuda::RunNodes(const std::vector<Node>& nodes) {
 
 CudaStatus FakeCuda::StreamQuery(CudaStreamHandle handle) {
   const std::lock_guard lock(mutex_);
-  if (const CudaStatus status = StatusOf("cudaStreamQuery"); status != CudaStatus::kSuccess) {
-    return status;
-  }
+  CudaStatus status = StatusOf("cudaStreamQuery");
+  if (status == CudaStatus::kSuccess) status = CheckNoCapture("cudaStreamQuery");
+  if (status != CudaStatus::kSuccess) return status;
   Stream& stream = streams_.at(NumberOf(handle));
   if (stream.capture >= 0) {
     Violate("a capturing stream was queried");
@@ -227,12 +228,14 @@ CudaStatus FakeCuda::EventRecord(CudaEventHandle handle, CudaStreamHandle stream
   }
   Event& event = events_.at(NumberOf(handle));
   const Stream& stream = streams_.at(NumberOf(stream_handle));
+  if (event.device != stream.device) Violate("an event is recorded on another GPU's stream");
   if (stream.capture >= 0 && record == CudaRecord::kPlain) {
     event.capture = stream.capture;
     event.frontier = stream.frontier;
     return CudaStatus::kSuccess;
   }
   if (stream.capture < 0 && record == CudaRecord::kEveryReplay) return CudaStatus::kInvalidValue;
+  if (stream.capture >= 0) captures_.at(stream.capture).events.insert(NumberOf(handle));
   event.capture = -1;
   event.record = static_cast<int64_t>(records_.size());
   records_.push_back(0);
@@ -290,6 +293,7 @@ CudaStatus FakeCuda::EventElapsedTime(float* milliseconds, CudaEventHandle begin
   const Event& first = events_.at(NumberOf(begin));
   const Event& last = events_.at(NumberOf(end));
   for (const Event* event : {&first, &last}) {
+    if (event->capture >= 0) Violate("the time of a captured event is asked for");
     if (event->kind != CudaEventKind::kTiming || event->time < 0) return CudaStatus::kInvalidValue;
   }
   *milliseconds = last.time - first.time;
@@ -307,6 +311,7 @@ CudaStatus FakeCuda::StreamBeginCapture(CudaStreamHandle handle) {
   stream.capture = ++made_;
   stream.frontier.clear();
   captures_[made_].streams.insert(NumberOf(handle));
+  captures_[made_].thread = std::this_thread::get_id();
   return CudaStatus::kSuccess;
 }
 
@@ -315,6 +320,7 @@ CudaStatus FakeCuda::StreamEndCapture(CudaStreamHandle handle, CudaGraphHandle* 
   Log("end capture" + NameOf(handle));
   const int64_t number = streams_.at(NumberOf(handle)).capture;
   Capture& capture = captures_.at(number);
+  if (capture.thread != std::this_thread::get_id()) Violate("another thread ends a capture");
   // Everything must lead to where the capture ends.
   std::vector<char> joined(capture.nodes.size(), 0);
   std::vector<int64_t> open = streams_.at(NumberOf(handle)).frontier;

@@ -6,7 +6,8 @@
 // picked at random and their heads run, as far as events allow. Nodes of a graph run in a random
 // order that its edges allow. So a missing wait shows as wrong results for some seed. With fewer
 // hardware queues than streams, streams that share one hold each other up in the order of issue, as
-// on a real GPU. Breaches of CUDA's rules are kept in `violations`.
+// on a real GPU. Breaches of CUDA's rules are kept in `violations`: of the order of calls, of what
+// a thread may do while it captures, of the GPU that it has chosen, of what must outlive what.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "runtime/cuda/cuda_api.h"
@@ -94,6 +96,7 @@ class FakeCuda : public CudaApi {
     int64_t issued = 0;         // when, among all
   };
   struct Stream {
+    int device = 0;
     std::vector<Work> queue;
     size_t done = 0;
     int64_t capture = -1;           // of captures_, while it captures
@@ -101,6 +104,7 @@ class FakeCuda : public CudaApi {
   };
   struct Event {
     CudaEventKind kind = CudaEventKind::kOrder;
+    int device = 0;
     int64_t record = -1;            // the last one issued
     int64_t capture = -1;           // if it was captured
     std::vector<int64_t> frontier;  // then
@@ -113,6 +117,8 @@ class FakeCuda : public CudaApi {
   struct Capture {
     std::vector<Node> nodes;
     std::set<int64_t> streams;
+    std::set<int64_t> events;  // that every replay records
+    std::thread::id thread;
     enum class State : uint8_t { kOpen, kEnded, kBroken } state = State::kOpen;
   };
 
@@ -137,6 +143,12 @@ class FakeCuda : public CudaApi {
   void Violate(const std::string& what) { violations_.push_back(what); }
   void Log(const std::string& line) { log_.push_back(line); }
   CudaStatus Append(CudaStreamHandle stream, std::function<void()> run);
+  // The GPU of the calling thread.
+  int& Current() const;
+  // Of what launches and records: that the thread has the stream's GPU.
+  void CheckCurrent(const Stream& stream, const std::string& call);
+  // Of what is not to be called by a thread that captures.
+  CudaStatus CheckNoCapture(const std::string& call);
   bool CanRun(int64_t number, const Stream& stream) const;
   // Runs one head that can; false if there is none.
   bool RunOne();

@@ -52,7 +52,30 @@ CudaStatus FakeCuda::RuntimeGetVersion(int* version) {
 CudaStatus FakeCuda::SetDevice(int device) {
   const std::lock_guard lock(mutex_);
   if (device >= options_.devices) return CudaStatus::kInvalidValue;
-  return StatusOf("cudaSetDevice");
+  const CudaStatus status = StatusOf("cudaSetDevice");
+  if (status == CudaStatus::kSuccess) Current() = device;
+  return status;
+}
+
+int& FakeCuda::Current() const {
+  // As CUDA has it: each thread begins with the first.
+  thread_local std::map<const FakeCuda*, int> current;
+  return current[this];
+}
+
+void FakeCuda::CheckCurrent(const Stream& stream, const std::string& call) {
+  if (stream.device != Current()) Violate(call + " on a stream of another GPU than the thread's");
+}
+
+CudaStatus FakeCuda::CheckNoCapture(const std::string& call) {
+  for (auto& [number, capture] : captures_) {
+    const bool own = capture.thread == std::this_thread::get_id();
+    if (!own || capture.state == Capture::State::kEnded) continue;
+    Violate(call + " by a thread that captures");
+    capture.state = Capture::State::kBroken;
+    return CudaStatus::kStreamCaptureUnsupported;
+  }
+  return CudaStatus::kSuccess;
 }
 
 CudaStatus FakeCuda::GetDeviceUuid(std::string* uuid, int device) {
@@ -82,19 +105,22 @@ bool FakeCuda::Within(const std::map<const std::byte*, size_t>& place, const voi
 
 CudaStatus FakeCuda::Malloc(void** memory, size_t bytes) {
   const std::lock_guard lock(mutex_);
-  const CudaStatus status = StatusOf("cudaMalloc");
+  CudaStatus status = StatusOf("cudaMalloc");
+  if (status == CudaStatus::kSuccess) status = CheckNoCapture("cudaMalloc");
   return status == CudaStatus::kSuccess ? Allocate(memory, bytes, device_memory_) : status;
 }
 
 CudaStatus FakeCuda::HostAlloc(void** memory, size_t bytes) {
   const std::lock_guard lock(mutex_);
-  const CudaStatus status = StatusOf("cudaHostAlloc");
+  CudaStatus status = StatusOf("cudaHostAlloc");
+  if (status == CudaStatus::kSuccess) status = CheckNoCapture("cudaHostAlloc");
   return status == CudaStatus::kSuccess ? Allocate(memory, bytes, pinned_memory_) : status;
 }
 
 CudaStatus FakeCuda::Free(void* memory) {
   const std::lock_guard lock(mutex_);
   RunAll();
+  CheckNoCapture("cudaFree");
   if (device_memory_.erase(static_cast<const std::byte*>(memory)) == 0) Violate("freed twice");
   std::free(memory);
   return broken_;
@@ -103,6 +129,7 @@ CudaStatus FakeCuda::Free(void* memory) {
 CudaStatus FakeCuda::FreeHost(void* memory) {
   const std::lock_guard lock(mutex_);
   RunAll();
+  CheckNoCapture("cudaFreeHost");
   if (pinned_memory_.erase(static_cast<const std::byte*>(memory)) == 0) Violate("freed twice");
   std::free(memory);
   return broken_;
@@ -138,7 +165,7 @@ CudaStatus FakeCuda::StreamCreate(CudaStreamHandle* stream) {
   const std::lock_guard lock(mutex_);
   const CudaStatus status = StatusOf("cudaStreamCreateWithFlags");
   if (status != CudaStatus::kSuccess) return status;
-  streams_[++made_];
+  streams_[++made_].device = Current();
   *stream = HandleOf<CudaStreamHandle>(made_);
   return status;
 }
@@ -162,13 +189,17 @@ CudaStatus FakeCuda::EventCreate(CudaEventHandle* event, CudaEventKind kind) {
   const std::lock_guard lock(mutex_);
   const CudaStatus status = StatusOf("cudaEventCreateWithFlags");
   if (status != CudaStatus::kSuccess) return status;
-  events_[++made_].kind = kind;
+  events_[++made_] = {.kind = kind, .device = Current()};
   *event = HandleOf<CudaEventHandle>(made_);
   return status;
 }
 
 CudaStatus FakeCuda::EventDestroy(CudaEventHandle event) {
   const std::lock_guard lock(mutex_);
+  for (const auto& [number, graph] : graphs_) {
+    if (graph.events.contains(NumberOf(event)))
+      Violate("a graph outlives an event that it records");
+  }
   events_.erase(NumberOf(event));
   return broken_;
 }
