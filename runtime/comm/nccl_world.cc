@@ -26,36 +26,54 @@ bool IsMember(const Plan& plan, const Group& group, int64_t rank) {
          std::ranges::find(group.positions, position) != group.positions.end();
 }
 
+// Into the first split in which none of its ranks takes part yet; returns which. A color is the
+// lowest rank that has it, so no two communicators of a split have the same.
+size_t Place(const std::vector<int>& colors, std::vector<std::vector<int>>& splits) {
+  const auto fits = [&](const std::vector<int>& split) {
+    for (size_t rank = 0; rank < colors.size(); ++rank) {
+      if (colors[rank] != kNcclNoColor && split[rank] != kNcclNoColor) return false;
+    }
+    return true;
+  };
+  const auto found = std::ranges::find_if(splits, fits);
+  const auto place = static_cast<size_t>(found - splits.begin());
+  if (found == splits.end()) splits.emplace_back(colors.size(), kNcclNoColor);
+  for (size_t rank = 0; rank < colors.size(); ++rank) {
+    if (colors[rank] != kNcclNoColor) splits[place][rank] = colors[rank];
+  }
+  return place;
+}
+
 }  // namespace
 
-std::vector<NcclSplit> NcclSplitsOf(const Plan& plan) {
+NcclSplits NcclSplitsOf(const Plan& plan) {
   const auto ranks = static_cast<size_t>(plan.Ranks());
-  std::vector<NcclSplit> splits;
+  NcclSplits splits;
   for (const Channel& channel : plan.channels) {
-    NcclSplit split = {"channel " + channel.name, std::vector<int>(ranks, kNcclNoColor)};
+    std::vector<int> colors(ranks, kNcclNoColor);
     for (size_t rank = 0; rank < ranks; ++rank) {
       const auto number = static_cast<int64_t>(rank);
       const PositionId position = CoordinatesOf(plan, number).position;
       if (position != channel.from && position != channel.to) continue;
-      // One communicator a pair, called after its lower rank.
-      split.colors[rank] = static_cast<int>(std::min(number, PeerOf(plan, channel, number)));
+      // One communicator a pair.
+      colors[rank] = static_cast<int>(std::min(number, PeerOf(plan, channel, number)));
     }
-    splits.push_back(std::move(split));
+    splits.of_channels.push_back(Place(colors, splits.colors));
   }
   for (const Group& group : plan.groups) {
-    NcclSplit split = {"group " + group.name, std::vector<int>(ranks, kNcclNoColor)};
+    std::vector<int> colors(ranks, kNcclNoColor);
     for (size_t rank = 0; rank < ranks; ++rank) {
       const auto number = static_cast<int64_t>(rank);
       if (!IsMember(plan, group, number)) continue;
-      split.colors[rank] = static_cast<int>(MembersOf(plan, group, number).front());
+      colors[rank] = static_cast<int>(MembersOf(plan, group, number).front());
     }
-    splits.push_back(std::move(split));
+    splits.of_groups.push_back(Place(colors, splits.colors));
   }
   return splits;
 }
 
 NcclWorld::NcclWorld(const Plan& plan, NcclApi& api, AbortSignal& abort, Options options)
-    : api_(api), abort_(abort), options_(std::move(options)), channels_(plan.channels.size()) {
+    : api_(api), abort_(abort), options_(std::move(options)), splits_(NcclSplitsOf(plan)) {
   try {
     Make(plan);
   } catch (...) {
@@ -76,10 +94,10 @@ void NcclWorld::Make(const Plan& plan) {
   const auto rank = static_cast<int>(options_.rank);
   NcclStatus status = api_.CommInitRankConfig(&world_, static_cast<int>(plan.Ranks()), id, rank);
   Check(status, "ncclCommInitRankConfig", world_);
-  const std::vector<NcclSplit> splits = NcclSplitsOf(plan);
-  made_.resize(splits.size());
-  for (size_t i = 0; i < splits.size(); ++i) {
-    status = api_.CommSplit(world_, splits[i].colors[static_cast<size_t>(rank)], rank, &made_[i]);
+  made_.resize(splits_.colors.size());
+  for (size_t i = 0; i < made_.size(); ++i) {
+    const int color = splits_.colors[i][static_cast<size_t>(rank)];
+    status = api_.CommSplit(world_, color, rank, &made_[i]);
     // The new one is there when the old one is done with the split.
     Check(status, "ncclCommSplit", world_);
     if (made_[i] != nullptr) Check(NcclStatus::kInProgress, "ncclCommSplit", made_[i]);
@@ -118,13 +136,13 @@ void NcclWorld::Destroy() {
 }
 
 NcclHandle NcclWorld::OfChannel(ChannelId channel) const {
-  const NcclHandle comm = made_[channel.index()];
+  const NcclHandle comm = made_[splits_.of_channels[channel.index()]];
   CHECK(comm != nullptr);
   return comm;
 }
 
 NcclHandle NcclWorld::OfGroup(GroupId group) const {
-  const NcclHandle comm = made_[channels_ + group.index()];
+  const NcclHandle comm = made_[splits_.of_groups[group.index()]];
   CHECK(comm != nullptr);
   return comm;
 }

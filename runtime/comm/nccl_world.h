@@ -1,6 +1,6 @@
 // The NCCL communicators of one rank: one of all ranks, and split from it one a channel of the plan
-// and one a group. A split needs every rank, so all ranks make the same splits in the order of the
-// plan's tables, also those that they get nothing from; that is the one global order in which NCCL
+// and one a group. A split needs every rank, so all ranks make the same splits in the same order,
+// also those that they get nothing from; that is the one global order in which NCCL
 // is safe. Making them does not block: it is watched with a deadline. A failure that NCCL reports
 // later is looked for while the run goes on. Whoever calls NCCL has the turn: the thread that
 // issues, the one that looks, or the one that aborts. Tests: nccl_test.cc.
@@ -23,14 +23,17 @@
 
 namespace pprun {
 
-// What one split makes: who gets which communicator. All who give the same color share one, in rank
-// order; kNcclNoColor gets none.
-struct NcclSplit {
-  std::string name;         // "channel forward 0 to 1", "group dp"
-  std::vector<int> colors;  // by rank
+// Who gets which communicator: the same on every rank.
+struct NcclSplits {
+  // By split, then by rank: all who give the same color share a communicator, in rank order;
+  // kNcclNoColor gets none.
+  std::vector<std::vector<int>> colors;
+  // Which split makes the communicators of each channel, and of each group.
+  std::vector<size_t> of_channels, of_groups;
 };
-// All splits of a plan, channels first: the same on every rank.
-std::vector<NcclSplit> NcclSplitsOf(const Plan& plan);
+// A split takes every rank of the job, so those of which no rank needs two are one: along a
+// pipeline of any length, two for each direction.
+NcclSplits NcclSplitsOf(const Plan& plan);
 
 class NcclWorld {
  public:
@@ -76,7 +79,7 @@ class NcclWorld {
   NcclApi& api_;
   AbortSignal& abort_;
   const Options options_;
-  const size_t channels_;
+  const NcclSplits splits_;
   NcclHandle world_ = nullptr;
   // By split; null where this rank has none. NCCL's threads write to it while one is made.
   std::vector<NcclHandle> made_;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <set>
 #include <string>
 
@@ -48,41 +47,9 @@ Lines AbortOf(int count) {
   return lines;
 }
 
-std::string Joined(const std::vector<int>& numbers) {
-  std::string text;
-  for (const int number : numbers) text += (text.empty() ? "" : " ") + std::to_string(number);
-  return text;
-}
-
-// Two positions times three replicas: the mesh is pp x dp, so ranks 0 to 2 are position 0.
-TEST(NcclSplits, AreChannelsThenGroups) {
-  const Plan plan = PlanOf(2, 3);
-  const std::vector<NcclSplit> splits = NcclSplitsOf(plan);
-  ASSERT_EQ(splits.size(), plan.channels.size() + plan.groups.size());
-  for (size_t i = 0; i < plan.channels.size(); ++i) {
-    EXPECT_EQ(splits[i].name, "channel " + plan.channels[i].name);
-    // A pair a replica.
-    EXPECT_EQ(Joined(splits[i].colors), "0 1 2 0 1 2");
-  }
-  for (size_t i = 0; i < plan.groups.size(); ++i) {
-    const NcclSplit& split = splits[plan.channels.size() + i];
-    EXPECT_EQ(split.name, "group " + plan.groups[i].name);
-    for (int64_t rank = 0; rank < plan.Ranks(); ++rank) {
-      const int color = split.colors[static_cast<size_t>(rank)];
-      if (color == kNcclNoColor) continue;
-      // Who has the same color are the members, as the communicators count them.
-      std::vector<int64_t> same;
-      for (int64_t other = 0; other < plan.Ranks(); ++other) {
-        if (split.colors[static_cast<size_t>(other)] == color) same.push_back(other);
-      }
-      EXPECT_EQ(same, MembersOf(plan, plan.groups[i], rank));
-    }
-  }
-}
-
 TEST(NcclWorld, MakesTheSameSplitsInTheSameOrderOnEveryRank) {
   const Plan plan = PlanOf(2, 2);
-  const std::vector<NcclSplit> splits = NcclSplitsOf(plan);
+  const NcclSplits splits = NcclSplitsOf(plan);
   for (int64_t rank = 0; rank < plan.Ranks(); ++rank) {
     FakeNccl api;
     AbortSignal abort;
@@ -93,8 +60,8 @@ TEST(NcclWorld, MakesTheSameSplitsInTheSameOrderOnEveryRank) {
       if (rank == 0) expected.push_back("id");
       expected.push_back("init 4 rank " + number + " id i = c1");
       int made = 1;
-      for (const NcclSplit& split : splits) {
-        const int color = split.colors[static_cast<size_t>(rank)];
+      for (const std::vector<int>& colors : splits.colors) {
+        const int color = colors[static_cast<size_t>(rank)];
         expected.push_back("split c1 color " + std::to_string(color) + " key " + number);
         if (color != kNcclNoColor) expected.back() += " = c" + std::to_string(++made);
       }

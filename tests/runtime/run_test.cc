@@ -170,8 +170,12 @@ TEST_F(RunPlanTest, SaysThatARunWasTooShortForAProfile) {
 TEST_F(RunPlanTest, WritesTheSameOnAGpu) {
   Plan plan = Trainable({.positions = 2, .replicas = 2, .clip = 1, .steps = 12});
   plan.train.validate_every = 5;
-  RunPlan(plan, {.save = Path("cpu.safetensors"), .metrics = Path("cpu.jsonl")}, out_, err_);
+  RunPlan(
+      plan,
+      {.save = Path("cpu.safetensors"), .metrics = Path("cpu.jsonl"), .profile = Path("cpu.json")},
+      out_, err_);
   const std::vector<JsonValue> expected = Metrics(Path("cpu.jsonl"));
+  const Profile costs = ReadProfile(Path("cpu.json"));
   for (const Graphs graphs : {Graphs::kOn, Graphs::kOff}) {
     FakeCuda cuda;
     out_.str("");
@@ -181,7 +185,8 @@ TEST_F(RunPlanTest, WritesTheSameOnAGpu) {
                        .cuda = &cuda,
                        .save = Path("gpu.safetensors"),
                        .metrics = Path("gpu.jsonl"),
-                       .trace = Path("t.json")},
+                       .trace = Path("t.json"),
+                       .profile = Path("gpu.json")},
                       out_, err_),
               RunEnd::kFinished);
     EXPECT_EQ(Text(Path("gpu.safetensors")), Text(Path("cpu.safetensors")));
@@ -192,6 +197,14 @@ TEST_F(RunPlanTest, WritesTheSameOnAGpu) {
     }
     const JsonValue trace = ParseJson(Text(Path("t.json")));
     EXPECT_GT(trace.Find("traceEvents")->items.size(), 3 * 4 * 10U);
+    // Costs of the same instructions as on the CPU, of as many runs of each.
+    const Profile profile = ReadProfile(Path("gpu.json"));
+    ASSERT_EQ(profile.entries.size(), costs.entries.size());
+    for (const auto& [key, entry] : costs.entries) {
+      ASSERT_TRUE(profile.entries.contains(key)) << key.kind << " " << key.name;
+      EXPECT_EQ(profile.entries.at(key).count, entry.count) << key.kind << " " << key.name;
+    }
+    EXPECT_EQ(Simulate(plan, ProgramKind::kStep, profile).unit, Trace::Unit::kSecond);
     EXPECT_NE(out_.str().find("bubble: predicted"), std::string::npos) << out_.str();
     EXPECT_EQ(out_.str().find("measured not"), std::string::npos) << out_.str();
     EXPECT_EQ(cuda.violations(), std::vector<std::string>{});
