@@ -122,8 +122,7 @@ Job::Listener Job::Listen() const {
   // The side of this machine that looks at rank 0. On rank 0's own machine that may be a loopback,
   // which nobody else reaches; but all have reached the rendezvous, which is there.
   const std::string own = EndpointOf(connection_).host;
-  const bool loopback = own.starts_with("127.") || own == "::1";
-  listener.address.host = loopback ? options_.rendezvous.host : own;
+  listener.address.host = IsLoopback(own) ? options_.rendezvous.host : own;
   return listener;
 }
 

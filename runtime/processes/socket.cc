@@ -198,8 +198,13 @@ Descriptor ListenEverywhere(uint16_t port) {
 
 Endpoint EndpointOf(const Descriptor& socket) { return Ask(getsockname, socket); }
 
+bool IsLoopback(std::string_view address) {
+  return address.starts_with("127.") || address == "::1";
+}
+
 bool IsWithinOneHost(const Descriptor& connection) {
-  return Ask(getpeername, connection).host == EndpointOf(connection).host;
+  const std::string other = Ask(getpeername, connection).host;
+  return IsLoopback(other) || other == EndpointOf(connection).host;
 }
 
 Descriptor ConnectTo(const Endpoint& endpoint, Deadline deadline, const StopSignal& stop) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "runtime/processes/endpoint.h"
 
@@ -78,7 +79,9 @@ Descriptor ListenOn(const Endpoint& endpoint);  // port 0: any that is free
 Descriptor ListenEverywhere(uint16_t port);
 // Of a listener, or of this side of a connection, in numbers.
 Endpoint EndpointOf(const Descriptor& socket);
-// Whether both sides of a connection are in one place: whoever calls an address of its own network
+// Of this machine alone.
+bool IsLoopback(std::string_view address);
+// Whether both sides of a connection are in one place: whoever calls an address of its own machine
 // has it too. Names do not tell, since machines may share one.
 bool IsWithinOneHost(const Descriptor& connection);
 

@@ -169,6 +169,74 @@ TEST(Job, WhereNobodyListensIsSaid) {
 }
 
 // A member that says nothing any more, as a machine that lost its power.
+// Where nothing moves for want of whoever is silent, both sides say so.
+TEST(Job, AHangBesideSilenceNamesWhoIsSilent) {
+  Descriptor listener = ListenOn({"127.0.0.1", 0});
+  const Endpoint rendezvous = EndpointOf(listener);
+  const StopSignal never;
+  const auto send = [&](const Descriptor& socket, const std::string& frame) {
+    SendAll(socket, std::as_bytes(std::span(frame)), After(milliseconds(5000)), never);
+  };
+  const std::string silence = " on far has not been heard of for 1 s";
+  {
+    // Rank 1 joins, and that is all it does.
+    Descriptor rank1;
+    std::thread joins([&] {
+      rank1 = ConnectTo(rendezvous, After(milliseconds(5000)), never);
+      send(rank1, FrameOf(MessageKind::kHello,
+                          ToBody(Hello{.job = "test", .rank = 1, .ranks = 2, .host = "far"})));
+    });
+    Job job({.job = "test",
+             .rank = 0,
+             .ranks = 2,
+             .rendezvous = rendezvous,
+             .listener = std::move(listener),
+             .patience = milliseconds(1500),
+             .linger = milliseconds(100)});
+    joins.join();
+    std::this_thread::sleep_for(milliseconds(900));
+    job.Fail({.kind = JobFailure::Kind::kHang, .why = "nothing moves"});
+    EXPECT_EQ(ReasonOf(job), "nothing moves, and rank 1" + silence);
+  }
+  // Rank 0 welcomes, and that is all it does.
+  listener = ListenOn({"127.0.0.1", 0});
+  Descriptor rank0;
+  std::thread welcomes([&] {
+    rank0 = AcceptWithin(listener, After(milliseconds(5000)), never);
+    send(rank0,
+         FrameOf(MessageKind::kWelcome,
+                 BodyWriter().PutText(std::string(32, 't')).PutText("far").Put(uint8_t{1}).Take()));
+  });
+  Job job({.job = "test",
+           .rank = 1,
+           .ranks = 2,
+           .rendezvous = EndpointOf(listener),
+           .patience = milliseconds(1500)});
+  welcomes.join();
+  std::this_thread::sleep_for(milliseconds(900));
+  job.Fail({.kind = JobFailure::Kind::kHang, .why = "nothing moves"});
+  EXPECT_EQ(ReasonOf(job), "nothing moves, and rank 0" + silence);
+  EXPECT_EQ(job.failure()->rank, 1);
+}
+
+TEST(ClockOffsets, TakeTheShortestTripOfTheMinute) {
+  ClockOffsets offsets;
+  EXPECT_EQ(offsets.At(100), 0);
+  // This clock at 60 is the other's at 1060; a slow answer says otherwise.
+  offsets.Add(60, 1060.5, 61);
+  EXPECT_EQ(offsets.At(60), 1000);
+  offsets.Add(62, 1065.9, 66);
+  EXPECT_EQ(offsets.At(60), 1000);
+  offsets.Add(70, 1070.125, 70.25);
+  EXPECT_EQ(offsets.At(60), 1000);
+  // Ten minutes on it has gained two seconds.
+  offsets.Add(660, 1662.5, 661);
+  EXPECT_EQ(offsets.At(0), 1000);
+  EXPECT_EQ(offsets.At(300), 1000);
+  EXPECT_EQ(offsets.At(430), 1002);
+  EXPECT_EQ(offsets.At(5000), 1002);
+}
+
 TEST(Job, SilenceIsNoticed) {
   Descriptor listener = ListenOn({"127.0.0.1", 0});
   const Endpoint rendezvous = EndpointOf(listener);
