@@ -14,7 +14,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPoll{1};
+// NCCL starts a thread for whatever is issued, which takes microseconds unless it connects ranks.
+constexpr std::chrono::microseconds kFirstPoll{5};
+constexpr std::chrono::microseconds kLastPoll{1000};
 constexpr milliseconds kLook{100};
 constexpr std::chrono::microseconds kTurn{20};
 // NCCL does not block, so a turn is over soon; one that hangs all the same holds up no abort.
@@ -161,6 +163,7 @@ std::unique_lock<std::mutex> NcclWorld::Turn() {
 
 void NcclWorld::Check(NcclStatus status, const char* call, NcclHandle comm) {
   const Deadline deadline = After(options_.patience);
+  auto pause = kFirstPoll;
   while (status == NcclStatus::kInProgress) {
     CHECK(comm != nullptr);
     abort_.ThrowIfRaised();
@@ -170,7 +173,9 @@ void NcclWorld::Check(NcclStatus status, const char* call, NcclHandle comm) {
     }
     const NcclStatus asked = api_.CommGetAsyncError(comm, &status);
     if (asked != NcclStatus::kSuccess) status = asked;
-    if (status == NcclStatus::kInProgress) std::this_thread::sleep_for(kPoll);
+    if (status != NcclStatus::kInProgress) break;
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, kLastPoll);
   }
   if (status == NcclStatus::kSuccess) return;
   std::string why = "`" + std::string(call) + "` failed: " + api_.GetErrorString(status);
