@@ -83,6 +83,7 @@ NcclWorld::NcclWorld(const Plan& plan, NcclApi& api, AbortSignal& abort, Options
     aborter_.join();
     throw;
   }
+  stage_ = Stage::kMade;
   watcher_ = StartThread([this] { Watch(); });
 }
 
@@ -234,11 +235,15 @@ void NcclWorld::AbortAll() {
   while (!turn.try_lock() && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(kTurn);
   }
-  // The one of all ranks ends a split that is under way, and then gives what that has made. Nothing
-  // is ever issued on it, so it has no graphs.
-  if (world_ != nullptr) api_.CommAbort(world_);
-  // The others together: each is gone when its graphs are, and those may be at the work of another.
+  NcclHandle world = world_;
+  if (stage_ == Stage::kMaking && world != nullptr) {
+    // Ends a split that is under way, which only then gives what it has made. Nothing runs yet.
+    api_.CommAbort(std::exchange(world, nullptr));
+  }
+  // Together, since each waits: for the GPU, where kernels of another may spin, and for its graphs
+  // to go, which may be at the work of another.
   api_.GroupStart();
+  if (world != nullptr) api_.CommAbort(world);
   for (const NcclHandle comm : made_) {
     if (comm != nullptr) api_.CommAbort(comm);
   }

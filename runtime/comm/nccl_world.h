@@ -83,6 +83,7 @@ class NcclWorld {
   NcclHandle world_ = nullptr;
   // By split; null where this rank has none. NCCL's threads write to it while one is made.
   std::vector<NcclHandle> made_;
+  enum class Stage : uint8_t { kMaking, kMade } stage_ = Stage::kMaking;
   std::mutex turn_;
   std::mutex mutex_;
   enum class State : uint8_t { kUsed, kAborted } state_ = State::kUsed;
