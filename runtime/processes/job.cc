@@ -214,6 +214,8 @@ void Job::Handle(const Message& message) {
       if (alive_sent_ && place_ == Place::kElsewhere) {
         const std::lock_guard lock(mutex_);
         clock_offsets_.Add(*alive_sent_, alive.seconds, now);
+        // At first one after the other: a run may be over before the next beat.
+        if (first_trips_-- > 0) alive_sent_.reset();
       }
       return;
     }

@@ -127,6 +127,7 @@ class Job {
   std::string received_;
   enum class Server : uint8_t { kThere, kClosed } server_state_ = Server::kThere;
   std::optional<double> alive_sent_;
+  int first_trips_ = 32;
   // Whether rank 0 is on this machine.
   enum class Place : uint8_t { kHere, kElsewhere } place_ = Place::kHere;
 

@@ -32,6 +32,6 @@ if shutil.which("mpirun"):
 
 # A case on several machines: network namespaces on a bridge, for root or by user namespaces.
 switch = "ip link add switch type bridge && ip link add one type veth peer name other"
-if shutil.which("ip") and subprocess.run(["unshare", "-r", "--net", "--uts", "--mount", "sh", "-c", switch],
+if shutil.which("ip") and subprocess.run(["unshare", "-r", "--net", "--uts", "--mount", "--time", "sh", "-c", switch],
                                          capture_output=True).returncode == 0:
     config.available_features.add("hosts")

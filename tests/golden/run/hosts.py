@@ -3,10 +3,10 @@
     hosts.py HOW SCRATCH COMMAND...
 
 Ranks 0 and 1 are on h0, 2 on h1, 3 on h2, started as torchrun would. h0 calls itself 127.0.1.1, as Debian does; h1 has an
-interface more that nobody else reaches. HOW is `name`: they meet at the name of h0; `address`: at its IPv6 address, and all
-machines have the same name; `cut`: as `name`, and after five steps the link of h2 goes down, without a word to anybody.
-SCRATCH is the beginning of the names of scratch files; COMMAND a pprun command line without --metrics. Prints what each
-rank printed, and its exit status.
+interface more that nobody else reaches; the clock of h2 is a thousand seconds ahead. HOW is `name`: they meet at the name
+of h0; `address`: at its IPv6 address, and all machines have the same name; `cut`: as `name`, and after five steps the link
+of h2 goes down, without a word to anybody. SCRATCH is the beginning of the names of scratch files; COMMAND a pprun command
+line without --metrics. Prints what each rank printed, and its exit status.
 """
 import os
 import pathlib
@@ -68,7 +68,8 @@ for rank, host in enumerate(HOST_OF_RANK):
     environment = dict(os.environ, RANK=str(rank), WORLD_SIZE="4", LOCAL_RANK=str(HOST_OF_RANK[:rank].count(host)),
                        LOCAL_WORLD_SIZE=str(HOST_OF_RANK.count(host)), MASTER_PORT="29500", TORCHELASTIC_RUN_ID="none",
                        MASTER_ADDR="fd77::1" if how == "address" else "h0")
-    ranks.append(subprocess.Popen(hosts[host].words(*command, "--metrics", metrics), env=environment,
+    clock = ["unshare", "--time", "--monotonic", "1000"] if host == 2 else []
+    ranks.append(subprocess.Popen(hosts[host].words(*clock, *command, "--metrics", metrics), env=environment,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
 if how == "cut":
     while ranks[0].poll() is None and not (metrics.exists() and metrics.read_text().count("\n") >= 5):
