@@ -85,7 +85,9 @@ void SocketLinks::Connect(const LinkName& link) {
     address = addresses_.emplace(link.peer, ParseEndpoint(job_.Get(KeyOf(link.peer)))).first;
   }
   try {
-    Descriptor connection = ConnectTo(address->second, After(job_.patience()), job_.stop());
+    // The peer listens already. Others wait for this rank meanwhile, and are not to be the ones who
+    // say that nothing moves.
+    Descriptor connection = ConnectTo(address->second, After(job_.patience() / 2), job_.stop());
     Introduction own = {
         .from = rank(), .number = link.number, .use = static_cast<int64_t>(link.use)};
     std::memcpy(own.token.data(), job_.token().data(), kTokenBytes);
