@@ -22,11 +22,12 @@ struct CudaProduct {
   Product product;
   DType operands = DType::kF32;  // of A and B: f32 or bf16
   DType result = DType::kF32;    // of C and the bias: f32, or the operands' type
-  // What becomes of the sum before it is C: nothing; gelu_tanh, with the sum itself in `aux`; or
-  // times gelu_tanh's derivative at what is in `aux`. kBiasGrad leaves C as it is and writes the
-  // sums of op(A) over k to `aux`: of dy^T x, the gradient of the bias.
+  // What becomes of the sum before it is C: nothing; what is in `aux` is added; gelu_tanh, with the
+  // sum itself in `aux`; or times gelu_tanh's derivative at what is in `aux`. kBiasGrad leaves C as
+  // it is and writes the sums of op(A) over k to `aux`: of dy^T x, the gradient of the bias.
   enum class Epilogue : uint8_t {
     kNone,
+    kAdd,
     kGeluTanh,
     kGeluTanhGrad,
     kBiasGrad

@@ -145,7 +145,9 @@ void ChooseAlgorithm(cublasLtHandle_t handle, const Key& key, Prepared& prepared
   // The library's A is our B.
   Set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key.alignment[1]);
   Set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, key.alignment[0]);
-  Set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, key.alignment[2]);
+  const bool adds = key.epilogue == CudaProduct::Epilogue::kAdd;
+  Set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
+      adds ? key.aux_alignment : key.alignment[2]);
   Set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key.alignment[2]);
   std::array<cublasLtMatmulHeuristicResult_t, 16> results{};
   int found = 0;
@@ -170,6 +172,7 @@ void ChooseAlgorithm(cublasLtHandle_t handle, const Key& key, Prepared& prepared
 cublasLtEpilogue_t EpilogueOf(CudaProduct::Epilogue epilogue, const void* bias) {
   switch (epilogue) {
     case CudaProduct::Epilogue::kNone:
+    case CudaProduct::Epilogue::kAdd:
       return bias == nullptr ? CUBLASLT_EPILOGUE_DEFAULT : CUBLASLT_EPILOGUE_BIAS;
     case CudaProduct::Epilogue::kGeluTanh:
       return bias == nullptr ? CUBLASLT_EPILOGUE_GELU_AUX : CUBLASLT_EPILOGUE_GELU_AUX_BIAS;
@@ -183,7 +186,8 @@ cublasLtEpilogue_t EpilogueOf(CudaProduct::Epilogue epilogue, const void* bias) 
 }
 
 std::string Describe(const Key& key) {
-  constexpr std::array<const char*, 4> kNames = {"", "gelu_tanh", "gelu_tanh_grad", "bias_grad"};
+  constexpr std::array<const char*, 5> kNames = {"", "add", "gelu_tanh", "gelu_tanh_grad",
+                                                 "bias_grad"};
   const Product& product = key.product;
   return std::string("product with ") + kNames[static_cast<size_t>(key.epilogue)] + " of " +
          std::to_string(product.m) + " x " + std::to_string(product.n) + " x " +
@@ -209,6 +213,12 @@ std::string Describe(const cublasLtMatmulAlgo_t& algorithm) {
   return text;
 }
 
+// Of the library: what kAdd adds is its C.
+bool HasAuxiliaryMatrix(CudaProduct::Epilogue epilogue) {
+  return epilogue == CudaProduct::Epilogue::kGeluTanh ||
+         epilogue == CudaProduct::Epilogue::kGeluTanhGrad;
+}
+
 // What the call at hand has at which address, where the epilogue takes it.
 void SetPointers(const Operation& operation, CudaProduct::Epilogue epilogue, const void* bias,
                  void* aux) {
@@ -217,7 +227,7 @@ void SetPointers(const Operation& operation, CudaProduct::Epilogue epilogue, con
     return;
   }
   if (bias != nullptr) Set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
-  if (aux != nullptr) Set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, aux);
+  if (HasAuxiliaryMatrix(epilogue)) Set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, aux);
 }
 
 Prepared Prepare(cublasLtHandle_t handle, const Key& key, const void* bias, void* aux) {
@@ -232,7 +242,7 @@ Prepared Prepare(cublasLtHandle_t handle, const Key& key, const void* bias, void
   if (bias != nullptr || sums_bias) {
     Set(prepared.operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, TypeOf(key.result));
   }
-  if (aux != nullptr && !sums_bias) {
+  if (HasAuxiliaryMatrix(key.epilogue)) {
     Set(prepared.operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, shape.result_stride);
     Set(prepared.operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_DATA_TYPE, TypeOf(key.result));
   }
@@ -265,9 +275,8 @@ class CublasProducts : public CudaProducts {
   bool TryMultiply(const CudaQueue& queue, const CudaProduct& product, const void* a, const void* b,
                    const void* bias, void* aux, void* c) override {
     CHECK(product.epilogue != CudaProduct::Epilogue::kNone && aux != nullptr);
-    // The library's auxiliary matrix has columns of a multiple of 8 elements.
-    if (product.epilogue != CudaProduct::Epilogue::kBiasGrad && product.product.c_stride % 8 != 0)
-      return false;
+    // It has columns of a multiple of 8 elements.
+    if (HasAuxiliaryMatrix(product.epilogue) && product.product.c_stride % 8 != 0) return false;
     return Run(queue, product, a, b, bias, aux, c).empty();
   }
 
@@ -306,12 +315,13 @@ class CublasProducts : public CudaProducts {
     if (!prepared.refusal.empty()) return prepared.refusal;
     SetPointers(prepared.operation, key.epilogue, bias, aux);
     const float one = 1.0F;
-    const float kept = accumulates ? 1.0F : 0.0F;
+    const bool adds = product.epilogue == CudaProduct::Epilogue::kAdd;
+    const float kept = accumulates || adds ? 1.0F : 0.0F;
     void* const workspace = queue.scratch->AtLeast(kProductWorkspace);
     const cublasStatus_t status = cublasLtMatmul(
         handle_.get(), prepared.operation.get(), &one, b, prepared.first.get(), a,
-        prepared.second.get(), &kept, c, prepared.result.get(), c, prepared.result.get(),
-        &prepared.algorithm, workspace, prepared.workspace, queue.stream);
+        prepared.second.get(), &kept, adds ? aux : c, prepared.result.get(), c,
+        prepared.result.get(), &prepared.algorithm, workspace, prepared.workspace, queue.stream);
     // It suggests what it then does not take: nothing was launched, and there is another way.
     if (status == CUBLAS_STATUS_NOT_SUPPORTED) {
       prepared.refusal = cublasLtGetStatusString(status);

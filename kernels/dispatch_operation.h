@@ -45,6 +45,8 @@ void LaunchOperation(const Queue& queue, OpKind kind, const OpAttributes& attrib
       return LaunchLinearInputGrad(queue, o[0], o[1], o[2]);
     case OpKind::kLinearWeightGrad:
       return LaunchLinearWeightGrad(queue, o[0], o[1], o[2], o[3]);
+    case OpKind::kLinearAdd:
+      return LaunchLinearAdd(queue, o[0], o[1], o[2], o[3], o[4]);
     case OpKind::kLinearGeluTanh:
       return LaunchLinearGeluTanh(queue, o[0], o[1], o[2], o[3], o[4]);
     case OpKind::kLinearInputGradGeluTanh:

@@ -21,6 +21,12 @@ void Launch(const CpuQueue& queue, OpKind kind, const OpAttributes& attributes,
 
 }  // namespace
 
+void LaunchLinearAdd(const CpuQueue& queue, const Tensor& x, const Tensor& weight,
+                     const Tensor& bias, const Tensor& a, const Tensor& y) {
+  Launch<4>(queue, OpKind::kLinear, {}, {x, weight, bias, y});
+  Launch<3>(queue, OpKind::kAdd, {}, {y, a, y});
+}
+
 void LaunchLinearGeluTanh(const CpuQueue& queue, const Tensor& x, const Tensor& weight,
                           const Tensor& bias, const Tensor& pre, const Tensor& y) {
   Launch<4>(queue, OpKind::kLinear, {}, {x, weight, bias, pre});

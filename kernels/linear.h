@@ -17,6 +17,9 @@ void LaunchLinearInputGrad(const CpuQueue& queue, const Tensor& dy, const Tensor
                            const Tensor& dx);
 void LaunchLinearWeightGrad(const CpuQueue& queue, const Tensor& x, const Tensor& dy,
                             const Tensor& dweight, const Tensor& dbias);
+// y = x W^T + bias + a, with a of y's shape.
+void LaunchLinearAdd(const CpuQueue& queue, const Tensor& x, const Tensor& weight,
+                     const Tensor& bias, const Tensor& a, const Tensor& y);
 // pre = x W^T + bias and y = gelu_tanh(pre); and of such a y's gradient dy W, that of pre.
 void LaunchLinearGeluTanh(const CpuQueue& queue, const Tensor& x, const Tensor& weight,
                           const Tensor& bias, const Tensor& pre, const Tensor& y);
@@ -30,6 +33,8 @@ void LaunchLinearInputGrad(const CudaQueue& queue, const Tensor& dy, const Tenso
                            const Tensor& dx);
 void LaunchLinearWeightGrad(const CudaQueue& queue, const Tensor& x, const Tensor& dy,
                             const Tensor& dweight, const Tensor& dbias);
+void LaunchLinearAdd(const CudaQueue& queue, const Tensor& x, const Tensor& weight,
+                     const Tensor& bias, const Tensor& a, const Tensor& y);
 void LaunchLinearGeluTanh(const CudaQueue& queue, const Tensor& x, const Tensor& weight,
                           const Tensor& bias, const Tensor& pre, const Tensor& y);
 void LaunchLinearInputGradGeluTanh(const CudaQueue& queue, const Tensor& dy, const Tensor& weight,

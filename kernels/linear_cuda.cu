@@ -3,6 +3,7 @@
 // what they are to be added to, so they go to scratch memory first; else the columns are summed by
 // a kernel, which reads dy once more.
 #include "kernels/activation.h"
+#include "kernels/add.h"
 #include "kernels/cuda_column_sum.h"
 #include "kernels/elementwise.h"
 #include "kernels/linear.h"
@@ -63,6 +64,19 @@ void LaunchLinear(const CudaQueue& queue, const Tensor& x, const Tensor& weight,
   const CudaProduct product =
       TimesWeight("linear", x, weight, kTransposed, bias, y, Epilogue::kNone);
   queue.products->Multiply(queue, product, x.data, weight.data, bias.data, y.data);
+}
+
+void LaunchLinearAdd(const CudaQueue& queue, const Tensor& x, const Tensor& weight,
+                     const Tensor& bias, const Tensor& a, const Tensor& y) {
+  const CudaProduct product =
+      TimesWeight("linear_add", x, weight, kTransposed, bias, y, Epilogue::kAdd);
+  CHECK(a.shape == y.shape);
+  WithElement("linear_add", {&a, &y}, [](auto) {});
+  if (queue.products->TryMultiply(queue, product, x.data, weight.data, bias.data, a.data, y.data)) {
+    return;
+  }
+  LaunchLinear(queue, x, weight, bias, y);
+  LaunchAdd(queue, y, a, y);
 }
 
 void LaunchLinearGeluTanh(const CudaQueue& queue, const Tensor& x, const Tensor& weight,

@@ -23,8 +23,9 @@ int64_t RoomFor(const Tensor& tensor) {
 }  // namespace
 
 bool HasParts(OpKind kind) {
-  return kind == OpKind::kLinearGeluTanh || kind == OpKind::kLinearInputGradGeluTanh ||
-         kind == OpKind::kAddLayerNorm || kind == OpKind::kAddRmsNorm;
+  return kind == OpKind::kLinearAdd || kind == OpKind::kLinearGeluTanh ||
+         kind == OpKind::kLinearInputGradGeluTanh || kind == OpKind::kAddLayerNorm ||
+         kind == OpKind::kAddRmsNorm;
 }
 
 bool WantsWidening(const CpuQueue& queue, OpKind kind, std::span<const Tensor> operands) {

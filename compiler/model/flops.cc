@@ -31,6 +31,7 @@ double FlopsOf(const std::vector<GraphValue>& values, const GraphOperation& oper
   switch (operation.kind) {
     case OpKind::kLinear:
     case OpKind::kLinearInputGrad:
+    case OpKind::kLinearAdd:
     case OpKind::kLinearGeluTanh:
     case OpKind::kLinearInputGradGeluTanh:
       return product(0, type(1).shape);

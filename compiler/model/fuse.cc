@@ -24,6 +24,27 @@ std::optional<GraphOperation> LinearThenGelu(const GraphOperation& first,
                         .label = first.label};
 }
 
+bool Reads(const GraphOperation& operation, ValueId value) {
+  const auto operands = Signature(operation.kind).operands;
+  for (size_t k = 0; k < operands.size(); ++k) {
+    if (operation.operands[k] == value && operands[k].access != Access::kWrite) return true;
+  }
+  return false;
+}
+
+// Linear, whose result an addition takes, and nobody else.
+std::optional<GraphOperation> LinearThenAdd(const GraphOperation& first,
+                                            const GraphOperation& then) {
+  if (first.kind != OpKind::kLinear || then.kind != OpKind::kAdd) return std::nullopt;
+  const auto& [x, weight, bias, y] =
+      std::tie(first.operands[0], first.operands[1], first.operands[2], first.operands[3]);
+  const auto& [a, b, sum] = std::tie(then.operands[0], then.operands[1], then.operands[2]);
+  if ((a == y) == (b == y)) return std::nullopt;
+  return GraphOperation{.kind = OpKind::kLinearAdd,
+                        .operands = {x, weight, bias, a == y ? b : a, sum},
+                        .label = first.label};
+}
+
 // An addition, whose sum a norm takes.
 std::optional<GraphOperation> AddThenNorm(const GraphOperation& first, const GraphOperation& then) {
   const bool layer_norm = then.kind == OpKind::kLayerNorm;
@@ -45,17 +66,26 @@ std::optional<GraphOperation> AddThenNorm(const GraphOperation& first, const Gra
   return joined;
 }
 
-// Pairs of neighbours.
-void FuseForward(Operations& operations) {
+// Pairs of neighbours. `backward` may read what they make.
+void FuseForward(Operations& operations, const std::vector<BackwardOperation>& backward) {
+  const auto readers = [&](ValueId value) {
+    const auto reads = [value](const GraphOperation& operation) { return Reads(operation, value); };
+    return std::ranges::count_if(operations, reads) +
+           std::ranges::count_if(backward, reads, &BackwardOperation::operation);
+  };
   Operations kept;
-  for (GraphOperation& operation : operations) {
+  for (const GraphOperation& operation : operations) {
     std::optional<GraphOperation> joined;
     if (!kept.empty()) joined = LinearThenGelu(kept.back(), operation);
+    if (!kept.empty() && !joined) {
+      joined = LinearThenAdd(kept.back(), operation);
+      if (joined && readers(kept.back().operands[3]) != 1) joined.reset();
+    }
     if (!kept.empty() && !joined) joined = AddThenNorm(kept.back(), operation);
     if (joined) {
       kept.back() = *std::move(joined);
     } else {
-      kept.push_back(std::move(operation));
+      kept.push_back(operation);
     }
   }
   operations = std::move(kept);
@@ -79,12 +109,9 @@ class BackwardFusion {
     std::optional<size_t> reader;
     for (size_t i = 0; i < operations_.size(); ++i) {
       const GraphOperation& operation = operations_[i].operation;
-      const auto operands = Signature(operation.kind).operands;
-      for (size_t k = 0; k < operands.size(); ++k) {
-        if (operation.operands[k] != value || operands[k].access == Access::kWrite) continue;
-        if (reader || operation.kind != kind) return std::nullopt;
-        reader = i;
-      }
+      if (!Reads(operation, value)) continue;
+      if (reader || operation.kind != kind) return std::nullopt;
+      reader = i;
     }
     return reader;
   }
@@ -153,8 +180,8 @@ void FuseLoss(Operations& forward, BackwardGraph& graph) {
 
 FusedLayer Fuse(LayerGraph graph, BackwardGraph backward) {
   FusedLayer fused{.evaluate = WithoutDropout(graph)};
-  FuseForward(fused.evaluate.operations);
-  FuseForward(graph.operations);
+  FuseForward(fused.evaluate.operations, {});
+  FuseForward(graph.operations, backward.operations);
   FuseLoss(graph.operations, backward);
   BackwardFusion(backward.operations).Run();
   fused.forward = std::move(graph);

@@ -2,6 +2,7 @@
 // device does both in one pass over memory: the fourth step of the model, after differentiation.
 //
 //   linear, gelu_tanh                      linear_gelu_tanh
+//   linear, add                            linear_add
 //   linear_input_grad, gelu_tanh_grad      linear_input_grad_gelu_tanh
 //   add, layer_norm (rms_norm)             add_layer_norm (add_rms_norm)
 //   norm's input_grad, add                 the same, with what is added as `passed`

@@ -24,6 +24,8 @@ constexpr OperandSignature kLinear[] = {
 constexpr OperandSignature kLinearInputGrad[] = {{"dy"}, {"weight"}, {"dx", kWrite}};
 constexpr OperandSignature kLinearWeightGrad[] = {
     {"x"}, {"dy"}, {"dweight", kAccumulate}, {"dbias", kAccumulate, kOptional}};
+constexpr OperandSignature kLinearAdd[] = {
+    {"x"}, {"weight"}, {"bias", kRead, kOptional}, {"a"}, {"y", kWrite}};
 constexpr OperandSignature kLinearGeluTanh[] = {
     {"x"}, {"weight"}, {"bias", kRead, kOptional}, {"pre", kWrite}, {"y", kWrite}};
 constexpr OperandSignature kLinearInputGradGeluTanh[] = {
@@ -75,6 +77,7 @@ constexpr std::array<OpSignature, kOpKindCount> kSignatures = {{
     {OpKind::kLinear, "linear", kLinear},
     {OpKind::kLinearInputGrad, "linear_input_grad", kLinearInputGrad},
     {OpKind::kLinearWeightGrad, "linear_weight_grad", kLinearWeightGrad},
+    {OpKind::kLinearAdd, "linear_add", kLinearAdd},
     {OpKind::kLinearGeluTanh, "linear_gelu_tanh", kLinearGeluTanh},
     {OpKind::kLinearInputGradGeluTanh, "linear_input_grad_gelu_tanh", kLinearInputGradGeluTanh},
     {OpKind::kLayerNorm, "layer_norm", kLayerNorm},

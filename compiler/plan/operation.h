@@ -22,6 +22,7 @@ enum class OpKind : uint8_t {
   kLinear,
   kLinearInputGrad,
   kLinearWeightGrad,
+  kLinearAdd,                // linear, then add
   kLinearGeluTanh,           // linear, then gelu_tanh
   kLinearInputGradGeluTanh,  // linear_input_grad, then gelu_tanh_grad
   kLayerNorm,

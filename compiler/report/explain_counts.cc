@@ -147,7 +147,8 @@ FlopsExplanation CountFlops(const Plan& plan) {
       if (run->kind != TaskKind::kRecompute) flops.model += function.flops;
       if (run->kind != TaskKind::kForward) continue;
       for (const Operation& operation : function.operations) {
-        if (operation.kind != OpKind::kLinear && operation.kind != OpKind::kLinearGeluTanh)
+        if (operation.kind != OpKind::kLinear && operation.kind != OpKind::kLinearAdd &&
+            operation.kind != OpKind::kLinearGeluTanh)
           continue;
         const View& weight = function.views[operation.operands[1].index()];
         if (!counted.emplace(run->layer, operation.operands[1].value).second) continue;

@@ -306,9 +306,13 @@ double TrafficOf(const Function& function) {
 }
 
 DType ProductType(const Function& function) {
-  constexpr OpKind kProducts[] = {OpKind::kLinear,           OpKind::kLinearInputGrad,
-                                  OpKind::kLinearGeluTanh,   OpKind::kLinearInputGradGeluTanh,
-                                  OpKind::kLinearWeightGrad, OpKind::kAttention,
+  constexpr OpKind kProducts[] = {OpKind::kLinear,
+                                  OpKind::kLinearInputGrad,
+                                  OpKind::kLinearAdd,
+                                  OpKind::kLinearGeluTanh,
+                                  OpKind::kLinearInputGradGeluTanh,
+                                  OpKind::kLinearWeightGrad,
+                                  OpKind::kAttention,
                                   OpKind::kAttentionGrad};
   for (const Operation& operation : function.operations) {
     if (std::ranges::find(kProducts, operation.kind) == std::end(kProducts)) continue;

@@ -240,6 +240,11 @@ void Apply(Rule& rule, OpKind kind) {
     case OpKind::kLinearWeightGrad:
       Linear(rule, 0, 2, 1, Weights::kGradient);
       return rule.ok() ? rule.IsF32(3, {rule.ShapeOf(2)[0]}) : void();
+    case OpKind::kLinearAdd:
+      Linear(rule, 0, 1, 4, Weights::kRead);
+      if (!rule.ok()) return;
+      rule.IsCompute(2, {rule.ShapeOf(1)[0]});
+      return rule.IsCompute(3, rule.ShapeOf(4));
     case OpKind::kLinearGeluTanh:
       Linear(rule, 0, 1, 3, Weights::kRead);
       if (!rule.ok()) return;

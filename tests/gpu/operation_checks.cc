@@ -192,7 +192,7 @@ std::vector<Operand> MakeOperands(OpKind kind, const OpSizes& sizes, DType dtype
     // What is rounded between two parts of an operation is rounded on the CPU too: a norm of a few
     // elements, or gelu far below zero, makes much of a last bit.
     const bool rounds = kind == OpKind::kAddLayerNorm || kind == OpKind::kAddRmsNorm ||
-                        kind == OpKind::kLinearGeluTanh;
+                        kind == OpKind::kLinearAdd || kind == OpKind::kLinearGeluTanh;
     operand.expected = rounds ? operand.host : As(type.dtype, operand.host);
     operand.is_absent = variant == Variant::kWithoutOptional &&
                         signature.presence == OperandSignature::Presence::kOptional;

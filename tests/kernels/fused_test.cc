@@ -54,6 +54,11 @@ class Fused : public testing::TestWithParam<DType> {
   const CpuQueue queue_{2};
 };
 
+TEST_P(Fused, LinearAdd) {
+  ExpectParts(OpKind::kLinearAdd, {{OpKind::kLinear, {"x", "weight", "bias", "between"}},
+                                   {OpKind::kAdd, {"a", "between", "y"}}});
+}
+
 TEST_P(Fused, LinearGeluTanh) {
   ExpectParts(OpKind::kLinearGeluTanh, {{OpKind::kLinear, {"x", "weight", "bias", "pre"}},
                                         {OpKind::kGeluTanh, {"pre", "y"}}});

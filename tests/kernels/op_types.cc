@@ -23,8 +23,9 @@ bool IsLoss(OpKind kind) {
 }
 
 bool IsLinear(OpKind kind) {
-  return IsOneOf(kind, {OpKind::kLinear, OpKind::kLinearInputGrad, OpKind::kLinearWeightGrad,
-                        OpKind::kLinearGeluTanh, OpKind::kLinearInputGradGeluTanh});
+  return IsOneOf(kind,
+                 {OpKind::kLinear, OpKind::kLinearInputGrad, OpKind::kLinearWeightGrad,
+                  OpKind::kLinearAdd, OpKind::kLinearGeluTanh, OpKind::kLinearInputGradGeluTanh});
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ TensorType OperandType(OpKind kind, std::string_view name, const OpSizes& n) {
   if (IsLinear(kind)) {
     if (is({"weight", "dweight"})) return {DType::kF32, {n.outputs, width}};
     if (is({"bias", "dbias"})) return {DType::kF32, {n.outputs}};
-    if (is({"y", "dy"})) return {DType::kF32, outputs};
+    if (is({"y", "dy", "a"})) return {DType::kF32, outputs};
     if (name == "pre" && kind == OpKind::kLinearGeluTanh) return {DType::kF32, outputs};
     return {DType::kF32, activation};
   }

@@ -52,8 +52,8 @@ using Names = std::vector<std::string>;
 
 TEST(Fuse, AGptBlock) {
   const Built block = Build(TinyGpt({}), 1);
-  const Names forward = {"layer_norm",     "linear",           "attention", "linear",
-                         "add_layer_norm", "linear_gelu_tanh", "linear",    "add"};
+  const Names forward = {"layer_norm", "linear",           "attention", "linear_add",
+                         "layer_norm", "linear_gelu_tanh", "linear_add"};
   EXPECT_EQ(NamesOf(block.fused.forward.operations), forward);
   EXPECT_EQ(NamesOf(block.fused.evaluate.operations), forward);
   EXPECT_EQ(
@@ -73,13 +73,24 @@ TEST(Fuse, AGptBlock) {
 TEST(Fuse, ALlamaBlock) {
   const Built block = Build(TinyLlama({}), 1);
   EXPECT_EQ(NamesOf(block.fused.forward.operations),
-            (Names{"rms_norm", "linear", "rope", "attention", "linear", "add_rms_norm", "linear",
-                   "linear", "swiglu", "linear", "add"}));
+            (Names{"rms_norm", "linear", "rope", "attention", "linear_add", "rms_norm", "linear",
+                   "linear", "swiglu", "linear_add"}));
   const std::vector<GraphOperation> input = HalfOf(block.fused.backward, Half::kInputGrad);
   for (const GraphOperation& operation : input) {
     if (operation.kind != OpKind::kRmsNormInputGrad) continue;
     EXPECT_TRUE(operation.operands[4].valid()) << "nothing passes by";
   }
+}
+
+// What comes between a product and its sum leaves the sum to the norm after it.
+TEST(Fuse, ABlockWithDropout) {
+  const Built block = Build(TinyGpt({.dropout = 0.1}), 1);
+  EXPECT_EQ(NamesOf(block.fused.forward.operations),
+            (Names{"layer_norm", "linear", "attention", "linear", "dropout", "add_layer_norm",
+                   "linear_gelu_tanh", "linear", "dropout", "add"}));
+  EXPECT_EQ(NamesOf(block.fused.evaluate.operations),
+            (Names{"layer_norm", "linear", "attention", "linear_add", "layer_norm",
+                   "linear_gelu_tanh", "linear_add"}));
 }
 
 TEST(Fuse, TheGradientOfTheLossIsComputedForwardInThePlaceOfTheLogits) {
@@ -104,6 +115,24 @@ TEST(Fuse, TheGradientOfTheLossIsComputedForwardInThePlaceOfTheLogits) {
   EXPECT_EQ(functions.frame_input_bytes, 0);
   // What the weight gradients read of the input gradient's work: the norm's output gradient.
   EXPECT_EQ(functions.stash_bytes, bytes(12 * 8));
+}
+
+// A product whose result something else reads too is kept.
+TEST(Fuse, ASumOfAProductThatIsReadTwice) {
+  const Built block = Build(TinyGpt({}), 1);
+  LayerGraph graph = block.graph;
+  std::vector<GraphOperation>& operations = graph.operations;
+  const auto product = std::ranges::find(operations, OpKind::kAdd, &GraphOperation::kind) - 1;
+  ASSERT_EQ(product->kind, OpKind::kLinear);
+  BackwardGraph backward = block.backward;
+  for (BackwardOperation& each : backward.operations) {
+    if (each.operation.kind == OpKind::kAttentionGrad)
+      each.operation.operands[1] = product->operands[3];
+  }
+  const FusedLayer fused = Fuse(graph, backward);
+  EXPECT_EQ(NamesOf(fused.forward.operations),
+            (Names{"layer_norm", "linear", "attention", "linear", "add_layer_norm",
+                   "linear_gelu_tanh", "linear_add"}));
 }
 
 // Neighbours of other kinds stay apart; forward and backward find their pairs by themselves.

@@ -31,6 +31,7 @@ std::vector<Case> Cases() {
           {OpKind::kLinear, {x, weight, bias, y}},
           {OpKind::kLinearInputGrad, {y, weight, x}},
           {OpKind::kLinearWeightGrad, {x, y, weight, bias}},
+          {OpKind::kLinearAdd, {x, weight, bias, y, y}},
           {OpKind::kLinearGeluTanh, {x, weight, bias, y, y}},
           {OpKind::kLinearInputGradGeluTanh, {y, weight, x, x}},
           {OpKind::kLayerNorm, {x, vector, vector, x, rows, rows}},

@@ -84,7 +84,9 @@ class EmulatedProducts : public CudaProducts {
                   a, product.operands, IndexOf(shape.second_form, shape.second_stride, k, column)));
         }
         float value = static_cast<float>(sum);
-        if (product.epilogue == CudaProduct::Epilogue::kGeluTanh) {
+        if (product.epilogue == CudaProduct::Epilogue::kAdd) {
+          value = static_cast<float>(sum + static_cast<double>(ElementAt(aux, product.result, to)));
+        } else if (product.epilogue == CudaProduct::Epilogue::kGeluTanh) {
           Put(aux, product.result, to, value);
           value = GeluTanh(value);
         } else if (product.epilogue == CudaProduct::Epilogue::kGeluTanhGrad) {
