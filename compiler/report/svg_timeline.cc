@@ -331,7 +331,7 @@ class Figure {
       }
       if (!std::isfinite(earliest)) continue;
       Text(X(earliest), tops.front() - 6, "font-size=\"11\" class=\"quiet\"",
-           "step " + std::to_string(panel.repeats[step]));
+           "step " + std::to_string(NumberOfRun(panel.repeats[step])));
     }
   }
 

@@ -180,10 +180,10 @@ class PageTest(unittest.TestCase):
         self.assertEqual(found["kinds"], ["predicted", "measured"] * 4)
         self.assertRegex(found["finding"],
                          r"^predicted makespan 3[\d.]+ ms, bubble [\d.]+ %, a unit of the costs taken as [\d.]+ ms · "
-                         r"measured makespan 3[\d.]+ ms, bubble [\d.]+ %, step 5$")  # fmt: skip
+                         r"measured makespan 3[\d.]+ ms, bubble [\d.]+ %, step 6$")  # fmt: skip
         page.hover("box(0, 5, 4)")
         words = page.evaluate("tip()")
-        self.assertRegex(words, r"rank 2, stage 2, step 5\nmeasured at [\d.]+ ms for [\d.]+ ms · predicted at [\d.]+ ms for [\d.]+ ms")
+        self.assertRegex(words, r"rank 2, stage 2, step 6\nmeasured at [\d.]+ ms for [\d.]+ ms · predicted at [\d.]+ ms for [\d.]+ ms")
         header = re.split(r"\s*\n|\t", words)
         self.assertIn("measured at", header)
         self.assertIn("predicted at", header)
@@ -240,7 +240,7 @@ class PageTest(unittest.TestCase):
         page = self.open("two_steps")
         self.assertEqual(page.evaluate("[all('.box').length, all('line.step').length]"), [128, 4])
         page.hover("box(0, 0, 16)")
-        self.assertIn("forward 0, rank 0, stage 0, step 1", page.evaluate("tip()"))
+        self.assertIn("forward 0, rank 0, stage 0, step 2", page.evaluate("tip()"))
 
     def test_nothing_to_draw(self):
         page = self.open("nothing")

@@ -202,7 +202,7 @@ TEST(TextTimeline, DrawsMeasuredReplicas) {
   options.repeat = 7;
   options.width = 40;
   EXPECT_EQ("\n" + TextTimeline(plan, trace, options), R"(
-one_f_one_b, 1 stage x 2 replicas, 1 microbatch, step 7: measured makespan 19.97 ms, bubble 29.5 %
+one_f_one_b, 1 stage x 2 replicas, 1 microbatch, step 8: measured makespan 19.97 ms, bubble 29.5 %
 
 rank 0 │ 0  │░░░░0░░░░░│··········
 rank 1 ···│   0   │·│░░░░░░0░░░░░░│
@@ -211,7 +211,7 @@ time   0            10            20 ms
 │ i │ forward   │░i░│ backward   · idle   i: microbatch
 )");
   options.repeat = 8;
-  EXPECT_EQ(TextTimeline(plan, trace, options), "nothing to draw: step 8 takes no time\n");
+  EXPECT_EQ(TextTimeline(plan, trace, options), "nothing to draw: step 9 takes no time\n");
 }
 
 TEST(TextTimeline, PaintsOnRequest) {
