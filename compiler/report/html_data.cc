@@ -314,12 +314,12 @@ std::string HtmlData::Finish(const TimeUnit& axis) && {
         (quotes.empty() ? "\"" : ",\"") + std::to_string(source) + "\":" + std::to_string(line);
   }
   return R"({"axis":{"factor":)" + Number(axis.factor) + R"(,"suffix":)" + Quoted(axis.suffix) +
-         R"(},"extent":)" + Number(extent_) + R"(,"memory":)" +
-         Quoted(memory_ == Memory::kBytes ? "bytes" : "activations") + R"(,"quotes":{)" + quotes +
-         R"(},"cause_words":)" + cause_words.Text() + R"(,"kinds":)" + kinds.Text() +
-         R"(,"colours":)" + colours.Text() + R"(,"other":")" + Hex(kOtherWork) + R"(","causes":)" +
-         causes.Text() + R"(,"texts":)" + texts.Text() + R"(,"looks":)" + looks.Text() +
-         R"(,"schedules":[)" + schedules_ + "]}";
+         R"(,"label":)" + Quoted(AxisLabel(axis)) + R"(},"extent":)" + Number(extent_) +
+         R"(,"memory":)" + Quoted(memory_ == Memory::kBytes ? "bytes" : "activations") +
+         R"(,"quotes":{)" + quotes + R"(},"cause_words":)" + cause_words.Text() + R"(,"kinds":)" +
+         kinds.Text() + R"(,"colours":)" + colours.Text() + R"(,"other":")" + Hex(kOtherWork) +
+         R"(","causes":)" + causes.Text() + R"(,"texts":)" + texts.Text() + R"(,"looks":)" +
+         looks.Text() + R"(,"schedules":[)" + schedules_ + "]}";
 }
 
 }  // namespace pprun

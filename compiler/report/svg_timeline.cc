@@ -69,7 +69,7 @@ class Figure {
       : out_(out),
         figure_(PanelsOf(traces, options.repeat)),
         width_(std::max(options.width, 320.0)) {
-    size_t characters = AxisLabel().size();
+    size_t characters = AxisLabel(figure_.unit).size();
     bool pairs = false;
     for (const Panel& panel : figure_.panels) {
       chunks_ = std::max(chunks_, panel.looks.chunk_count);
@@ -102,10 +102,6 @@ class Figure {
 
  private:
   bool Several() const { return figure_.panels.size() > 1; }
-  std::string AxisLabel() const {
-    const std::string& suffix = figure_.unit.suffix;
-    return suffix.empty() ? "time" : "time (" + suffix.substr(1) + ")";
-  }
   double X(double time) const { return left_ + time * scale_; }
 
   // Fills `tops_`: of each panel the rows' upper edges. Returns the lower edge of the last.
@@ -220,7 +216,7 @@ class Figure {
       Text(x, bottom_ + 18, "class=\"tick\"", Compact(tick * step));
     }
     Line(left_, bottom_, width_ - kMargin, bottom_, "axis");
-    Text(left_ - 10, bottom_ + 18, "class=\"label\"", "time" + figure_.unit.suffix);
+    Text(left_ - 10, bottom_ + 18, "class=\"label\"", AxisLabel(figure_.unit));
   }
 
   void WritePanel(const Panel& panel, const std::vector<double>& tops) {

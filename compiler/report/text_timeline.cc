@@ -238,7 +238,8 @@ std::string Drawn(const Drawing& drawing, const TimelineOptions& options) {
     const TextCells cells = DrawCells(row, layout, options.colour);
     text += RightTrimmed(Padded(row.label, label_width) + Paint(cells, options.colour)) + "\n";
   }
-  text += Padded("time", label_width) + TimeAxis(layout, drawing.unit) + "\n\n";
+  text += Padded(drawing.unit.suffix.empty() ? "units" : "time", label_width) +
+          TimeAxis(layout, drawing.unit) + "\n\n";
   return text + Legend(drawing, layout.detail, options.colour) + "\n";
 }
 

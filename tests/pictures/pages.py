@@ -59,7 +59,7 @@ class PageTest(unittest.TestCase):
           fills: [...new Set(all('.box').map(box => box.getAttribute('fill')))], title: document.title,
           finding: words('p.finding'), legend: words('.legend span').filter(word => word), memory: all('text.memory').map(node => node.firstChild.textContent),
           widths: [0, 4].map(at => Number(box(0, 0, at).getAttribute('width'))), paths: all('path.path').length,
-          axis: words('text.label.small').find(label => label.startsWith('time')), ticks: words('text.tick')})""")
+          axis: words('text.label.small').find(label => /^(time|cost)/.test(label)), ticks: words('text.tick')})""")
         self.assertEqual(found["rows"], ["0", "1", "2", "3"])
         self.assertEqual((found["boxes"], found["numbers"]), (64, 64))
         self.assertEqual(found["labels"], ["rank 0", "rank 1", "rank 2", "rank 3"])
@@ -68,7 +68,7 @@ class PageTest(unittest.TestCase):
         self.assertEqual(found["finding"], ["predicted makespan 34.6 units, bubble 30.6 %"])
         self.assertEqual(found["legend"][:4], ["forward", "backward", "idle", "critical path"])
         self.assertEqual(found["memory"], ["peak 4", "peak 3", "peak 2", "peak 1"])
-        self.assertEqual(found["axis"], "time, units")
+        self.assertEqual(found["axis"], "cost units")
         self.assertEqual(found["paths"], 1)
         self.assertAlmostEqual(found["widths"][1] / found["widths"][0], 2, places=3)
         self.assertEqual(found["ticks"], ["0", "5", "10", "15", "20", "25", "30"])
@@ -188,7 +188,7 @@ class PageTest(unittest.TestCase):
         self.assertIn("measured at", header)
         self.assertIn("predicted at", header)
         self.assertIn("10", found["ticks"])
-        self.assertEqual(page.evaluate("words('text.label.small').find(label => label.startsWith('time'))"), "time ms")
+        self.assertEqual(page.evaluate("words('text.label.small').find(label => /^(time|cost)/.test(label))"), "time (ms)")
         # A row's prediction is right above it, and both are drawn to one scale.
         tops = page.evaluate("[0, 1].map(row => box(0, row, 0).getBoundingClientRect()).map(({x, y, width}) => [x, y, width])")
         self.assertLess(tops[1][1] - tops[0][1], 25)

@@ -65,7 +65,7 @@ function draw(chart) {
     svg(root, 'line', {x1: x(at), x2: x(at), y1: 0, y2: height - kAxis + 4, class: 'grid'});
     svg(root, 'text', {x: x(at), y: height - 6, class: 'tick'}, value.toLocaleString('en-US', {maximumFractionDigits: 9}));
   }
-  svg(root, 'text', {x: kLabels - 8, y: height - 6, class: 'label small'}, 'time' + (data.axis.suffix || ', units'));
+  svg(root, 'text', {x: kLabels - 8, y: height - 6, class: 'label small'}, data.axis.label);
   chart.bands.forEach((band, i) => drawBand(chart, band, i, x, inside, right));
   if (show.path) drawPath(chart, x, inside);
 }
