@@ -117,6 +117,7 @@ MeasuredPlan MeasurePlan(std::string name, Plan plan, const CompareOptions& opti
   row.bubble = figures.bubble_of_makespan;
   row.work_of = figures.work_of;
   row.share = share;
+  row.costs_of_nothing = CostsOfNothing(plan, options.predict);
   row.positions = static_cast<int64_t>(plan.positions.size());
   row.microbatches = plan.train.microbatches;
   for (const int64_t peak : figures.peak_activations) {
