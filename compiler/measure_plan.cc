@@ -15,26 +15,23 @@
 namespace pprun {
 namespace {
 
-// The rank of every stage; empty where two ranks share one.
-std::vector<int32_t> RanksOfStages(const Plan& plan) {
-  std::vector<int32_t> rank_of(static_cast<size_t>(plan.stages), -1);
-  for (size_t rank = 0; rank < plan.positions.size(); ++rank) {
-    for (const PlannedTask& task : TasksOf(plan.positions[rank], ProgramKind::kStep).tasks) {
-      int32_t& known = rank_of[task.stage.index()];
-      if (known >= 0 && known != static_cast<int32_t>(rank)) return {};
-      known = static_cast<int32_t>(rank);
+// By rank, of the tasks that a plan has left of an order.
+std::vector<std::vector<int32_t>> StagesHeld(const Plan& plan) {
+  std::vector<std::vector<int32_t>> held;
+  for (const Position& position : plan.positions) {
+    std::vector<int32_t>& stages = held.emplace_back();
+    for (const PlannedTask& task : TasksOf(position, ProgramKind::kStep).tasks) {
+      stages.push_back(task.stage.value);
     }
   }
-  // A stage that has no task is at no rank.
-  if (std::ranges::find(rank_of, -1) != rank_of.end()) return {};
-  return rank_of;
+  return held;
 }
 
 // Constants are those of a rank's whole share of the model, whatever the number of chunks it is cut
 // into, and may be listed by rank; the compiler is told so (TaskCosts::Whose).
 CostModel ForChunks(CostModel model, const Plan& plan, double share) {
   if (CostTable* table = std::get_if<CostTable>(&model)) {
-    const std::vector<int32_t> rank_of = RanksOfStages(plan);
+    const std::vector<int32_t> rank_of = RanksOfStages(plan.stages, StagesHeld(plan));
     for (std::vector<double>* list :
          {&table->forward, &table->input_grad, &table->weight_grad, &table->pair}) {
       *list = ByStage(*list, plan.positions.size(), rank_of);
