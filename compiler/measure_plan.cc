@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/plan/tasks.h"
 #include "compiler/plan/text.h"
 #include "compiler/report/caption.h"
 #include "compiler/report/numbers.h"
 #include "compiler/schedule/stage_costs.h"
-#include "compiler/simulate/tasks.h"
 
 namespace pprun {
 namespace {

@@ -11,10 +11,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "compiler/passes/issued_tasks.h"
 #include "compiler/passes/mentions.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/base/check.h"
+#include "compiler/plan/tasks.h"
 
 namespace pprun {
 namespace {
@@ -53,10 +53,10 @@ struct Beside {
 };
 
 // Ascending.
-std::vector<Beside> PairsOf(const Draft& draft, PositionId position, ProgramKind program) {
+std::vector<Beside> PairsOf(const Position& position, ProgramKind program) {
   std::vector<Beside> pairs;
-  if (!HasPairs(draft, position, program)) return pairs;
-  const std::vector<IssuedTask> tasks = IssuedTasks(draft, position, program);
+  if (!MayHavePairs(position)) return pairs;
+  const std::vector<PlannedTask> tasks = TasksOf(position, program).tasks;
   for (size_t i = 1; i < tasks.size(); ++i) {
     if (tasks[i].partner != static_cast<int32_t>(i) - 1) continue;
     pairs.push_back({tasks[i - 1].first, tasks[i].first, tasks[i].last});
@@ -67,9 +67,7 @@ std::vector<Beside> PairsOf(const Draft& draft, PositionId position, ProgramKind
 class PositionMemory {
  public:
   PositionMemory(Draft& draft, PositionId position)
-      : draft_(draft),
-        id_(position),
-        plan_(draft.plan),
+      : plan_(draft.plan),
         position_(draft.plan.positions[position.index()]),
         place_(draft.positions[position.index()]),
         slot_(place_.pool_of.size(), kNone),
@@ -81,7 +79,7 @@ class PositionMemory {
 
   void Run() {
     for (size_t kind = 0; kind < position_.programs.size(); ++kind) {
-      AssignSlots(position_.programs[kind], PairsOf(draft_, id_, static_cast<ProgramKind>(kind)));
+      AssignSlots(position_.programs[kind], PairsOf(position_, static_cast<ProgramKind>(kind)));
     }
     PlaceBuffers();
     PlaceCovers();
@@ -102,8 +100,6 @@ class PositionMemory {
   void PlaceCovers();
   void Rename();
 
-  const Draft& draft_;
-  const PositionId id_;
   Plan& plan_;
   Position& position_;
   DraftPosition& place_;

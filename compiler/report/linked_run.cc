@@ -5,8 +5,8 @@
 #include <utility>
 #include <variant>
 
+#include "compiler/plan/tasks.h"
 #include "compiler/report/tracks.h"
-#include "compiler/simulate/tasks.h"
 
 namespace pprun {
 namespace {

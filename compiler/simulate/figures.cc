@@ -10,7 +10,7 @@
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/base/json_writer.h"
-#include "compiler/simulate/tasks.h"
+#include "compiler/plan/tasks.h"
 
 namespace pprun {
 namespace {

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "compiler/simulate/tasks.h"
+#include "compiler/plan/tasks.h"
 
 namespace pprun {
 namespace {
