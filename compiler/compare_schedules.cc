@@ -190,12 +190,7 @@ class Comparer {
     std::ranges::stable_sort(result_.schedules, {}, [&](const ComparedSchedule& row) {
       return std::pair(row.step, study ? row.activations : static_cast<double>(row.memory));
     });
-    const bool pairs = std::ranges::any_of(result_.schedules, [](const ComparedSchedule& row) {
-      return row.work_of == WorkOf::kLeastBusyRank;
-    });
-    if (CostsPairs(options_.predict) && !pairs) {
-      result_.notes.push_back("`FB` changes nothing: none of these overlaps a pair");
-    }
+    NoteCosts();
     NoteSizes();
     NoteSettings();
     if (other_stages_) {
@@ -230,6 +225,16 @@ class Comparer {
     if (!result.checked) return;
     ++settled_;
     for (const std::string& name : result.checked->left_out) ++left_out_[name];
+  }
+
+  // What changes nothing in any of the rows.
+  void NoteCosts() {
+    for (const std::string& name : result_.schedules.front().costs_of_nothing) {
+      const bool everywhere = std::ranges::all_of(result_.schedules, [&](const auto& row) {
+        return std::ranges::count(row.costs_of_nothing, name) > 0;
+      });
+      if (everywhere) result_.notes.push_back(ChangesNothing(name, "any of these plans"));
+    }
   }
 
   // A setting that reached nothing is a mistake: it is reported as it is of a plan alone.

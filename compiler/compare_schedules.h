@@ -42,6 +42,7 @@ struct ComparedSchedule {
   int64_t memory = 0;      // bytes of the position that needs most
   double activations = 0;  // at most live on a rank, of its whole share of the model
   int64_t messages = 0;    // of a step
+  std::vector<std::string> costs_of_nothing;  // predict.h
   std::optional<Plan> plan;
   std::optional<Trace> trace;
 };

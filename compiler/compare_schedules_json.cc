@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "compiler/compare_schedules.h"
-#include "compiler/report/json_writer.h"
+#include "compiler/plan/base/json_writer.h"
 
 namespace pprun {
 

@@ -6,35 +6,32 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/plan/tasks.h"
 #include "compiler/plan/text.h"
 #include "compiler/report/caption.h"
 #include "compiler/report/numbers.h"
 #include "compiler/schedule/stage_costs.h"
-#include "compiler/simulate/tasks.h"
 
 namespace pprun {
 namespace {
 
-// The rank of every stage; empty where two ranks share one.
-std::vector<int32_t> RanksOfStages(const Plan& plan) {
-  std::vector<int32_t> rank_of(static_cast<size_t>(plan.stages), -1);
-  for (size_t rank = 0; rank < plan.positions.size(); ++rank) {
-    for (const PlannedTask& task : TasksOf(plan.positions[rank], ProgramKind::kStep).tasks) {
-      int32_t& known = rank_of[task.stage.index()];
-      if (known >= 0 && known != static_cast<int32_t>(rank)) return {};
-      known = static_cast<int32_t>(rank);
+// By rank, of the tasks that a plan has left of an order.
+std::vector<std::vector<int32_t>> StagesHeld(const Plan& plan) {
+  std::vector<std::vector<int32_t>> held;
+  for (const Position& position : plan.positions) {
+    std::vector<int32_t>& stages = held.emplace_back();
+    for (const PlannedTask& task : TasksOf(position, ProgramKind::kStep).tasks) {
+      stages.push_back(task.stage.value);
     }
   }
-  // A stage that has no task is at no rank.
-  if (std::ranges::find(rank_of, -1) != rank_of.end()) return {};
-  return rank_of;
+  return held;
 }
 
 // Constants are those of a rank's whole share of the model, whatever the number of chunks it is cut
 // into, and may be listed by rank; the compiler is told so (TaskCosts::Whose).
 CostModel ForChunks(CostModel model, const Plan& plan, double share) {
   if (CostTable* table = std::get_if<CostTable>(&model)) {
-    const std::vector<int32_t> rank_of = RanksOfStages(plan);
+    const std::vector<int32_t> rank_of = RanksOfStages(plan.stages, StagesHeld(plan));
     for (std::vector<double>* list :
          {&table->forward, &table->input_grad, &table->weight_grad, &table->pair}) {
       *list = ByStage(*list, plan.positions.size(), rank_of);
@@ -117,6 +114,7 @@ MeasuredPlan MeasurePlan(std::string name, Plan plan, const CompareOptions& opti
   row.bubble = figures.bubble_of_makespan;
   row.work_of = figures.work_of;
   row.share = share;
+  row.costs_of_nothing = CostsOfNothing(plan, options.predict);
   row.positions = static_cast<int64_t>(plan.positions.size());
   row.microbatches = plan.train.microbatches;
   for (const int64_t peak : figures.peak_activations) {

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <stdexcept>
+#include <string_view>
+#include <variant>
 
 namespace pprun {
 namespace {
@@ -20,6 +23,17 @@ std::vector<double> CostsIn(const CostTable& table) {
   }
   return costs;
 }
+
+// What a cost of `--cost` is of.
+std::string_view CostedBy(std::string_view name) {
+  if (name == "F") return "forward";
+  if (name == "FB") return "overlapped pair";
+  if (name == "C") return "transfer";
+  if (name == "A") return "collective";
+  return "backward";
+}
+
+bool IsForward(TaskKind kind) { return kind == TaskKind::kForward || kind == TaskKind::kRecompute; }
 
 }  // namespace
 
@@ -75,13 +89,39 @@ void CheckCostsFit(const Plan& plan, const PredictOptions& options) {
                               "`--cost F=1,B=2`");
 }
 
-bool CostsPairs(const PredictOptions& options) {
-  return options.costs && !ParseCosts(*options.costs).pair.empty();
+std::vector<std::string> CostsOfNothing(const Plan& plan, const PredictOptions& options) {
+  if (!options.costs) return {};
+  std::set<std::string_view> occur;
+  if (WorkOfPlan(plan) == WorkOf::kLeastBusyRank) occur.insert("overlapped pair");
+  for (const Position& position : plan.positions) {
+    for (const Instruction& instruction :
+         position.programs[static_cast<size_t>(ProgramKind::kStep)].instructions) {
+      if (const Run* run = std::get_if<Run>(&instruction.operands)) {
+        occur.insert(IsForward(run->kind) ? "forward" : "backward");
+      } else if (std::holds_alternative<Collective>(instruction.operands)) {
+        occur.insert("collective");
+      } else if (std::holds_alternative<Send>(instruction.operands) ||
+                 std::holds_alternative<Permute>(instruction.operands)) {
+        occur.insert("transfer");
+      }
+    }
+  }
+  std::vector<std::string> names = NamesOfCosts(*options.costs);
+  std::erase_if(names, [&](const std::string& name) { return occur.contains(CostedBy(name)); });
+  return names;
+}
+
+std::string ChangesNothing(const std::string& name, const std::string& where) {
+  return "`" + name + "` changes nothing: there is no " + std::string(CostedBy(name)) + " in " +
+         where;
 }
 
 std::string NotesOnCosts(const Plan& plan, const PredictOptions& options) {
-  if (!CostsPairs(options) || WorkOfPlan(plan) == WorkOf::kLeastBusyRank) return "";
-  return "note: `FB` changes nothing: `" + plan.schedule + "` overlaps no pair\n";
+  std::string notes;
+  for (const std::string& name : CostsOfNothing(plan, options)) {
+    notes += "note: " + ChangesNothing(name, "this plan") + "\n";
+  }
+  return notes;
 }
 
 int32_t StepsOf(const PredictOptions& options) {

@@ -35,9 +35,12 @@ TaskCosts TaskCostsOf(const Plan& plan, const CostModel& model);
 // Throws std::invalid_argument if the plan is a study and the costs were to come from its model.
 void CheckCostsFit(const Plan& plan, const PredictOptions& options);
 
-// Whether the costs have one for overlapped pairs, `FB`.
-bool CostsPairs(const PredictOptions& options);
-// What of the costs changes nothing in the plan, as a note; empty if there is no such thing.
+// The names of those costs of `--cost` that change nothing, since the plan's step has nothing of
+// their kind: `A` without a collective, `FB` without an overlapped pair.
+std::vector<std::string> CostsOfNothing(const Plan& plan, const PredictOptions& options);
+// "`A` changes nothing: there is no collective in this plan".
+std::string ChangesNothing(const std::string& name, const std::string& where);
+// A line for each cost that changes nothing.
 std::string NotesOnCosts(const Plan& plan, const PredictOptions& options);
 
 // How often the step runs, and what is between two runs. Throw std::invalid_argument.

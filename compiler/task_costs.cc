@@ -6,8 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "compiler/plan/tasks.h"
 #include "compiler/predict.h"
-#include "compiler/simulate/tasks.h"
 
 namespace pprun {
 namespace {

@@ -19,7 +19,7 @@ namespace {
 struct TimelineInput {
   CommandInput plan;
   std::optional<std::string> measured;
-  std::optional<int64_t> step;
+  std::optional<int64_t> repeat;  // of the step, in the trace
   Switch instructions = Switch::kOff;
   std::optional<std::string> chrome, html, svg;
   int64_t width = 100;
@@ -28,6 +28,7 @@ struct TimelineInput {
 
 TimelineInput ReadTimelineInput(const std::vector<const char*>& words) {
   TimelineInput input;
+  std::optional<int64_t> step;
   Arguments arguments("ppc timeline", "predicts a step and draws it, a row a rank");
   DeclareFile(arguments, input.plan);
   DeclareCosts(arguments, input.plan);
@@ -36,7 +37,8 @@ TimelineInput ReadTimelineInput(const std::vector<const char*>& words) {
                  "each rank's time went",
                  &input.measured);
   DeclareSteps(arguments, input.plan);
-  arguments.Flag("step", "N", "which step of the trace (default: its last)", &input.step);
+  arguments.Flag("step", "N", "which step of the trace, as `pprun` counts them (default: its last)",
+                 &step);
   arguments.Flag("instructions", "", "with a trace, a line for every instruction too",
                  &input.instructions);
   arguments.Flag("html", "FILE",
@@ -53,9 +55,11 @@ TimelineInput ReadTimelineInput(const std::vector<const char*>& words) {
   if (input.colour != "always" && input.colour != "never") {
     throw std::invalid_argument("`--colour` is always or never");
   }
-  if (!input.measured && (input.step || input.instructions == Switch::kOn)) {
+  if (!input.measured && (step || input.instructions == Switch::kOn)) {
     throw std::invalid_argument("`--step` and `--instructions` need `--measured`");
   }
+  if (step && *step < NumberOfRun(0)) throw std::invalid_argument("`--step` counts from 1");
+  if (step) input.repeat = *step - NumberOfRun(0);
   if (input.measured && input.plan.predict.steps != 1) {
     throw std::invalid_argument("`--measured` is compared with one step: leave `--steps` out");
   }
@@ -101,7 +105,7 @@ int TimelineCommand(const std::vector<const char*>& words) {
   std::optional<TraceComparison> comparison;
   if (input.measured) {
     measured = ReadMeasured(*input.measured, *plan);
-    comparison = Compare(*plan, predicted, *measured, {.repeat = input.step});
+    comparison = Compare(*plan, predicted, *measured, {.repeat = input.repeat});
     std::cout << ComparisonHead(*plan, *comparison) << "\n"
               << TextTimeline(*plan, predicted, *measured, *comparison, options) << "\n"
               << ComparisonTables(*plan, *comparison,
@@ -123,12 +127,14 @@ int TimelineCommand(const std::vector<const char*>& words) {
     });
   }
   if (input.html) {
-    WritePicture(*input.html,
-                 [&](std::ostream& out) { WriteHtmlTimeline(out, drawn, {.repeat = input.step}); });
+    WritePicture(*input.html, [&](std::ostream& out) {
+      WriteHtmlTimeline(out, drawn, {.repeat = input.repeat});
+    });
   }
   if (input.svg) {
-    WritePicture(*input.svg,
-                 [&](std::ostream& out) { WriteSvgTimeline(out, drawn, {.repeat = input.step}); });
+    WritePicture(*input.svg, [&](std::ostream& out) {
+      WriteSvgTimeline(out, drawn, {.repeat = input.repeat});
+    });
   }
   return 0;
 }

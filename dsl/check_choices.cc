@@ -28,7 +28,11 @@ std::optional<size_t> Choose(const std::vector<Definition>& definitions,
     for (const Definition& definition : definitions) names.push_back(definition.name.text);
     const std::string meant = DidYouMean(name.text, names);
     Diagnostic& error = diagnostics.Error(name.location, "unknown " + kind + " " + Code(name.text));
-    if (!meant.empty()) error.Note(name.location, "did you mean " + Code(meant) + "?");
+    if (!meant.empty()) {
+      error.Note(name.location, "did you mean " + Code(meant) + "?");
+    } else if (!more_names.empty()) {
+      error.Note(name.location, "`ppc show` lists the built-in ones");
+    }
     return std::nullopt;
   }
   if (definitions.size() > 1) {

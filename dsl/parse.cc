@@ -108,6 +108,12 @@ class Importer {
 // The schedule that the command line chooses: its name, or a call.
 void ParseChoice(std::string_view text, const Limits& limits, ast::Program& program,
                  Diagnostics& diagnostics) {
+  const auto refuse = [&] {
+    diagnostics.Error(kCommandLine, "`" + std::string(text) + "` is no name of a schedule")
+        .Note(kCommandLine, "`ppc show` lists the built-in ones");
+  };
+  // `1f1b` would be a number, and something behind it.
+  if (text.front() >= '0' && text.front() <= '9') return refuse();
   const auto value = ParseValue(text, limits, program, diagnostics);
   if (!value.has_value()) return;
   const auto& node = program[*value].node;
@@ -116,7 +122,7 @@ void ParseChoice(std::string_view text, const Limits& limits, ast::Program& prog
   } else if (const auto* call = std::get_if<ast::Call>(&node)) {
     program.schedule = {*call, kCommandLine};
   } else {
-    diagnostics.Error(kCommandLine, "`" + std::string(text) + "` is no name of a schedule");
+    refuse();
   }
 }
 

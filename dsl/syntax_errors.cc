@@ -140,6 +140,17 @@ const antlr4::Token* Before(antlr4::Parser& parser, const antlr4::Token& token) 
   return nullptr;
 }
 
+// Where a name that begins with a digit would stand, as `1f1b`, which is a number and a name to the
+// lexer: all of it; else nothing.
+std::string NameFromDigit(antlr4::Parser& parser, const antlr4::Token& token) {
+  if (token.getType() != SchedParser::INTEGER) return "";
+  const antlr4::Token& next = *parser.getTokenStream()->get(token.getTokenIndex() + 1);
+  if (next.getType() != SchedParser::NAME || next.getStartIndex() != token.getStopIndex() + 1) {
+    return "";
+  }
+  return token.getText() + next.getText();
+}
+
 // What other languages have, and this one has not, where a call would stand: it is said at its
 // first word, with what to write for it.
 struct Foreign {
@@ -204,6 +215,12 @@ void SyntaxErrors::Report(antlr4::Parser& parser, const antlr4::Token& offending
   const std::string message =
       wanted.empty() ? found + " does not fit here" : "expected " + wanted + ", found " + found;
   Diagnostic& diagnostic = diagnostics_.Error(places_.Of(offending), message);
+  const bool name_wanted =
+      parser.getExpectedTokens().contains(static_cast<size_t>(SchedParser::NAME));
+  if (const std::string name = NameFromDigit(parser, offending); name_wanted && !name.empty()) {
+    diagnostic.Note(diagnostic.location,
+                    "a name begins with a letter, which `" + name + "` does not");
+  }
   if (before != nullptr && before->getType() == SchedParser::STAGES) {
     diagnostic.Note(
         diagnostic.location,

@@ -4,18 +4,18 @@
 #include <set>
 #include <utility>
 
-#include "compiler/passes/issued_tasks.h"
+#include "compiler/plan/tasks.h"
 
 namespace pprun {
 namespace {
 
 class Orderer {
  public:
-  explicit Orderer(const std::vector<IssuedTask>& tasks) : tasks_(tasks) {
+  explicit Orderer(const std::vector<PlannedTask>& tasks) : tasks_(tasks) {
     size_t streams = 0;
-    for (const IssuedTask& task : tasks) {
+    for (const PlannedTask& task : tasks) {
       streams = std::max(streams, task.stream.index() + 1);
-      if (task.task->kind == TaskKind::kWeightGrad) weighted_.insert(task.task->stage);
+      if (task.kind == TaskKind::kWeightGrad) weighted_.insert(task.stage);
     }
     born_.resize(streams, -1);
     freed_.resize(streams, -1);
@@ -33,9 +33,9 @@ class Orderer {
   }
 
  private:
-  static bool Bears(const IssuedTask& task) { return task.task->kind == TaskKind::kForward; }
-  bool Frees(const IssuedTask& task) const {
-    switch (task.task->kind) {
+  static bool Bears(const PlannedTask& task) { return task.kind == TaskKind::kForward; }
+  bool Frees(const PlannedTask& task) const {
+    switch (task.kind) {
       case TaskKind::kForward:
       case TaskKind::kRecompute:
         return false;
@@ -43,7 +43,7 @@ class Orderer {
       case TaskKind::kWeightGrad:
         return true;
       case TaskKind::kInputGrad:
-        return !weighted_.contains(task.task->stage);
+        return !weighted_.contains(task.stage);
     }
     return false;
   }
@@ -55,7 +55,7 @@ class Orderer {
       orderings_.push_back({later, latest[stream]});
     }
   }
-  void Order(const IssuedTask& task) {
+  void Order(const PlannedTask& task) {
     if (Bears(task)) {
       After(freed_, task.stream, task.first);
       After(born_, task.stream, task.first);
@@ -64,13 +64,13 @@ class Orderer {
       if (!beside) After(born_, task.stream, task.last);
     }
   }
-  void Note(const IssuedTask& task) {
+  void Note(const PlannedTask& task) {
     if (Bears(task)) born_[task.stream.index()] = task.first;
     if (Frees(task)) freed_[task.stream.index()] = task.last;
   }
 
-  const std::vector<IssuedTask>& tasks_;
-  std::set<int32_t> weighted_;  // stages with weight gradients of their own
+  const std::vector<PlannedTask>& tasks_;
+  std::set<StageId> weighted_;  // stages with weight gradients of their own
   // By stream: the first run of the latest forward, and the last run of the latest that frees.
   std::vector<int32_t> born_, freed_;
   std::vector<Ordering> orderings_;
@@ -80,8 +80,12 @@ class Orderer {
 
 std::vector<Ordering> ActivationOrder(const Draft& draft, PositionId position,
                                       ProgramKind program) {
-  if (!HasPairs(draft, position, program)) return {};
-  const std::vector<IssuedTask> tasks = IssuedTasks(draft, position, program);
+  const Position& planned = draft.plan.positions[position.index()];
+  if (!MayHavePairs(planned)) return {};
+  const std::vector<PlannedTask> tasks = TasksOf(planned, program).tasks;
+  if (std::ranges::none_of(tasks, [](const PlannedTask& task) { return task.partner >= 0; })) {
+    return {};
+  }
   return Orderer(tasks).Run();
 }
 

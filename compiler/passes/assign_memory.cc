@@ -2,18 +2,19 @@
 // same time never share memory.
 //
 // A pooled buffer lives from the first to the last instruction of its program that mentions it, in
-// issue order. Slots are reused longest-free first, and a transfer pool has two where it can, so
-// that a sender need not wait for the slot that it has just filled. What the first task of an
-// overlapped pair leaves free, the second does not take: it would have to wait for it. Programs
-// reuse each other's slots. After it: buffers are the plan's, one a slot; arenas have their sizes.
-// Linear in the number of instructions. Tests: assign_memory_test.cc.
+// issue order. Slots are reused longest-free first, and a transfer pool has one more than it fills
+// at a time, so that a sender need not wait for the slot that it has just filled, nor what arrives
+// for the one that is just being read. What the first task of an overlapped pair leaves free, the
+// second does not take: it would have to wait for it. Programs reuse each other's slots. After it:
+// buffers are the plan's, one a slot; arenas have their sizes. Linear in the number of
+// instructions. Tests: assign_memory_test.cc.
 #include <algorithm>
 #include <utility>
 
-#include "compiler/passes/issued_tasks.h"
 #include "compiler/passes/mentions.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/base/check.h"
+#include "compiler/plan/tasks.h"
 
 namespace pprun {
 namespace {
@@ -52,10 +53,10 @@ struct Beside {
 };
 
 // Ascending.
-std::vector<Beside> PairsOf(const Draft& draft, PositionId position, ProgramKind program) {
+std::vector<Beside> PairsOf(const Position& position, ProgramKind program) {
   std::vector<Beside> pairs;
-  if (!HasPairs(draft, position, program)) return pairs;
-  const std::vector<IssuedTask> tasks = IssuedTasks(draft, position, program);
+  if (!MayHavePairs(position)) return pairs;
+  const std::vector<PlannedTask> tasks = TasksOf(position, program).tasks;
   for (size_t i = 1; i < tasks.size(); ++i) {
     if (tasks[i].partner != static_cast<int32_t>(i) - 1) continue;
     pairs.push_back({tasks[i - 1].first, tasks[i].first, tasks[i].last});
@@ -66,9 +67,7 @@ std::vector<Beside> PairsOf(const Draft& draft, PositionId position, ProgramKind
 class PositionMemory {
  public:
   PositionMemory(Draft& draft, PositionId position)
-      : draft_(draft),
-        id_(position),
-        plan_(draft.plan),
+      : plan_(draft.plan),
         position_(draft.plan.positions[position.index()]),
         place_(draft.positions[position.index()]),
         slot_(place_.pool_of.size(), kNone),
@@ -80,7 +79,7 @@ class PositionMemory {
 
   void Run() {
     for (size_t kind = 0; kind < position_.programs.size(); ++kind) {
-      AssignSlots(position_.programs[kind], PairsOf(draft_, id_, static_cast<ProgramKind>(kind)));
+      AssignSlots(position_.programs[kind], PairsOf(position_, static_cast<ProgramKind>(kind)));
     }
     PlaceBuffers();
     PlaceCovers();
@@ -101,8 +100,6 @@ class PositionMemory {
   void PlaceCovers();
   void Rename();
 
-  const Draft& draft_;
-  const PositionId id_;
   Plan& plan_;
   Position& position_;
   DraftPosition& place_;
@@ -121,7 +118,8 @@ void PositionMemory::AssignSlots(const Program& program, const std::vector<Besid
   struct Free {
     int32_t first = kNone;
     int32_t last = kNone;
-    int32_t used = 0;  // slots
+    int32_t count = 0;
+    int32_t used = 0;  // slots, free or not
   };
   std::vector<Free> free(place_.pools.size());
   std::fill(last_.begin(), last_.end(), kNone);
@@ -146,11 +144,12 @@ void PositionMemory::AssignSlots(const Program& program, const std::vector<Besid
            freed_at_[static_cast<size_t>(found)] < beside_end) {
       before = std::exchange(found, next_free_[static_cast<size_t>(found)]);
     }
-    if (found == kNone || (pool.kind == Pool::Kind::kTransfer && of_pool.used < 2)) {
+    if (found == kNone || (pool.kind == Pool::Kind::kTransfer && of_pool.count < 2)) {
       slot = of_pool.used++;
       pool.slots = std::max(pool.slots, of_pool.used);
       return;
     }
+    --of_pool.count;
     slot = slot_[static_cast<size_t>(found)];
     const int32_t next = next_free_[static_cast<size_t>(found)];
     (before == kNone ? of_pool.first : next_free_[static_cast<size_t>(before)]) = next;
@@ -158,6 +157,7 @@ void PositionMemory::AssignSlots(const Program& program, const std::vector<Besid
   };
   const auto release = [&](int32_t buffer, int32_t instruction) {
     Free& of_pool = free[place_.pool_of[static_cast<size_t>(buffer)].index()];
+    ++of_pool.count;
     next_free_[static_cast<size_t>(buffer)] = kNone;
     freed_at_[static_cast<size_t>(buffer)] = instruction;
     int32_t& link =

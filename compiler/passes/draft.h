@@ -30,8 +30,7 @@ struct Pool {
   enum class Kind : uint8_t {
     kFixed,     // one buffer, alive throughout
     kFrame,     // as many slots as are alive at once
-    kTransfer,  // at least two slots where two are used, so that a transfer need not wait for the
-                // slot before it
+    kTransfer,  // one slot more, so that a transfer need not wait for the one that is being read
   } kind = Kind::kFixed;
   std::string name;    // "frame", "slot", "bucket[2]"
   std::string suffix;  // after the slot's number: ".block[3].saved"

@@ -14,7 +14,7 @@ namespace pprun {
 struct TraceEvent {
   int64_t rank = 0;
   ProgramKind program = ProgramKind::kStep;
-  int64_t repeat = 0;       // which run of the program: the step
+  int64_t repeat = 0;       // which run of the program, from 0 on: the step; shown as NumberOfRun
   int32_t instruction = 0;  // in the program of the rank's position
   // Since the trace began, in its unit. An instruction begins when it reaches
   // the head of its stream; waiting for its partner is part of it.
@@ -28,6 +28,9 @@ struct Trace {
   enum class Unit : uint8_t { kOfCosts, kSecond } unit = Unit::kOfCosts;
   std::vector<TraceEvent> events;  // by rank, then begin
 };
+
+// What people count by, in pictures, tables, messages and files: the first step is step 1.
+inline int64_t NumberOfRun(int64_t repeat) { return repeat + 1; }
 
 inline Trace::Unit UnitOf(const Trace& trace) {
   return trace.kind == Trace::Kind::kMeasured ? Trace::Unit::kSecond : trace.unit;

@@ -12,7 +12,12 @@ TimeUnit UnitFor(Trace::Unit unit, double makespan) {
   if (unit == Trace::Unit::kOfCosts) return {};
   if (makespan >= 1) return {1, " s"};
   if (makespan >= 1e-3) return {1e3, " ms"};
-  return {1e6, " us"};
+  if (makespan >= 1e-6) return {1e6, " us"};
+  return {1e9, " ns"};
+}
+
+std::string AxisLabel(const TimeUnit& unit) {
+  return unit.suffix.empty() ? "cost units" : "time (" + unit.suffix.substr(1) + ")";
 }
 
 std::string TimeText(double time, const TimeUnit& unit) {

@@ -19,6 +19,8 @@ struct TimeUnit {
   std::string suffix;  // " ms"
 };
 TimeUnit UnitFor(Trace::Unit unit, double makespan);
+// What the numbers of an axis are: "cost units", "time (ms)".
+std::string AxisLabel(const TimeUnit& unit);
 // "66", "697.4 ms".
 std::string TimeText(double time, const TimeUnit& unit);
 

@@ -240,7 +240,7 @@ class Writer {
   Object Arguments(const Slice& slice) const {
     Object arguments;
     arguments.String("program", Name(slice.traced->event->program));
-    arguments.Integer("repeat", slice.traced->event->repeat);
+    arguments.Integer("run", NumberOfRun(slice.traced->event->repeat));
     const SourceId id = slice.traced->instruction->source;
     if (id.valid()) {
       const Source& source = plan_.sources[id.index()];

@@ -23,9 +23,10 @@ int64_t RepeatOf(const Trace& trace, std::optional<int64_t> wanted, const std::s
   if (repeats.empty()) throw std::runtime_error("the " + which + " trace has no step");
   if (!wanted) return repeats.back();
   if (!std::ranges::binary_search(repeats, *wanted)) {
-    throw std::runtime_error("the " + which + " trace has no step " + std::to_string(*wanted) +
-                             "; it has " + std::to_string(repeats.front()) + " to " +
-                             std::to_string(repeats.back()));
+    throw std::runtime_error("the " + which + " trace has no step " +
+                             std::to_string(NumberOfRun(*wanted)) + "; it has " +
+                             std::to_string(NumberOfRun(repeats.front())) + " to " +
+                             std::to_string(NumberOfRun(repeats.back())));
   }
   return *wanted;
 }
@@ -256,7 +257,8 @@ std::string ComparisonHead(const Plan& plan, const TraceComparison& comparison) 
     return Compact(Makespan(times) * unit.factor) + unit.suffix + ", bubble " +
            Bubble(times, comparison.work_of);
   };
-  std::string text = SubjectOf(plan) + ", step " + std::to_string(comparison.repeat) + "\n";
+  std::string text =
+      SubjectOf(plan) + ", step " + std::to_string(NumberOfRun(comparison.repeat)) + "\n";
   text += "predicted makespan " + finding(comparison.predicted);
   if (const std::string scale = ScaleText(comparison); !scale.empty()) {
     text += " (" + scale + ", which makes the work as long as measured)";

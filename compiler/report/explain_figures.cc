@@ -11,6 +11,14 @@ Figures PredictFigures(const Plan& plan, const PredictionOptions& options) {
   return Summarise(plan, trace, kAllRepeats);
 }
 
+bool TakesMoreThanTasks(const Figures& figures) {
+  return figures.step * static_cast<double>(figures.steps) > figures.makespan * (1 + 1e-6);
+}
+
+std::string WholeStepText(const std::string& step) {
+  return "with the sums of gradients and the optimizer a step takes " + step;
+}
+
 std::string FiguresText(const Plan& plan, const Figures& figures, Trace::Unit unit) {
   const TimeUnit shown = UnitFor(unit, figures.makespan);
   const auto time = [&](double amount) { return TimeText(amount, shown); };
@@ -23,10 +31,7 @@ std::string FiguresText(const Plan& plan, const Figures& figures, Trace::Unit un
           WorkOfText(figures.work_of) + "), span " + time(figures.span) + "; bubble " +
           Percent(figures.bubble_of_makespan) + " of the makespan, " +
           Percent(figures.bubble_of_span) + " of the span\n";
-  if (figures.step * static_cast<double>(figures.steps) > figures.makespan * (1 + 1e-6)) {
-    text +=
-        "with the sums of gradients and the optimizer a step takes " + time(figures.step) + "\n";
-  }
+  if (TakesMoreThanTasks(figures)) text += WholeStepText(time(figures.step)) + "\n";
   for (size_t i = 0; i < figures.ranks.size(); ++i) {
     const PositionId position = CoordinatesOf(plan, figures.ranks[i]).position;
     text += (figures.replicas > 1 ? "position " + std::to_string(position.value) + " (" +

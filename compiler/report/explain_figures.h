@@ -18,6 +18,10 @@ struct PredictionOptions {
 // The plan must be proven. Throws as Simulate does.
 Figures PredictFigures(const Plan& plan, const PredictionOptions& options);
 
+// Whether a step goes on after its tasks, and that in words; `step` is its time.
+bool TakesMoreThanTasks(const Figures& figures);
+std::string WholeStepText(const std::string& step);
+
 // A line of totals and one a rank, or, where a predicted rank stands for all replicas, one a
 // position; FiguresJson has the same as JSON. `unit`: of the trace.
 std::string FiguresText(const Plan& plan, const Figures& figures, Trace::Unit unit);

@@ -2,8 +2,8 @@
 #include <string>
 #include <string_view>
 
+#include "compiler/plan/base/json_writer.h"
 #include "compiler/report/explain.h"
-#include "compiler/report/json_writer.h"
 
 namespace pprun {
 namespace {

@@ -8,6 +8,7 @@
 #include "compiler/report/caption.h"
 #include "compiler/report/explain.h"
 #include "compiler/report/explain_counts.h"
+#include "compiler/report/explain_figures.h"
 #include "compiler/report/numbers.h"
 
 namespace pprun {
@@ -39,10 +40,7 @@ void AppendBubble(std::string& text, const Explanation& explanation) {
           time(bubble.idle_of_makespan) + " (" + Percent(figures.bubble_of_makespan) +
           "); within the longest span " + time(bubble.idle_of_span) + " (" +
           Percent(figures.bubble_of_span) + ")\n";
-  if (explanation.figures.step > makespan) {
-    text += "  with the sums of gradients and the optimizer a step takes " +
-            time(explanation.figures.step) + "\n";
-  }
+  if (TakesMoreThanTasks(figures)) text += "  " + WholeStepText(time(figures.step)) + "\n";
   text += "  live activations: at most " + Counted(bubble.peak_activations, "chunk") + "\n";
   if (!bubble.formula) return;
   const ScheduleFormula& formula = *bubble.formula;

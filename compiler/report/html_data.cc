@@ -159,7 +159,7 @@ void HtmlData::AddSchedule(const std::string& name, const Plan& plan) {
 }
 
 // `detail` is "all" or "condensed". Boxes are 11 numbers each: begin, end, look, kind, microbatch,
-// stage, chunk, lane, lanes, repeat, parts; parts 3: instruction, begin, end; items of a lane 4:
+// stage, chunk, lane, lanes, step, parts; parts 3: instruction, begin, end; items of a lane 4:
 // instruction, begin, when it had met its partners, end.
 std::string HtmlData::RowJson(const RankRow& row, const std::vector<const LinkedRun*>& runs,
                               const Ticks& ticks, std::string_view detail) {
@@ -174,7 +174,7 @@ std::string HtmlData::RowJson(const RankRow& row, const std::vector<const Linked
     boxes.Add(tick(box.begin)).Add(tick(box.end)).Add(LookId(LookOf(looks_, row.position, box)));
     boxes.Add(static_cast<int64_t>(box.kind)).Add(piece.tasks > 1 ? -1 : box.microbatch.value);
     boxes.Add(box.stage.value).Add(box.chunk.value).Add(piece.lane).Add(piece.lanes);
-    boxes.Add(piece.repeat).Add(whole ? static_cast<int64_t>(box.events.size()) : 0);
+    boxes.Add(NumberOfRun(piece.repeat)).Add(whole ? static_cast<int64_t>(box.events.size()) : 0);
     if (!whole) continue;
     for (const TraceEvent* event : box.events) {
       parts.Add(event->instruction).Add(tick(event->begin)).Add(tick(event->end));
@@ -284,14 +284,14 @@ void HtmlData::AddRun(const Trace& trace, std::optional<int64_t> repeat, double 
                 Number(rank.busy * unit) + R"(,"idle":)" + causes.Text() + "}");
     }
   }
-  NumberList repeats;
-  for (const int64_t number : rows.repeats) repeats.Add(number);
+  NumberList steps;
+  for (const int64_t repeat_shown : rows.repeats) steps.Add(NumberOfRun(repeat_shown));
   runs_ += std::string(runs_.empty() ? "" : ",") + R"({"kind":)" +
            (trace.kind == Trace::Kind::kPredicted ? R"("predicted")" : R"("measured")") +
            R"(,"detail":)" + Quoted(detail) + R"(,"remark":)" + Quoted(remark) + R"(,"tick":)" +
            Number(unit / ticks.per_unit) + R"(,"makespan":)" +
            Number((rows.end - rows.begin) * unit) + R"(,"bubble":)" + Number(rows.bubble) +
-           R"(,"repeats":)" + repeats.Text() + R"(,"rows":)" + row_texts.Text() + R"(,"path":)" +
+           R"(,"steps":)" + steps.Text() + R"(,"rows":)" + row_texts.Text() + R"(,"path":)" +
            path.Text() + R"(,"memory":)" + memory.Text() + R"(,"times":)" + times.Text() + "}";
 }
 
@@ -314,12 +314,12 @@ std::string HtmlData::Finish(const TimeUnit& axis) && {
         (quotes.empty() ? "\"" : ",\"") + std::to_string(source) + "\":" + std::to_string(line);
   }
   return R"({"axis":{"factor":)" + Number(axis.factor) + R"(,"suffix":)" + Quoted(axis.suffix) +
-         R"(},"extent":)" + Number(extent_) + R"(,"memory":)" +
-         Quoted(memory_ == Memory::kBytes ? "bytes" : "activations") + R"(,"quotes":{)" + quotes +
-         R"(},"cause_words":)" + cause_words.Text() + R"(,"kinds":)" + kinds.Text() +
-         R"(,"colours":)" + colours.Text() + R"(,"other":")" + Hex(kOtherWork) + R"(","causes":)" +
-         causes.Text() + R"(,"texts":)" + texts.Text() + R"(,"looks":)" + looks.Text() +
-         R"(,"schedules":[)" + schedules_ + "]}";
+         R"(,"label":)" + Quoted(AxisLabel(axis)) + R"(},"extent":)" + Number(extent_) +
+         R"(,"memory":)" + Quoted(memory_ == Memory::kBytes ? "bytes" : "activations") +
+         R"(,"quotes":{)" + quotes + R"(},"cause_words":)" + cause_words.Text() + R"(,"kinds":)" +
+         kinds.Text() + R"(,"colours":)" + colours.Text() + R"(,"other":")" + Hex(kOtherWork) +
+         R"(","causes":)" + causes.Text() + R"(,"texts":)" + texts.Text() + R"(,"looks":)" +
+         looks.Text() + R"(,"schedules":[)" + schedules_ + "]}";
 }
 
 }  // namespace pprun

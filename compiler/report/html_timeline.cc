@@ -30,9 +30,9 @@ void CheckRepeat(const Trace& trace, std::optional<int64_t> repeat) {
   const std::vector<int64_t> repeats = RepeatsOf(trace);
   if (repeats.empty()) throw std::runtime_error("the trace has no step");
   if (repeat && !std::ranges::binary_search(repeats, *repeat)) {
-    throw std::runtime_error("the trace has no step " + std::to_string(*repeat) + "; it has " +
-                             std::to_string(repeats.front()) + " to " +
-                             std::to_string(repeats.back()));
+    throw std::runtime_error("the trace has no step " + std::to_string(NumberOfRun(*repeat)) +
+                             "; it has " + std::to_string(NumberOfRun(repeats.front())) + " to " +
+                             std::to_string(NumberOfRun(repeats.back())));
   }
 }
 

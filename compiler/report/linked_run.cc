@@ -5,11 +5,17 @@
 #include <utility>
 #include <variant>
 
+#include "compiler/plan/tasks.h"
 #include "compiler/report/tracks.h"
-#include "compiler/simulate/tasks.h"
 
 namespace pprun {
 namespace {
+
+// How many events a rank's step has.
+size_t EventsOf(const Plan& plan, int64_t rank) {
+  const Position& position = plan.positions[CoordinatesOf(plan, rank).position.index()];
+  return static_cast<size_t>(position.programs[static_cast<size_t>(ProgramKind::kStep)].events);
+}
 
 // Of a position: the first run of each task of an overlapped pair, with that of the other.
 std::map<int32_t, int32_t> PairsOf(const Position& position) {
@@ -25,6 +31,9 @@ std::map<int32_t, int32_t> PairsOf(const Position& position) {
 void LinkPairs(const Plan& plan, LinkedRun& run) {
   std::vector<std::map<int32_t, int32_t>> pairs;
   for (const Position& position : plan.positions) pairs.push_back(PairsOf(position));
+  if (std::ranges::all_of(pairs, [](const auto& of_position) { return of_position.empty(); })) {
+    return;
+  }
   std::map<std::pair<int64_t, int32_t>, int32_t> waiting;  // by rank and the partner's instruction
   for (size_t i = 0; i < run.events.size(); ++i) {
     LinkedEvent& linked = run.events[i];
@@ -53,9 +62,12 @@ LinkedRun LinkRun(const Plan& plan, const Trace& trace, int64_t repeat) {
   }
   const Tracks tracks = TracksOf(plan, step);
   LinkedRun run;
+  run.events.reserve(step.events.size());
   run.meetings.resize(tracks.rendezvous.size());
-  std::map<std::pair<int64_t, EventId>, int32_t> records;
+  std::map<int64_t, std::vector<int32_t>> records;  // by rank, of each event
   for (const Track& track : tracks.tracks) {
+    std::vector<int32_t>& recorded = records[track.rank];
+    recorded.resize(EventsOf(plan, track.rank), -1);
     int32_t previous = -1;
     for (const TracedInstruction& traced : track.events) {
       const auto index = static_cast<int32_t>(run.events.size());
@@ -70,15 +82,14 @@ LinkedRun LinkRun(const Plan& plan, const Trace& trace, int64_t repeat) {
         run.meetings[meeting].met = tracks.rendezvous[meeting].start;
       }
       if (const Record* record = std::get_if<Record>(&traced.instruction->operands)) {
-        records[{track.rank, record->event}] = index;
+        recorded[record->event.index()] = index;
       }
     }
   }
   for (LinkedEvent& linked : run.events) {
     const Wait* wait = std::get_if<Wait>(&linked.instruction->operands);
     if (wait == nullptr) continue;
-    const auto record = records.find({linked.event.rank, wait->event});
-    if (record != records.end()) linked.record = record->second;
+    linked.record = records.at(linked.event.rank)[wait->event.index()];
   }
   LinkPairs(plan, run);
   return run;

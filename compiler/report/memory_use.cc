@@ -4,12 +4,11 @@
 #include <array>
 #include <map>
 #include <numeric>
-#include <set>
-#include <tuple>
 #include <utility>
 #include <variant>
 
 #include "compiler/plan/effects.h"
+#include "compiler/simulate/live_activations.h"
 
 namespace pprun {
 namespace {
@@ -96,33 +95,34 @@ void AppendChanges(const Plan& plan, const Position& position, ArenaKind arena,
   for (ArenaPiece& piece : pieces) close(piece);
 }
 
-std::vector<UseChange> ActivationChanges(const LinkedRun& run, const std::vector<int32_t>& events) {
-  using Key = std::tuple<StageId, ChunkId, MicrobatchId>;
-  std::map<Key, std::pair<double, double>> lives;
-  for (const int32_t index : events) {
-    const LinkedEvent& linked = run.events[static_cast<size_t>(index)];
-    const Run* task = std::get_if<Run>(&linked.instruction->operands);
-    if (task == nullptr) continue;
-    const Key key = {task->stage, task->chunk, task->microbatch};
-    const auto [life, fresh] =
-        lives.try_emplace(key, std::pair(linked.event.begin, linked.event.end));
-    life->second.second = std::max(life->second.second, linked.event.end);
+// What changes at one time is one point, or two where for that moment alone more was there: an
+// overlapped pair holds what its backward has just worked off until its forward has begun.
+std::vector<UsePoint> ActivationPoints(const std::vector<ActivationChange>& changes) {
+  std::vector<UsePoint> points;
+  int64_t before = 0, amount = 0, most = 0;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    amount += changes[i].change;
+    most = std::max(most, amount);
+    if (i + 1 < changes.size() && changes[i + 1].time == changes[i].time) continue;
+    if (most > std::max(before, amount)) points.push_back({changes[i].time, most});
+    if (amount != before || most > amount) points.push_back({changes[i].time, amount});
+    before = most = amount;
   }
-  std::vector<UseChange> changes;
-  for (const auto& [key, life] : lives) {
-    changes.push_back({life.first, 1});
-    changes.push_back({life.second, -1});
-  }
-  return changes;
+  return points;
 }
 
 }  // namespace
 
 std::vector<RankUse> MemoryOf(const Plan& plan, const LinkedRun& run) {
   std::map<int64_t, std::vector<int32_t>> events;
+  std::vector<TraceEvent> traced;
+  traced.reserve(run.events.size());
   for (size_t i = 0; i < run.events.size(); ++i) {
+    traced.push_back(run.events[i].event);
     events[run.events[i].event.rank].push_back(static_cast<int32_t>(i));
   }
+  const std::map<int64_t, std::vector<ActivationChange>> activations =
+      ActivationChanges(plan, traced);
   std::vector<RankUse> ranks;
   for (auto& [rank, own] : events) {
     std::ranges::sort(own, {}, [&](int32_t index) {
@@ -139,7 +139,9 @@ std::vector<RankUse> MemoryOf(const Plan& plan, const LinkedRun& run) {
         std::accumulate(position.arena_bytes.begin(), position.arena_bytes.end(), int64_t{0}) -
         memory.reserved;
     memory.bytes = Accumulated(std::move(changes));
-    memory.activations = Accumulated(ActivationChanges(run, own));
+    if (const auto own_changes = activations.find(rank); own_changes != activations.end()) {
+      memory.activations = ActivationPoints(own_changes->second);
+    }
     ranks.push_back(std::move(memory));
   }
   return ranks;

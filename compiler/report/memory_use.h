@@ -20,7 +20,7 @@ struct UsePoint {
 struct RankUse {
   int64_t rank = 0;
   std::vector<UsePoint> bytes;        // live, of frames and transfer slots
-  std::vector<UsePoint> activations;  // chunks whose backward has not run
+  std::vector<UsePoint> activations;  // as LiveActivations counts them
   int64_t reserved = 0;               // bytes of the arenas of frames and transfer slots
   int64_t fixed = 0;                  // bytes of all other arenas
 };

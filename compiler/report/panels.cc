@@ -23,7 +23,8 @@ void Place(RankRows& rows, double unit) {
 }
 
 std::string StepsText(const std::vector<int64_t>& repeats) {
-  const std::string first = std::to_string(repeats.front()), last = std::to_string(repeats.back());
+  const std::string first = std::to_string(NumberOfRun(repeats.front()));
+  const std::string last = std::to_string(NumberOfRun(repeats.back()));
   return first == last ? ", step " + first : ", steps " + first + " to " + last;
 }
 

@@ -18,7 +18,7 @@
 namespace pprun {
 namespace {
 
-constexpr int64_t kVersion = 2;
+constexpr int64_t kVersion = 3;
 // Where a text that we wrote keeps the events: a line of its own, near the end. No JSON string
 // contains a line break.
 constexpr std::string_view kMember = "\n\"pprun\":";
@@ -109,11 +109,12 @@ void ReadRun(const Plan& plan, const JsonValue& object, std::vector<TraceEvent>&
   TraceEvent event;
   event.rank = IntegerMember(object, "rank");
   event.program = ProgramNamed(Member(object, "program", JsonValue::Kind::kString).string);
-  event.repeat = IntegerMember(object, "repeat");
+  const int64_t run = IntegerMember(object, "run");
+  event.repeat = run - 1;
   if (event.rank < 0 || event.rank >= plan.Ranks()) {
     Malformed("there is no rank " + std::to_string(event.rank));
   }
-  if (event.repeat < 0) Malformed("a step is negative");
+  if (run < NumberOfRun(0)) Malformed("runs count from 1");
   const Position& position = plan.positions[CoordinatesOf(plan, event.rank).position.index()];
   const Program& program = position.programs[static_cast<size_t>(event.program)];
 
@@ -204,7 +205,7 @@ void AppendTraceMember(std::string& out, const Plan& plan, const Trace& trace) {
     const auto& [rank, program, repeat] = key;
     out += std::string(separator) + R"({"rank":)" + std::to_string(rank) + R"(,"program":)";
     AppendJsonString(out, Name(program));
-    out += R"(,"repeat":)" + std::to_string(repeat);
+    out += R"(,"run":)" + std::to_string(NumberOfRun(repeat));
     const auto list = [&](std::string_view name, const auto& append) {
       out += ",\"" + std::string(name) + "\":[";
       for (size_t i = 0; i < events.size(); ++i) {

@@ -11,7 +11,9 @@
 
 namespace pprun {
 
-// Appends the member of the file's object that keeps the events: `"pprun":{...}`.
+// Appends the member of the file's object that keeps the events: `"pprun":{...}`. Among its `runs`,
+// each of a rank and a program, `"run"` counts those of the program from 1: of the step it is the
+// step that the console and the metrics name.
 void AppendTraceMember(std::string& out, const Plan& plan, const Trace& trace);
 
 // The trace in a file, equal to the one written. Throws std::runtime_error where the text is no

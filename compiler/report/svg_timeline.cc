@@ -16,6 +16,7 @@
 #include "compiler/report/palette.h"
 #include "compiler/report/panels.h"
 #include "compiler/report/rank_rows.h"
+#include "compiler/report/svg_elements.h"
 
 namespace pprun {
 namespace {
@@ -41,35 +42,13 @@ constexpr double kEdged = 3;             // least width of a box with edges
 constexpr double kLargestNumber = 12;
 constexpr double kLeastNumber = 6;
 
-// At most two digits after the point: a hundredth of a pixel.
-std::string Pixels(double value) {
-  const int64_t hundredths = std::llround(value * 100);
-  std::string text = std::to_string(hundredths / 100);
-  if (hundredths < 0 && hundredths > -100) text = "-0";
-  const int64_t rest = std::abs(hundredths % 100);
-  if (rest == 0) return text;
-  text += '.' + std::to_string(rest / 10);
-  if (rest % 10 != 0) text += std::to_string(rest % 10);
-  return text;
-}
-
-// About what a sans-serif of the labels' size takes.
-double WidthOf(std::string_view text) {
-  constexpr double kNarrow = 4.2;
-  double width = 0;
-  for (const char letter : text) {
-    width += std::string_view("fijlrt ").find(letter) != std::string_view::npos ? kNarrow : 7.4;
-  }
-  return width;
-}
-
 class Figure {
  public:
   Figure(std::ostream& out, const std::vector<NamedTrace>& traces, const SvgOptions& options)
-      : out_(out),
+      : svg_(out),
         figure_(PanelsOf(traces, options.repeat)),
         width_(std::max(options.width, 320.0)) {
-    size_t characters = AxisLabel().size();
+    size_t characters = AxisLabel(figure_.unit).size();
     bool pairs = false;
     for (const Panel& panel : figure_.panels) {
       chunks_ = std::max(chunks_, panel.looks.chunk_count);
@@ -89,23 +68,22 @@ class Figure {
   }
 
   void Write() {
-    Head();
+    svg_.Open({.width = width_,
+               .height = height_,
+               .title = Title(),
+               .hatch = pipes_ > 1 ? SvgPage::Hatch::kDefined : SvgPage::Hatch::kNone});
     if (figure_.extent <= 0) {
-      Text(kMargin, kHeader, "", "nothing to draw: the step takes no time");
+      svg_.Text(kMargin, kHeader, "", "nothing to draw: the step takes no time");
     } else {
       Grid();
       for (size_t i = 0; i < figure_.panels.size(); ++i) WritePanel(figure_.panels[i], tops_[i]);
       Legend();
     }
-    out_ << "</svg>\n";
+    svg_.Close();
   }
 
  private:
   bool Several() const { return figure_.panels.size() > 1; }
-  std::string AxisLabel() const {
-    const std::string& suffix = figure_.unit.suffix;
-    return suffix.empty() ? "time" : "time (" + suffix.substr(1) + ")";
-  }
   double X(double time) const { return left_ + time * scale_; }
 
   // Fills `tops_`: of each panel the rows' upper edges. Returns the lower edge of the last.
@@ -129,49 +107,6 @@ class Figure {
     return std::max(y, kHeader);
   }
 
-  void Rect(double x, double y, double width, double height, std::string_view attributes) {
-    out_ << "<rect x=\"" << Pixels(x) << "\" y=\"" << Pixels(y) << "\" width=\"" << Pixels(width)
-         << "\" height=\"" << Pixels(height) << "\" " << attributes << "/>\n";
-  }
-  void Line(double x1, double y1, double x2, double y2, std::string_view css_class) {
-    out_ << "<line x1=\"" << Pixels(x1) << "\" y1=\"" << Pixels(y1) << "\" x2=\"" << Pixels(x2)
-         << "\" y2=\"" << Pixels(y2) << "\" class=\"" << css_class << "\"/>\n";
-  }
-  void Text(double x, double y, std::string_view attributes, std::string_view text) {
-    out_ << "<text x=\"" << Pixels(x) << "\" y=\"" << Pixels(y) << "\""
-         << (attributes.empty() ? "" : " ") << attributes << ">" << MarkupText(text) << "</text>\n";
-  }
-
-  void Head() {
-    const std::string size = Pixels(width_) + "\" height=\"" + Pixels(height_);
-    const std::string view = "0 0 " + Pixels(width_) + " " + Pixels(height_);
-    out_ << R"(<?xml version="1.0" encoding="UTF-8"?>)"
-         << "\n"
-         << R"(<svg xmlns="http://www.w3.org/2000/svg" width=")" << size << R"(" viewBox=")" << view
-         << R"(" font-family="Helvetica, Arial, 'DejaVu Sans', sans-serif" font-size="12">)"
-         << "\n<title>" << MarkupText(Title()) << "</title>\n"
-         << R"(<style>
-.box { stroke: #ffffff; stroke-width: 0.8; }
-.number { text-anchor: middle; }
-.label { text-anchor: end; fill: #222222; }
-.quiet { fill: #555555; }
-.tick { text-anchor: middle; fill: #555555; font-size: 11px; }
-.grid { stroke: #e4e6ea; stroke-width: 1; }
-.axis { stroke: #999999; stroke-width: 1; }
-.step { stroke: #222222; stroke-width: 1.4; stroke-dasharray: 3 2; }
-.frame { fill: none; stroke: #c9ccd2; stroke-width: 1; }
-</style>
-)";
-    if (pipes_ > 1) {
-      out_
-          << R"(<defs><pattern id="second-pipe" width="6" height="6" patternUnits="userSpaceOnUse")"
-          << R"svg( patternTransform="rotate(45)"><rect width="2" height="6" fill="#ffffff")svg"
-          << R"( fill-opacity="0.45"/></pattern></defs>)"
-          << "\n";
-    }
-    Rect(0, 0, width_, height_, R"(fill="#ffffff")");
-  }
-
   std::string Title() const {
     std::string text;
     for (const Panel& panel : figure_.panels) {
@@ -184,12 +119,11 @@ class Figure {
   }
 
   void PanelHead(const Panel& panel, double top) {
-    static constexpr std::string_view kBold = R"( font-weight="bold" fill="#111111")";
     if (!Several()) {
-      Text(kMargin, 24, "font-size=\"16\"" + std::string(kBold), panel.subject);
+      svg_.Text(kMargin, 24, "font-size=\"16\"" + std::string(kBold), panel.subject);
       double y = 43;
       for (const std::string& finding : panel.findings) {
-        Text(kMargin, y, R"(font-size="13" class="quiet")", finding);
+        svg_.Text(kMargin, y, R"(font-size="13" class="quiet")", finding);
         y += kFinding;
       }
       return;
@@ -199,9 +133,7 @@ class Figure {
     for (const std::string& finding : panel.findings) {
       findings += (findings.empty() ? "" : "; ") + finding;
     }
-    out_ << "<text x=\"" << Pixels(left_) << "\" y=\"" << Pixels(y) << "\" font-size=\"13\"><tspan"
-         << kBold << ">" << MarkupText(panel.name) << "</tspan><tspan dx=\"10\" class=\"quiet\">"
-         << MarkupText(findings) << "</tspan></text>\n";
+    svg_.Heading(left_, y, panel.name, findings);
   }
 
   void Grid() {
@@ -214,13 +146,13 @@ class Figure {
       for (size_t i = 0; i < tops_.size(); ++i) {
         if (tops_[i].empty()) continue;
         const bool last = i + 1 == tops_.size();
-        Line(x, tops_[i].front() - 2, x, last ? bottom_ + 4 : tops_[i].back() + row_height_ + 2,
-             "grid");
+        svg_.Line(x, tops_[i].front() - 2, x,
+                  last ? bottom_ + 4 : tops_[i].back() + row_height_ + 2, "grid");
       }
-      Text(x, bottom_ + 18, "class=\"tick\"", Compact(tick * step));
+      svg_.Text(x, bottom_ + 18, "class=\"tick\"", Compact(tick * step));
     }
-    Line(left_, bottom_, width_ - kMargin, bottom_, "axis");
-    Text(left_ - 10, bottom_ + 18, "class=\"label\"", "time" + figure_.unit.suffix);
+    svg_.Line(left_, bottom_, width_ - kMargin, bottom_, "axis");
+    svg_.Text(left_ - 10, bottom_ + 18, "class=\"label\"", AxisLabel(figure_.unit));
   }
 
   void WritePanel(const Panel& panel, const std::vector<double>& tops) {
@@ -268,7 +200,7 @@ class Figure {
   }
 
   void WriteRow(const Looks& looks, const RankRow& row, const Room& room, double top) {
-    Text(left_ - 10, top + row_height_ / 2 + 4, "class=\"label\"", row.label);
+    svg_.Text(left_ - 10, top + row_height_ / 2 + 4, "class=\"label\"", row.label);
     const std::vector<Piece> pieces = Condensed(row, scale_);
     for (size_t i = 0; i < pieces.size(); ++i) {
       const Piece& piece = pieces[i];
@@ -281,18 +213,18 @@ class Figure {
       const std::string fill = "fill=\"" + Hex(look.fill) + "\"";
       const bool wide = width >= kEdged;
       if (wide && room.edges == Room::Edges::kAll) {
-        Rect(x, y, width, height, fill + " class=\"box\"");
+        svg_.Rect(x, y, width, height, fill + " class=\"box\"");
       } else {
-        Rect(x, y, width + Seam(pieces, i), height, fill);
+        svg_.Rect(x, y, width + Seam(pieces, i), height, fill);
       }
       if (look.hatch == BoxLook::Hatch::kDiagonal && wide) {
-        Rect(x, y, width, height, "fill=\"url(#second-pipe)\"");
+        svg_.Rect(x, y, width, height, kHatchedFill);
       }
       if (piece.tasks == 1 && room.numbers[static_cast<size_t>(piece.box.kind)]) {
         WriteNumber(piece, x + width / 2, y + height / 2, width, look.fill);
       }
     }
-    Rect(left_, top, width_ - kMargin - left_, row_height_, "class=\"frame\"");
+    svg_.Rect(left_, top, width_ - kMargin - left_, row_height_, "class=\"frame\"");
   }
 
   // How far a box without edges reaches below the next one. Where two boxes that only touch share a
@@ -312,9 +244,10 @@ class Figure {
     const double fits = width / (kDigit * static_cast<double>(number.size()));
     const double size = std::min({fits, kLargestNumber, row_height_ / piece.lanes - 1});
     if (size < kLeastNumber) return;
-    Text(x, y + size * 0.36,
-         "class=\"number\" font-size=\"" + Pixels(size) + "\" fill=\"" + Hex(TextOn(fill)) + "\"",
-         number);
+    svg_.Text(
+        x, y + size * 0.36,
+        "class=\"number\" font-size=\"" + Pixels(size) + "\" fill=\"" + Hex(TextOn(fill)) + "\"",
+        number);
   }
 
   // Where each rank begins a further run of the step: without a barrier between the ranks this is a
@@ -327,11 +260,11 @@ class Figure {
         const double begin = panel.rows[i].row.begins[step];
         if (!std::isfinite(begin)) continue;
         earliest = std::min(earliest, begin);
-        if (step > 0) Line(X(begin), tops[i] - 3, X(begin), tops[i] + row_height_ + 3, "step");
+        if (step > 0) svg_.Line(X(begin), tops[i] - 3, X(begin), tops[i] + row_height_ + 3, "step");
       }
       if (!std::isfinite(earliest)) continue;
-      Text(X(earliest), tops.front() - 6, "font-size=\"11\" class=\"quiet\"",
-           "step " + std::to_string(panel.repeats[step]));
+      svg_.Text(X(earliest), tops.front() - 6, "font-size=\"11\" class=\"quiet\"",
+                "step " + std::to_string(NumberOfRun(panel.repeats[step])));
     }
   }
 
@@ -346,7 +279,7 @@ class Figure {
     double x = left_;
     const auto entry = [&](std::string_view text, const auto& draw_sample) {
       draw_sample(x);
-      Text(x + 24, y + 11, "fill=\"#222222\"", text);
+      svg_.Text(x + 24, y + 11, "fill=\"#222222\"", text);
       x += 24 + WidthOf(text) + 18;
     };
     for (int kind = 0; kind < kTaskKindCount; ++kind) {
@@ -357,21 +290,21 @@ class Figure {
         const double stripe = 18.0 / chunks_;
         for (int chunk = 0; chunk < chunks_; ++chunk) {
           const Rgb fill = ForChunk(ColourOf(task), chunk, chunks_);
-          Rect(at + stripe * chunk, y, stripe, 14, "fill=\"" + Hex(fill) + "\"");
+          svg_.Rect(at + stripe * chunk, y, stripe, 14, "fill=\"" + Hex(fill) + "\"");
         }
       });
     }
-    entry("idle", [&](double at) { Rect(at + 0.5, y + 0.5, 17, 13, "class=\"frame\""); });
+    entry("idle", [&](double at) { svg_.Rect(at + 0.5, y + 0.5, 17, 13, "class=\"frame\""); });
     if (pipes_ > 1) {
       entry("second pipe", [&](double at) {
-        Rect(at, y, 18, 14, "fill=\"" + Hex(ColourOf(TaskKind::kForward)) + "\"");
-        Rect(at, y, 18, 14, "fill=\"url(#second-pipe)\"");
+        svg_.Rect(at, y, 18, 14, "fill=\"" + Hex(ColourOf(TaskKind::kForward)) + "\"");
+        svg_.Rect(at, y, 18, 14, kHatchedFill);
       });
     }
-    if (chunks_ > 1) Text(x, y + 11, "class=\"quiet\"", "further chunks lighter");
+    if (chunks_ > 1) svg_.Text(x, y + 11, "class=\"quiet\"", "further chunks lighter");
   }
 
-  std::ostream& out_;
+  SvgElements svg_;
   const Panels figure_;
   const double width_;
   int chunks_ = 1;  // most of any panel

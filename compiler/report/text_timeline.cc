@@ -147,7 +147,7 @@ std::string Title(const Plan& plan, const Trace& trace, const TimelineOptions& o
   if (options.repeat == kAllRepeats) {
     if (repeats > 1) text += ", " + Counted(static_cast<int64_t>(repeats), "step");
   } else if (trace.kind == Trace::Kind::kMeasured) {
-    text += ", step " + std::to_string(options.repeat);
+    text += ", step " + std::to_string(NumberOfRun(options.repeat));
   }
   return text + ": " + FindingOf(trace, figures.makespan, figures.bubble_of_makespan) + "\n";
 }
@@ -238,7 +238,8 @@ std::string Drawn(const Drawing& drawing, const TimelineOptions& options) {
     const TextCells cells = DrawCells(row, layout, options.colour);
     text += RightTrimmed(Padded(row.label, label_width) + Paint(cells, options.colour)) + "\n";
   }
-  text += Padded("time", label_width) + TimeAxis(layout, drawing.unit) + "\n\n";
+  text += Padded(drawing.unit.suffix.empty() ? "units" : "time", label_width) +
+          TimeAxis(layout, drawing.unit) + "\n\n";
   return text + Legend(drawing, layout.detail, options.colour) + "\n";
 }
 
@@ -279,8 +280,9 @@ std::string TextTimeline(const Plan& plan, const Trace& trace, const TimelineOpt
   const std::vector<Row> rows =
       options.repeat == kAllRepeats ? AllRows(plan, trace) : RowsOf(plan, trace, options.repeat);
   if (figures.makespan <= 0) {
-    const std::string which =
-        options.repeat == kAllRepeats ? "the step" : "step " + std::to_string(options.repeat);
+    const std::string which = options.repeat == kAllRepeats
+                                  ? "the step"
+                                  : "step " + std::to_string(NumberOfRun(options.repeat));
     return "nothing to draw: " + which + " takes no time\n";
   }
   Drawing drawing{.rows = {},
@@ -306,7 +308,8 @@ std::string TextTimeline(const Plan& plan, const Trace& predicted, const Trace& 
   const double makespan = std::max(comparison.predicted.end - comparison.predicted.begin,
                                    comparison.measured.end - comparison.measured.begin);
   if (makespan <= 0) {
-    return "nothing to draw: step " + std::to_string(comparison.repeat) + " takes no time\n";
+    return "nothing to draw: step " + std::to_string(NumberOfRun(comparison.repeat)) +
+           " takes no time\n";
   }
   const std::vector<std::string> names = LabelsOf(plan, measured, below);
   size_t width = 0;

@@ -12,14 +12,13 @@
 namespace pprun {
 namespace {
 
-// The n-th meeting on one channel or in one group, of the ranks that start with `first_rank`.
+// The meetings on one channel or in one group, of the ranks that start with `first_rank`.
 struct Key {
   ProgramKind program = ProgramKind::kStep;
   int64_t repeat = 0;
   enum class Place : uint8_t { kChannel, kGroup } place = Place::kChannel;
   int32_t id = -1;
   int64_t first_rank = 0;
-  int64_t ordinal = 0;
 
   auto operator<=>(const Key&) const = default;
 };
@@ -50,14 +49,18 @@ class Joiner {
         break;
     }
     // Every participant counts its own; FIFO streams make the counts agree.
-    key.ordinal = ordinals_[{event.program, event.repeat, event.rank, key.place, key.id}]++;
-    const auto next = static_cast<int64_t>(rendezvous_.size());
-    const auto [found, fresh] = indices_.try_emplace(key, next);
-    if (fresh) rendezvous_.push_back({event.begin, 0});
-    Rendezvous& met = rendezvous_[static_cast<size_t>(found->second)];
+    const size_t ordinal =
+        ordinals_[{event.program, event.repeat, event.rank, key.place, key.id}]++;
+    std::vector<int64_t>& meetings = meetings_[key];
+    // Some participant is at its `ordinal`-th meeting; all before it are known.
+    if (ordinal == meetings.size()) {
+      meetings.push_back(static_cast<int64_t>(rendezvous_.size()));
+      rendezvous_.push_back({event.begin, 0});
+    }
+    Rendezvous& met = rendezvous_[static_cast<size_t>(meetings[ordinal])];
     met.start = std::max(met.start, event.begin);
     ++met.participants;
-    return found->second;
+    return meetings[ordinal];
   }
 
   std::vector<Rendezvous> Finish() && { return std::move(rendezvous_); }
@@ -72,43 +75,57 @@ class Joiner {
   }
 
   const Plan& plan_;
-  std::map<Key, int64_t> indices_;
-  std::map<std::tuple<ProgramKind, int64_t, int64_t, Key::Place, int32_t>, int64_t> ordinals_;
+  std::map<Key, std::vector<int64_t>> meetings_;  // indices, in their order
+  std::map<std::tuple<ProgramKind, int64_t, int64_t, Key::Place, int32_t>, size_t> ordinals_;
   std::map<std::pair<int32_t, int64_t>, int64_t> first_members_;
   std::vector<Rendezvous> rendezvous_;
+};
+
+// A rank's run of a program.
+struct ProgramRun {
+  double begin = 0;
+  ProgramKind program = ProgramKind::kStep;
+  int64_t repeat = 0;
+
+  auto operator<=>(const ProgramRun&) const = default;
+};
+
+struct Placed {
+  const ProgramRun* run = nullptr;
+  TracedInstruction traced;
 };
 
 }  // namespace
 
 Tracks TracksOf(const Plan& plan, const Trace& trace) {
-  std::map<std::pair<int64_t, StreamId>, Track> tracks;
-  std::map<std::tuple<int64_t, ProgramKind, int64_t>, double> begins;  // of runs of programs
+  std::map<std::pair<int64_t, StreamId>, std::vector<Placed>> tracks;
+  std::map<std::tuple<int64_t, ProgramKind, int64_t>, ProgramRun> runs;
   for (const TraceEvent& event : trace.events) {
-    const auto [begin, fresh] =
-        begins.try_emplace({event.rank, event.program, event.repeat}, event.begin);
-    if (!fresh) begin->second = std::min(begin->second, event.begin);
+    ProgramRun& run = runs.try_emplace({event.rank, event.program, event.repeat},
+                                       ProgramRun{event.begin, event.program, event.repeat})
+                          .first->second;
+    run.begin = std::min(run.begin, event.begin);
     const Position& position = plan.positions[CoordinatesOf(plan, event.rank).position.index()];
     const auto& instructions = position.programs[static_cast<size_t>(event.program)].instructions;
     CHECK(static_cast<size_t>(event.instruction) < instructions.size());
     const Instruction& instruction = instructions[static_cast<size_t>(event.instruction)];
-    Track& track = tracks[{event.rank, instruction.stream}];
-    track.rank = event.rank;
-    track.stream = instruction.stream;
-    track.events.push_back({&event, &instruction, -1});
+    tracks[{event.rank, instruction.stream}].push_back({&run, {&event, &instruction, -1}});
   }
 
   Tracks result;
   Joiner joiner(plan);
-  for (auto& [key, track] : tracks) {
+  for (auto& [key, placed] : tracks) {
     // Streams keep the order of their program, and a rank's runs of programs do not overlap,
     // whatever a clock says.
-    std::ranges::sort(track.events, {}, [&](const TracedInstruction& traced) {
-      const TraceEvent& event = *traced.event;
-      const double begin = begins.at({event.rank, event.program, event.repeat});
-      return std::tuple(begin, event.program, event.repeat, event.instruction);
+    std::ranges::sort(placed, [](const Placed& a, const Placed& b) {
+      if (a.run != b.run) return *a.run < *b.run;
+      return a.traced.event->instruction < b.traced.event->instruction;
     });
-    for (TracedInstruction& traced : track.events) {
-      traced.rendezvous = joiner.Join(*traced.event, *traced.instruction);
+    Track track = {.rank = key.first, .stream = key.second, .events = {}};
+    track.events.reserve(placed.size());
+    for (const Placed& each : placed) {
+      track.events.push_back(each.traced);
+      track.events.back().rendezvous = joiner.Join(*each.traced.event, *each.traced.instruction);
     }
     result.tracks.push_back(std::move(track));
   }

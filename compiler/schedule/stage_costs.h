@@ -11,8 +11,12 @@
 
 namespace pprun {
 
-// The rank of every stage; empty where two ranks share one.
-std::vector<int32_t> RanksOfStages(const TaskOrder& order);
+// By rank.
+std::vector<std::vector<int32_t>> StagesHeld(const TaskOrder& order);
+
+// The rank of every stage, of what each rank holds; empty where two ranks share one, or none has
+// one.
+std::vector<int32_t> RanksOfStages(int32_t stages, const std::vector<std::vector<int32_t>>& held);
 
 // Entries a rank, as `rank_of` places stages, as entries a stage; any other list as it is.
 template <typename Cost>

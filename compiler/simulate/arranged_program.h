@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "compiler/plan/plan.h"
-#include "compiler/simulate/tasks.h"
+#include "compiler/plan/tasks.h"
 
 namespace pprun {
 

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "compiler/plan/plan.h"
+#include "compiler/plan/tasks.h"
 #include "compiler/simulate/costs.h"
 #include "compiler/simulate/machine.h"
 #include "compiler/simulate/profile.h"
-#include "compiler/simulate/tasks.h"
 
 namespace pprun {
 

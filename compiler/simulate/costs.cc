@@ -58,29 +58,10 @@ std::vector<double> ParseList(std::string_view item, std::string_view text) {
   }
 }
 
-double At(const std::vector<double>& list, StageId stage) {
-  return list.size() == 1 ? list.front() : list.at(stage.index());
-}
+using GivenCosts = std::map<std::string, std::vector<double>, std::less<>>;
 
-}  // namespace
-
-double CostTable::Of(TaskKind kind, StageId stage) const {
-  switch (kind) {
-    case TaskKind::kForward:
-    case TaskKind::kRecompute:
-      return At(forward, stage);
-    case TaskKind::kBackward:
-      return At(input_grad, stage) + At(weight_grad, stage);
-    case TaskKind::kInputGrad:
-      return At(input_grad, stage);
-    case TaskKind::kWeightGrad:
-      return At(weight_grad, stage);
-  }
-  CHECK(false);
-}
-
-CostTable ParseCosts(std::string_view text) {
-  std::map<std::string, std::vector<double>, std::less<>> given;
+GivenCosts ParseGiven(std::string_view text) {
+  GivenCosts given;
   for (std::string_view rest = text;;) {
     const size_t comma = rest.find(',');
     const std::string_view item = Trimmed(rest.substr(0, comma));
@@ -105,7 +86,32 @@ CostTable ParseCosts(std::string_view text) {
   if (given.contains("B") && (given.contains("I") || given.contains("W"))) {
     Fail(text, "`B` is the sum of `I` and `W`; give either `B` or its halves");
   }
+  return given;
+}
 
+double At(const std::vector<double>& list, StageId stage) {
+  return list.size() == 1 ? list.front() : list.at(stage.index());
+}
+
+}  // namespace
+
+double CostTable::Of(TaskKind kind, StageId stage) const {
+  switch (kind) {
+    case TaskKind::kForward:
+    case TaskKind::kRecompute:
+      return At(forward, stage);
+    case TaskKind::kBackward:
+      return At(input_grad, stage) + At(weight_grad, stage);
+    case TaskKind::kInputGrad:
+      return At(input_grad, stage);
+    case TaskKind::kWeightGrad:
+      return At(weight_grad, stage);
+  }
+  CHECK(false);
+}
+
+CostTable ParseCosts(std::string_view text) {
+  GivenCosts given = ParseGiven(text);
   CostTable costs;
   const auto take = [&](std::string_view name, std::vector<double>& list) {
     if (const auto found = given.find(name); found != given.end()) list = found->second;
@@ -122,6 +128,12 @@ CostTable ParseCosts(std::string_view text) {
   if (given.contains("C")) costs.transfer = given["C"].front();
   if (given.contains("A")) costs.collective = given["A"].front();
   return costs;
+}
+
+std::vector<std::string> NamesOfCosts(std::string_view text) {
+  std::vector<std::string> names;
+  for (const auto& [name, values] : ParseGiven(text)) names.push_back(name);
+  return names;
 }
 
 void CheckStages(const CostTable& costs, int32_t stages) {

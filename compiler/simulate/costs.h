@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct CostTable {
 // overlapped pair); what is not named keeps its default. Throws std::invalid_argument with what is
 // wrong.
 CostTable ParseCosts(std::string_view text);
+
+// What such a text names: "F", "A". Throws as ParseCosts does.
+std::vector<std::string> NamesOfCosts(std::string_view text);
 
 // A list must have one cost a stage, or one for all. Throws std::invalid_argument.
 void CheckStages(const CostTable& costs, int32_t stages);

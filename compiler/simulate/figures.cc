@@ -6,11 +6,11 @@
 #include <limits>
 #include <map>
 #include <set>
-#include <type_traits>
+#include <string_view>
 
 #include "compiler/plan/base/check.h"
-#include "compiler/plan/base/json.h"
-#include "compiler/simulate/tasks.h"
+#include "compiler/plan/base/json_writer.h"
+#include "compiler/plan/tasks.h"
 
 namespace pprun {
 namespace {
@@ -182,33 +182,32 @@ double WithoutNoise(double sum) {
 }
 
 std::string FiguresJson(const Figures& figures) {
-  std::string json = "{";
-  const auto number = [&json](const char* name, auto value) {
-    json += "\"" + std::string(name) + "\": ";
-    if constexpr (std::is_same_v<decltype(value), double>) value = WithoutNoise(value);
-    AppendJsonNumber(json, value);
-    json += ", ";
+  JsonWriter out;
+  const auto time = [&out](std::string_view name, double value) {
+    out.Member(name, WithoutNoise(value));
   };
-  number("makespan", figures.makespan);
-  number("step", figures.step);
-  number("work", figures.work);
-  json += "\"work_of\": \"" + std::string(Name(figures.work_of)) + "\", ";
-  number("span", figures.span);
-  number("bubble_of_makespan", figures.bubble_of_makespan);
-  number("bubble_of_span", figures.bubble_of_span);
-  number("steps", figures.steps);
-  number("replicas", figures.replicas);
-  json += "\"ranks\": [";
+  out.Open('{');
+  time("makespan", figures.makespan);
+  time("step", figures.step);
+  time("work", figures.work);
+  out.Member("work_of", Name(figures.work_of));
+  time("span", figures.span);
+  time("bubble_of_makespan", figures.bubble_of_makespan);
+  time("bubble_of_span", figures.bubble_of_span);
+  out.Member("steps", figures.steps);
+  out.Member("replicas", figures.replicas);
+  out.List("ranks");
   for (size_t i = 0; i < figures.busy.size(); ++i) {
-    json += i == 0 ? "{" : ", {";
-    number("rank", figures.ranks[i]);
-    number("busy", figures.busy[i]);
-    number("peak_activations", figures.peak_activations[i]);
-    json += "\"peak_weight_buffers\": ";
-    AppendJsonNumber(json, figures.peak_weight_buffers[i]);
-    json += "}";
+    out.Open('{');
+    out.Member("rank", figures.ranks[i]);
+    time("busy", figures.busy[i]);
+    out.Member("peak_activations", figures.peak_activations[i]);
+    out.Member("peak_weight_buffers", figures.peak_weight_buffers[i]);
+    out.Close('}');
   }
-  return json + "]}";
+  out.Close(']');
+  out.Close('}');
+  return out.Take();
 }
 
 }  // namespace pprun

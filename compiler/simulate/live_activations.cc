@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "compiler/simulate/tasks.h"
+#include "compiler/plan/tasks.h"
 
 namespace pprun {
 namespace {
@@ -52,40 +52,36 @@ void HoldPairs(const std::vector<HeldPair>& pairs, Lives& lives) {
   }
 }
 
-int64_t MostAtOnce(const std::vector<Interval>& intervals) {
+std::vector<ActivationChange> ChangesOf(const std::vector<Interval>& intervals) {
   // Of one time: what ends, what begins, and what ends after that.
-  std::vector<std::tuple<double, int, int64_t>> changes;
+  std::vector<std::tuple<double, int, int64_t>> turns;
   for (const Interval& interval : intervals) {
-    if (interval.begin > interval.end) continue;  // a trace of a part
-    changes.emplace_back(interval.begin, 1, 1);
-    changes.emplace_back(interval.end, interval.closed == Interval::Closed::kYes ? 2 : 0, -1);
+    if (std::isinf(interval.begin)) continue;  // a trace of a part
+    turns.emplace_back(interval.begin, 1, 1);
+    turns.emplace_back(interval.end, interval.closed == Interval::Closed::kYes ? 2 : 0, -1);
   }
-  std::ranges::sort(changes);
-  int64_t live = 0, most = 0;
-  for (const auto& [time, turn, change] : changes) most = std::max(most, live += change);
-  return most;
+  std::ranges::sort(turns);
+  std::vector<ActivationChange> changes;
+  for (const auto& [time, turn, change] : turns) changes.push_back({time, change});
+  return changes;
 }
 
 }  // namespace
 
-std::map<int64_t, int64_t> LiveActivations(const Plan& plan, const Trace& trace, int64_t repeat) {
+std::map<int64_t, std::vector<ActivationChange>> ActivationChanges(
+    const Plan& plan, std::span<const TraceEvent> events) {
   std::map<int64_t, std::map<int64_t, Lives>> by_rank;  // and run of the step
-  for (const TraceEvent& event : trace.events) {
-    if (event.program != ProgramKind::kStep) continue;
-    if (repeat != kAllRepeats && event.repeat != repeat) continue;
+  for (const TraceEvent& event : events) {
     const Position& position = plan.positions[CoordinatesOf(plan, event.rank).position.index()];
-    const Program& program = position.programs[static_cast<size_t>(event.program)];
+    const Program& program = position.programs[static_cast<size_t>(ProgramKind::kStep)];
     const Instruction& instruction = program.instructions[static_cast<size_t>(event.instruction)];
     const Run* run = std::get_if<Run>(&instruction.operands);
     if (run == nullptr || run->kind == TaskKind::kRecompute) continue;
     Interval& interval = by_rank[event.rank][event.repeat][{run->stage, run->microbatch}];
-    if (run->kind == TaskKind::kForward) {
-      interval.begin = std::min(interval.begin, event.begin);
-    } else {
-      interval.end = std::max(interval.end, event.end);
-    }
+    interval.end = std::max(interval.end, event.end);
+    if (run->kind == TaskKind::kForward) interval.begin = std::min(interval.begin, event.begin);
   }
-  std::map<int64_t, int64_t> peaks;
+  std::map<int64_t, std::vector<ActivationChange>> changes;
   for (auto& [rank, runs] : by_rank) {
     const std::vector<HeldPair> pairs =
         PairsOf(plan.positions[CoordinatesOf(plan, rank).position.index()]);
@@ -94,7 +90,22 @@ std::map<int64_t, int64_t> LiveActivations(const Plan& plan, const Trace& trace,
       HoldPairs(pairs, lives);
       for (const auto& [activation, interval] : lives) intervals.push_back(interval);
     }
-    peaks[rank] = MostAtOnce(intervals);
+    changes[rank] = ChangesOf(intervals);
+  }
+  return changes;
+}
+
+std::map<int64_t, int64_t> LiveActivations(const Plan& plan, const Trace& trace, int64_t repeat) {
+  std::vector<TraceEvent> events;
+  for (const TraceEvent& event : trace.events) {
+    if (event.program != ProgramKind::kStep) continue;
+    if (repeat == kAllRepeats || event.repeat == repeat) events.push_back(event);
+  }
+  std::map<int64_t, int64_t> peaks;
+  for (const auto& [rank, changes] : ActivationChanges(plan, events)) {
+    int64_t live = 0, most = 0;
+    for (const ActivationChange& change : changes) most = std::max(most, live += change.change);
+    peaks[rank] = most;
   }
   return peaks;
 }

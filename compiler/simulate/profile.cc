@@ -8,7 +8,7 @@
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/effects.h"
-#include "compiler/simulate/tasks.h"
+#include "compiler/plan/tasks.h"
 
 namespace pprun {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/semantics.h"
+#include "compiler/plan/tasks.h"
 #include "compiler/simulate/arranged_program.h"
-#include "compiler/simulate/tasks.h"
 
 namespace pprun {
 namespace {

@@ -80,7 +80,7 @@ class FigureTest(unittest.TestCase):
         self.assertNotIn(WEIGHT_GRADIENT, count)
         # The first row, halfway down: forward at once, backward at the end, white in between.
         line = rows[62]
-        self.assertEqual(line[70], FORWARD)
+        self.assertEqual(line[100], FORWARD)
         self.assertEqual(line[980], BACKWARD)
         self.assertEqual(line[280], (255, 255, 255))
 

@@ -59,7 +59,7 @@ class PageTest(unittest.TestCase):
           fills: [...new Set(all('.box').map(box => box.getAttribute('fill')))], title: document.title,
           finding: words('p.finding'), legend: words('.legend span').filter(word => word), memory: all('text.memory').map(node => node.firstChild.textContent),
           widths: [0, 4].map(at => Number(box(0, 0, at).getAttribute('width'))), paths: all('path.path').length,
-          axis: words('text.label.small').find(label => label.startsWith('time')), ticks: words('text.tick')})""")
+          axis: words('text.label.small').find(label => /^(time|cost)/.test(label)), ticks: words('text.tick')})""")
         self.assertEqual(found["rows"], ["0", "1", "2", "3"])
         self.assertEqual((found["boxes"], found["numbers"]), (64, 64))
         self.assertEqual(found["labels"], ["rank 0", "rank 1", "rank 2", "rank 3"])
@@ -68,7 +68,7 @@ class PageTest(unittest.TestCase):
         self.assertEqual(found["finding"], ["predicted makespan 34.6 units, bubble 30.6 %"])
         self.assertEqual(found["legend"][:4], ["forward", "backward", "idle", "critical path"])
         self.assertEqual(found["memory"], ["peak 4", "peak 3", "peak 2", "peak 1"])
-        self.assertEqual(found["axis"], "time, units")
+        self.assertEqual(found["axis"], "cost units")
         self.assertEqual(found["paths"], 1)
         self.assertAlmostEqual(found["widths"][1] / found["widths"][0], 2, places=3)
         self.assertEqual(found["ticks"], ["0", "5", "10", "15", "20", "25", "30"])
@@ -180,15 +180,15 @@ class PageTest(unittest.TestCase):
         self.assertEqual(found["kinds"], ["predicted", "measured"] * 4)
         self.assertRegex(found["finding"],
                          r"^predicted makespan 3[\d.]+ ms, bubble [\d.]+ %, a unit of the costs taken as [\d.]+ ms · "
-                         r"measured makespan 3[\d.]+ ms, bubble [\d.]+ %, step 5$")  # fmt: skip
+                         r"measured makespan 3[\d.]+ ms, bubble [\d.]+ %, step 6$")  # fmt: skip
         page.hover("box(0, 5, 4)")
         words = page.evaluate("tip()")
-        self.assertRegex(words, r"rank 2, stage 2, step 5\nmeasured at [\d.]+ ms for [\d.]+ ms · predicted at [\d.]+ ms for [\d.]+ ms")
+        self.assertRegex(words, r"rank 2, stage 2, step 6\nmeasured at [\d.]+ ms for [\d.]+ ms · predicted at [\d.]+ ms for [\d.]+ ms")
         header = re.split(r"\s*\n|\t", words)
         self.assertIn("measured at", header)
         self.assertIn("predicted at", header)
         self.assertIn("10", found["ticks"])
-        self.assertEqual(page.evaluate("words('text.label.small').find(label => label.startsWith('time'))"), "time ms")
+        self.assertEqual(page.evaluate("words('text.label.small').find(label => /^(time|cost)/.test(label))"), "time (ms)")
         # A row's prediction is right above it, and both are drawn to one scale.
         tops = page.evaluate("[0, 1].map(row => box(0, row, 0).getBoundingClientRect()).map(({x, y, width}) => [x, y, width])")
         self.assertLess(tops[1][1] - tops[0][1], 25)
@@ -240,7 +240,7 @@ class PageTest(unittest.TestCase):
         page = self.open("two_steps")
         self.assertEqual(page.evaluate("[all('.box').length, all('line.step').length]"), [128, 4])
         page.hover("box(0, 0, 16)")
-        self.assertIn("forward 0, rank 0, stage 0, step 1", page.evaluate("tip()"))
+        self.assertIn("forward 0, rank 0, stage 0, step 2", page.evaluate("tip()"))
 
     def test_nothing_to_draw(self):
         page = self.open("nothing")

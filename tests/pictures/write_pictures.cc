@@ -32,7 +32,7 @@ Trace Predict(const Plan& plan, const std::string& costs, int32_t steps) {
   return Simulate(plan, ProgramKind::kStep, ParseCosts(costs), steps);
 }
 
-// The prediction with these costs in milliseconds, as step 5 of a run of all replicas, with noise.
+// The prediction with these costs in milliseconds, as step 6 of a run of all replicas, with noise.
 Trace Measure(const Plan& plan, const std::string& costs) {
   std::mt19937 random(1);
   std::uniform_real_distribution<double> noise(0, 4e-5);

@@ -16,7 +16,7 @@ namespace {
 using testing::OneForwardOneBackward;
 using testing::PipelinePlan;
 
-// The prediction with other costs, in milliseconds, on every replica, as steps 4 and 5.
+// The prediction with other costs, in milliseconds, on every replica, as steps 5 and 6.
 Trace Measured(const Plan& plan, const std::string& costs) {
   Trace trace = {.kind = Trace::Kind::kMeasured, .events = {}};
   const Trace predicted = Simulate(plan, ProgramKind::kStep, ParseCosts(costs), 2);
@@ -114,7 +114,7 @@ TEST(Compare, SaysItAsText) {
   const TraceComparison comparison =
       Compare(plan, predicted, Measured(plan, "F=1,B=2,C=1.5"), {.repeat = 4});
   EXPECT_EQ(ComparisonHead(plan, comparison),
-            R"(one_f_one_b, 2 stages, 1 microbatch, step 4
+            R"(one_f_one_b, 2 stages, 1 microbatch, step 5
 predicted makespan 7 ms, bubble 57.1 % (a unit of the costs taken as 1 ms, which makes the work as long as measured)
 measured makespan  9 ms, bubble 66.7 %
 )");

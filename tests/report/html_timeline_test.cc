@@ -116,7 +116,7 @@ TEST(WriteHtmlTimeline, PutsPredictedAndMeasuredOnOneAxis) {
   }
   EXPECT_EQ(Member(RunOf(data, 0, 0), "rows").items.size(), 2u);
   EXPECT_EQ(Member(RunOf(data, 0, 1), "rows").items.size(), 4u);
-  EXPECT_EQ(Member(RunOf(data, 0, 1), "repeats").items[0].number, 7);
+  EXPECT_EQ(Member(RunOf(data, 0, 1), "steps").items[0].number, 8);
   EXPECT_THROW(
       Page({{.plan = &plan, .predicted = &predicted, .measured = &measured}}, {.repeat = 3}),
       std::runtime_error);
@@ -181,7 +181,7 @@ TEST(WriteHtmlTimeline, RefusesStepsThatAreNotThere) {
   const Plan plan = PipelinePlan(OneForwardOneBackward(2, 1));
   const Trace trace = Simulate(plan, ProgramKind::kStep, CostTable{}, 2);
   EXPECT_EQ(RunOf(DataOf(Page({{.plan = &plan, .predicted = &trace}}, {.repeat = 1})), 0, 0)
-                .Find("repeats")
+                .Find("steps")
                 ->items.size(),
             1u);
   EXPECT_THROW(Page({{.plan = &plan, .predicted = &trace}}, {.repeat = 2}), std::runtime_error);

@@ -106,6 +106,7 @@ TEST(TimesOf, CountsALongRecordAsALateLaunch) {
   Plan plan = PipelinePlan(testing::GPipe(1, 1));
   std::vector<Instruction>& step = plan.positions[0].programs[1].instructions;
   step.insert(step.begin() + 1, {StreamId(0), SourceId(1), Record{EventId(0)}});
+  plan.positions[0].programs[1].events = 1;
   Trace trace;
   trace.events = {{0, ProgramKind::kStep, 0, 0, 0, 1},
                   {0, ProgramKind::kStep, 0, 1, 1, 1.5},

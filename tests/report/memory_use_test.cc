@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
+#include "compiler/simulate/live_activations.h"
 #include "compiler/simulate/simulate.h"
 #include "tests/simulate/pipeline_plan.h"
 
@@ -85,6 +87,34 @@ TEST(MemoryOf, CountsActivationsAsTheScheduleHoldsThem) {
     EXPECT_EQ(memory[rank].activations.back().amount, 0);
   }
   EXPECT_EQ(Text(memory[3].activations), "3:1 27:0");
+}
+
+// Forward 0, forward 1 beside backward 0, backward 1, as instructions 0 to 3. In a run the two of a
+// pair drift apart.
+TEST(MemoryOf, DrawsActivationsAsTheFigureOfTheRunCountsThem) {
+  const Plan plan = PipelinePlan({{{TaskKind::kForward, 0},
+                                   {TaskKind::kForward, 1},
+                                   {TaskKind::kBackward, 0, testing::Task::Stream::kBeside},
+                                   {TaskKind::kBackward, 1}}});
+  const ProgramKind step = ProgramKind::kStep;
+  const auto drawn = [&](const TraceEvent& forward, const TraceEvent& backward) {
+    Trace trace = {.kind = Trace::Kind::kMeasured, .events = {}};
+    trace.events = {{0, step, 0, 0, 0, 1}, forward, backward, {0, step, 0, 3, 8, 9}};
+    std::ranges::sort(trace.events, {}, &TraceEvent::begin);
+    const std::vector<RankUse> memory = MemoryOf(plan, LinkRun(plan, trace, 0));
+    EXPECT_EQ(PeakOf(memory[0].activations), LiveActivations(plan, trace).at(0));
+    return Text(memory[0].activations);
+  };
+  EXPECT_EQ(drawn({0, step, 0, 1, 1, 4}, {0, step, 0, 2, 2, 5}), "0:1 1:2 5:1 9:0");
+  // The backward first: it holds its activation until the forward has one of its own.
+  EXPECT_EQ(drawn({0, step, 0, 1, 5, 7}, {0, step, 0, 2, 1, 3}), "0:1 5:2 5:1 9:0");
+}
+
+TEST(MemoryOf, CountsActivationsOfInferenceWhileTheyAreMade) {
+  const Plan plan = PipelinePlan({{{TaskKind::kForward, 0}, {TaskKind::kForward, 1}}});
+  const Trace trace = Simulate(plan, ProgramKind::kStep, ParseCosts("F=2"));
+  EXPECT_EQ(Text(MemoryOf(plan, LinkRun(plan, trace, 0))[0].activations), "0:1 4:0");
+  EXPECT_EQ(LiveActivations(plan, trace).at(0), 1);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 using testing::OneForwardOneBackward;
 using testing::PipelinePlan;
 
-// The prediction with a unit of two milliseconds, on all replicas, as step 3, an hour later.
+// The prediction with a unit of two milliseconds, on all replicas, as step 4, an hour later.
 Trace Measured(const Plan& plan, const Trace& predicted) {
   Trace trace = {.kind = Trace::Kind::kMeasured, .events = {}};
   for (int64_t rank = 0; rank < plan.Ranks(); ++rank) {
@@ -37,7 +37,7 @@ TEST(PanelsOf, PutsThePredictionAboveEachMeasuredRank) {
       PanelsOf({{.plan = &plan, .predicted = &predicted, .measured = &measured}}, {});
   ASSERT_EQ(figure.panels.size(), 1u);
   const Panel& panel = figure.panels.front();
-  EXPECT_EQ(panel.subject, "one_f_one_b, 2 stages x 2 replicas, 3 microbatches, step 3");
+  EXPECT_EQ(panel.subject, "one_f_one_b, 2 stages x 2 replicas, 3 microbatches, step 4");
   EXPECT_EQ(panel.findings,
             (std::vector<std::string>{
                 "predicted makespan 24 ms, bubble 25.0 % (a unit of the costs taken as 2 ms)",

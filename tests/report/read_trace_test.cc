@@ -143,12 +143,12 @@ TEST(ReadChromeTrace, RefusesWhatIsNoTrace) {
   ExpectRefused("", plan, "byte 0");
   ExpectRefused(R"({"traceEvents":[]})", plan, "it has no `pprun`");
   ExpectRefused("[1, 2]", plan, "it has no `pprun`");
-  ExpectRefused(with(R"("version":2)", R"("version":1)"), plan, "another version");
+  ExpectRefused(with(R"("version":3)", R"("version":1)"), plan, "another version");
   ExpectRefused(with(R"("positions":[{)", R"("positions":[[],{)"), plan, "its positions are not");
   ExpectRefused(with(R"("description":)", R"("described":)"), plan, "`description` is missing");
   ExpectRefused(with(R"("kind":"predicted")", R"("kind":"x")"), plan, "its kind is `x`");
   ExpectRefused(with(R"("rank":1)", R"("rank":2)"), plan, "there is no rank 2");
-  ExpectRefused(with(R"("repeat":0)", R"("repeat":-1)"), plan, "a step is negative");
+  ExpectRefused(with(R"("run":1)", R"("run":0)"), plan, "runs count from 1");
   ExpectRefused(with(R"("program":"step")", R"("program":"s")"), plan, "no program `s`");
   const size_t list = text.rfind(R"("instructions":[)") + 16;
   const size_t comma = text.find(',', list);

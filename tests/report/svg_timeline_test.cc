@@ -84,7 +84,7 @@ TEST(WriteSvgTimeline, MakesWidthsProportionalToTimes) {
     return std::stod(found[1]);
   };
   EXPECT_NEAR(width(TaskKind::kBackward), 2 * width(TaskKind::kForward), 0.02);
-  EXPECT_NEAR(width(TaskKind::kForward), (1000 - 16 - 16 - 6 * 6.7 - 10) / 9, 0.02);
+  EXPECT_NEAR(width(TaskKind::kForward), (1000 - 16 - 16 - 10 * 6.7 - 10) / 9, 0.02);
 }
 
 TEST(WriteSvgTimeline, MarksSteps) {
@@ -94,6 +94,8 @@ TEST(WriteSvgTimeline, MarksSteps) {
   ExpectWellFormed(both);
   EXPECT_EQ(Count(both, "class=\"step\""), 4);
   EXPECT_EQ(Count(both, ">step 1</text>"), 1);
+  EXPECT_EQ(Count(both, ">step 2</text>"), 1);
+  EXPECT_EQ(Count(both, ">cost units</text>"), 1);
   const std::string one = Draw(plan, trace, {.repeat = 1});
   EXPECT_EQ(Count(one, "class=\"step\""), 0);
   EXPECT_EQ(Count(one, Boxes(TaskKind::kForward)), 16);
@@ -109,8 +111,8 @@ TEST(WriteSvgTimeline, SaysStepsAndUnitsOfAMeasuredTrace) {
     event.repeat += 5;
   }
   const std::string svg = Draw(plan, trace);
-  EXPECT_EQ(Count(svg, "4 microbatches, steps 5 to 6<"), 1);
-  EXPECT_EQ(Count(svg, ">time ms<"), 1);
+  EXPECT_EQ(Count(svg, "4 microbatches, steps 6 to 7<"), 1);
+  EXPECT_EQ(Count(svg, ">time (ms)<"), 1);
   EXPECT_EQ(Count(svg, ">measured makespan 30 ms, "), 1);
 }
 

@@ -42,7 +42,7 @@ rank 0 │0│1│2│3│···········│░0░│4│░1░│5│�
 rank 1 ··│0│1│2│·······│░0░│3│░1░│4│░2░│5│░3░│6│░4░│7│░5░│·│░6░│·│░7░│···
 rank 2 ····│0│1│···│░0░│2│░1░│3│░2░│4│░3░│5│░4░│6│░5░│7│░6░│·│░7░│·······
 rank 3 ······│0│░0░│1│░1░│2│░2░│3│░3░│4│░4░│5│░5░│6│░6░│7│░7░│···········
-time   0         5         10        15        20        25        30
+units  0         5         10        15        20        25        30
 
 │ i │ forward   │░i░│ backward   · idle   i: microbatch
 )");
@@ -54,7 +54,7 @@ one_f_one_b, 2 stages x 2 replicas, 4 microbatches: predicted makespan 15, bubbl
 
 position 0 │ 0 │ 1 │ 2 │ 3 │···········│░░░0░░░│░░░1░░░│░░░2░░░│░░░3░░░│
 position 1 ····│ 0 │ 1 │ 2 │ 3 │░░░0░░░│░░░1░░░│░░░2░░░│░░░3░░░│·······
-time       0       2       4       6       8       10      12      14
+units      0       2       4       6       8       10      12      14
 
 │ i │ forward   │░i░│ backward   · idle   i: microbatch   position: 2 ranks alike
 )");
@@ -69,7 +69,7 @@ rank 0 │0 │1 │2 │3 │········│0▒│0▓│4 │1▒│1▓�
 rank 1 ···│0 │1 │2 │·····│0▒│3 │1▒│0▓│4 │2▒│1▓│5 │3▒│2▓│6 │4▒│3▓│7 │5▒│4▓│6▒│5▓│7▒│6▓│7▓│
 rank 2 ······│0 │1 │··│0▒│2 │1▒│3 │2▒│0▓│4 │3▒│1▓│5 │4▒│2▓│6 │5▒│3▓│7 │6▒│4▓│7▒│5▓│6▓│7▓│
 rank 3 ·········│0 │0▒│1 │1▒│2 │2▒│3 │3▒│0▓│4 │4▒│1▓│5 │5▒│2▓│6 │6▒│3▓│7 │7▒│4▓│5▓│6▓│7▓│
-time   0              5              10             15             20             25
+units  0              5              10             15             20             25
 
 │ i │ forward   │▒i▒│ input gradient   │▓i▓│ weight gradient   · idle   i: microbatch
 )");
@@ -81,7 +81,7 @@ rank 0 │0│1│2│3│·····▒0▓0│4▒1▓1│5▒2▓2│6▒3▓3
 rank 1 ··│0│1│2│···▒0│3▒1▓0│4▒2▓1│5▒3▓2│6▒4▓3│7▒5▓4▒6▓5▒7▓6▓7│
 rank 2 ····│0│1│·▒0│2▒1│3▒2▓0│4▒3▓1│5▒4▓2│6▒5▓3│7▒6▓4▒7▓5▓6▓7│
 rank 3 ······│0▒0│1▒1│2▒2│3▒3▓0│4▒4▓1│5▒5▓2│6▒6▓3│7▒7▓4▓5▓6▓7│
-time   0         5         10        15        20        25
+units  0         5         10        15        20        25
 
 │ i │ forward   │▒i▒│ input gradient   │▓i▓│ weight gradient   · idle   i: microbatch
 )");
@@ -105,7 +105,7 @@ one_f_one_b, 2 stages, 4 microbatches: predicted makespan 10, bubble 20.0 %
 
 rank 0 │ 0  │ 1  │ 2₁ │ 3₁ │·········│░0░░│░1░░│░2₁░│░3₁░│
 rank 1 ·····│ 0  │ 1  │ 2₁ │ 3₁ │░0░░│░1░░│░2₁░│░3₁░│····
-time   0         2         4         6         8         10
+units  0         2         4         6         8         10
 
 │ i │ forward   │░i░│ backward   · idle   i: microbatch   i₁: of chunk 1
 )");
@@ -115,7 +115,7 @@ one_f_one_b, 2 stages, 4 microbatches: predicted makespan 10, bubble 20.0 %
 
 rank 0 FFFFffff····BBBBbbbb
 rank 1 ··FFFFffffBBBBbbbb··
-time   0         5         10
+units  0         5         10
 
 F forward   B backward   · idle   (letters in proportion to the time)   f, b: of chunk 1
 )");
@@ -129,7 +129,7 @@ rank 0 FFFF······BBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBB·BB·BB·BB
 rank 1 ·FFF····BBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBB·BB·BB··
 rank 2 ··FF··BBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBB·BB····
 rank 3 ···FBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBBFBB······
-time   0         10        20        30        40        50
+units  0         10        20        30        40        50
 
 F forward   B backward   · idle   (letters in proportion to the time)
 )");
@@ -157,7 +157,7 @@ TEST(TextTimeline, FitsItsWidth) {
         const Plan plan = PipelinePlan(OneForwardOneBackward(4, microbatches));
         const std::string text = Draw(plan, costs, {.width = width});
         const size_t rows = text.find("rank 0");
-        const std::string picture = text.substr(rows, text.find("time ") - rows);
+        const std::string picture = text.substr(rows, text.find("units ") - rows);
         EXPECT_LE(WidestLine(picture), width) << text;
         EXPECT_GE(WidestLine(picture), width / 2) << text;
       }
@@ -181,7 +181,7 @@ TEST(TextTimeline, DrawsStepsInARow) {
 
 rank 0 │ 0 │···········│░░░0░░░│ 0 │···········│░░░0░░░│
 rank 1 ····│ 0 │░░░0░░░│···········│ 0 │░░░0░░░│·······
-time   0       2       4       6       8       10      12
+units  0       2       4       6       8       10      12
 
 │ i │ forward   │░i░│ backward   · idle   i: microbatch
 )");
@@ -202,7 +202,7 @@ TEST(TextTimeline, DrawsMeasuredReplicas) {
   options.repeat = 7;
   options.width = 40;
   EXPECT_EQ("\n" + TextTimeline(plan, trace, options), R"(
-one_f_one_b, 1 stage x 2 replicas, 1 microbatch, step 7: measured makespan 19.97 ms, bubble 29.5 %
+one_f_one_b, 1 stage x 2 replicas, 1 microbatch, step 8: measured makespan 19.97 ms, bubble 29.5 %
 
 rank 0 │ 0  │░░░░0░░░░░│··········
 rank 1 ···│   0   │·│░░░░░░0░░░░░░│
@@ -211,7 +211,7 @@ time   0            10            20 ms
 │ i │ forward   │░i░│ backward   · idle   i: microbatch
 )");
   options.repeat = 8;
-  EXPECT_EQ(TextTimeline(plan, trace, options), "nothing to draw: step 8 takes no time\n");
+  EXPECT_EQ(TextTimeline(plan, trace, options), "nothing to draw: step 9 takes no time\n");
 }
 
 TEST(TextTimeline, PaintsOnRequest) {

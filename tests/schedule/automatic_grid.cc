@@ -85,17 +85,22 @@ int64_t MakespanOf(const TaskOrder& order, const TaskCosts& costs, const GridCas
   return QueuedTimeOf(order, costs, c.transfers);
 }
 
+// Where `automatic` may place chunks: stages in a loop, there and back, or neighbours on one rank.
+enum class Placing : uint8_t { kLoop, kFolded, kNeighbours };
+
 // The problem as the bound sees it, built here apart from what builds it for `greedy`.
-int64_t BoundOf(const GridCase& c, const TaskCosts& costs, int64_t limit, bool folded) {
+int64_t BoundOf(const GridCase& c, const TaskCosts& costs, int64_t limit, Placing placing) {
   GreedyProblem problem{.stages = StagesOf(c), .transfer = costs.transfer};
   problem.ranks.resize(static_cast<size_t>(c.pp));
   const int32_t stages = StagesOf(c);
   for (int32_t pipe = 0; pipe < c.pipes; ++pipe) {
     for (int32_t stage = 0; stage < stages; ++stage) {
-      const int32_t lap = stage / c.pp;
-      const bool back = pipe == 1 || (folded && lap % 2 == 1);
+      const bool neighbours = placing == Placing::kNeighbours && c.pipes == 1;
+      const int32_t lap = neighbours ? stage % c.chunks : stage / c.pp;
+      const int32_t along = neighbours ? stage / c.chunks : stage % c.pp;
+      const bool back = pipe == 1 || (placing == Placing::kFolded && lap % 2 == 1);
       const auto id = static_cast<int32_t>(problem.parts.size());
-      const int32_t rank = back ? c.pp - 1 - stage % c.pp : stage % c.pp;
+      const int32_t rank = back ? c.pp - 1 - along : along;
       const int32_t half = (c.microbatches + c.pipes - 1) / c.pipes;
       GreedyPart part{.rank = rank,
                       .chunk = c.pipes == 2 ? pipe : lap,
@@ -229,8 +234,9 @@ GridResult RunCase(const Library& library, const GridCase& c) {
   result.seconds = taken.count();
   result.makespan = MakespanOf(result.order, costs, c);
   result.peak = PeakOf(result.order);
+  const auto bound = [&](Placing placing) { return BoundOf(c, costs, result.limit, placing); };
   result.bound =
-      std::min(BoundOf(c, costs, result.limit, false), BoundOf(c, costs, result.limit, true));
+      std::min({bound(Placing::kLoop), bound(Placing::kFolded), bound(Placing::kNeighbours)});
   return result;
 }
 

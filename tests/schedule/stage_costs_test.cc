@@ -44,7 +44,7 @@ TEST(StageCosts, OfAStageStayAsTheyAre) {
 }
 
 TEST(StageCosts, WhereRanksShareAStageAListIsByStage) {
-  EXPECT_TRUE(RanksOfStages(TwoPipes()).empty());
+  EXPECT_TRUE(RanksOfStages(TwoPipes().stages, StagesHeld(TwoPipes())).empty());
   TaskCosts costs{.forward = {6, 9}};
   costs.whose = TaskCosts::Whose::kRank;
   EXPECT_EQ(StageCosts(costs, TwoPipes()).forward, (std::vector<int64_t>{6, 9}));

@@ -57,7 +57,8 @@ TEST(LiveActivations, FollowTheClock) {
   // Another step, another program, and a half.
   EXPECT_EQ(live({{0, step, 6, 0, 0, 1}, {0, step, 6, 2, 1, 2}}), 0);
   EXPECT_EQ(live({{0, ProgramKind::kValidate, 7, 0, 0, 1}}), 0);
-  EXPECT_EQ(live({{0, step, 7, 0, 0, 1}}), 0);
+  EXPECT_EQ(live({{0, step, 7, 0, 0, 1}}), 1);
+  EXPECT_EQ(live({{0, step, 7, 2, 0, 1}}), 0);
 }
 
 // Forward 0, forward 1 beside backward 0, backward 1, as instructions 0 to 3: the pair holds both

@@ -65,7 +65,7 @@ function draw(chart) {
     svg(root, 'line', {x1: x(at), x2: x(at), y1: 0, y2: height - kAxis + 4, class: 'grid'});
     svg(root, 'text', {x: x(at), y: height - 6, class: 'tick'}, value.toLocaleString('en-US', {maximumFractionDigits: 9}));
   }
-  svg(root, 'text', {x: kLabels - 8, y: height - 6, class: 'label small'}, 'time' + (data.axis.suffix || ', units'));
+  svg(root, 'text', {x: kLabels - 8, y: height - 6, class: 'label small'}, data.axis.label);
   chart.bands.forEach((band, i) => drawBand(chart, band, i, x, inside, right));
   if (show.path) drawPath(chart, x, inside);
 }
@@ -76,12 +76,12 @@ function drawBand(chart, band, number, x, inside, right) {
   svg(group, 'text', {x: kLabels - 8, y: top + whole / 2 + 4, class: 'label'}, band.label);
   svg(group, 'rect', {x: kLabels, y: top, width: right - kLabels, height: whole, class: 'frame'});
   drawItems(band, group, row.others, -1, top + 3, whole - 6, x, inside);
-  let drawn = -1, repeat = null;
+  let drawn = -1, step = null;
   for (let i = 0; i < boxes.length; i += kBox) {
     const begin = boxes[i] * tick, end = boxes[i + 1] * tick;
     const left = inside(x(begin)), stop = inside(x(end));
-    const first = repeat !== null && boxes[i + 9] !== repeat;
-    repeat = boxes[i + 9];
+    const first = step !== null && boxes[i + 9] !== step;
+    step = boxes[i + 9];
     if (end < view.from || begin > view.to || stop - left <= 0) continue;
     if (first) svg(group, 'line', {x1: left, x2: left, y1: top - 3, y2: top + whole + 3, class: 'step'});
     const wide = stop - left;

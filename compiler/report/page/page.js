@@ -118,7 +118,7 @@ function bar(parent, longest, pieces) {
 
 function timesTable(parent, schedule) {
   const last = schedule.runs[schedule.runs.length - 1];
-  const step = last.repeats.length > 1 ? ' in step ' + last.repeats[last.repeats.length - 1] : '';
+  const step = last.steps.length > 1 ? ' in step ' + last.steps[last.steps.length - 1] : '';
   const fold = html(parent, 'details');
   fold.open = data.schedules.length === 1;
   html(fold, 'summary', 'Where the time of each rank went' + step + ', in' + (data.axis.suffix || ' units of the costs'));
@@ -239,7 +239,7 @@ function build() {
     const findings = schedule.runs.map(run => {
       const words = [run.kind + ' makespan ' + time(run.makespan), 'bubble ' + percent(run.bubble)];
       if (run.remark) words.push(run.remark);
-      if (run.kind === 'measured') words.push('step ' + run.repeats.join(', '));
+      if (run.kind === 'measured') words.push('step ' + run.steps.join(', '));
       if (run.detail !== 'all') words.push('condensed: more tasks than a page holds');
       return words.join(', ');
     });

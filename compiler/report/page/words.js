@@ -149,10 +149,10 @@ function describe(chart, band, title, instructions) {
 
 function describeBox(chart, band, at) {
   const {run, row} = band, boxes = row.boxes, tick = run.tick;
-  const [begin, end, , kind, microbatch, stage, chunk, , , repeat, count] = boxes.slice(at, at + kBox);
+  const [begin, end, , kind, microbatch, stage, chunk, , , step, count] = boxes.slice(at, at + kBox);
   let title = data.kinds[kind] + (microbatch >= 0 ? ' ' + microbatch : 's') + ', ' + row.label + ', stage ' + stage;
   if (chart.schedule.chunks > 1) title += ', chunk ' + chunk;
-  if (run.repeats.length > 1 || run.kind === 'measured') title += ', step ' + repeat;
+  if (run.steps.length > 1 || run.kind === 'measured') title += ', step ' + step;
   let part = 0;
   for (let i = 0; i < at; i += kBox) part += boxes[i + 10];
   const instructions = [];

@@ -66,7 +66,6 @@ void QueuedClock::Restart() {
       for (Slots& each : *slots) {
         each.free.clear();
         each.taken = 0;
-        each.used = 0;
       }
     }
   }

@@ -3,8 +3,8 @@
 //
 // It does what passes do. Transfers are ordered by when their producers would end if none waited
 // for another, and each goes through the queue at either end (insert_transfers.cc). What is sent
-// and received has slots, as many as are in use at once in the order of issue and two at least; a
-// slot is taken again once its last user has ended (assign_memory.cc). A received activation and
+// and received has slots, one more than are in use at once in the order of issue; a slot is taken
+// again once its last user has ended (assign_memory.cc). A received activation and
 // gradient have their slots until the weight gradient, what is sent until it has gone. Of a task
 // that is several runs it takes what each uses as used throughout. Linear in the tasks but for
 // sorting the transfers. Tests: queued_time_test.cc.
@@ -49,14 +49,9 @@ class QueuedClock {
   struct Slots {
     std::vector<int64_t> free;  // when their users end, in the order of issue
     size_t taken = 0;           // of these
-    int32_t used = 0;
 
     // When the one that comes next may be written.
-    int64_t Take() {
-      if (taken < free.size() && used >= 2) return free[taken++];
-      ++used;
-      return 0;
-    }
+    int64_t Take() { return free.size() - taken < 2 ? 0 : free[taken++]; }
   };
   struct Transfer {
     int64_t due = 0;

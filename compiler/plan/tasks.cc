@@ -1,11 +1,14 @@
-#include "compiler/simulate/tasks.h"
+#include "compiler/plan/tasks.h"
 
+#include <algorithm>
+#include <string_view>
 #include <variant>
 
 namespace pprun {
 namespace {
 
 constexpr int32_t kNone = -1;
+constexpr std::string_view kBeside = "compute.1";
 
 bool IsRunOf(const PlannedTask& task, const Run& run) {
   return task.kind == run.kind && task.microbatch == run.microbatch && task.stage == run.stage &&
@@ -72,7 +75,7 @@ void FindPairs(const Position& position, std::vector<PlannedTask>& tasks) {
   for (size_t i = 1; i < tasks.size(); ++i) {
     PlannedTask& first = tasks[i - 1];
     PlannedTask& second = tasks[i];
-    if (position.streams[second.stream.index()].name != "compute.1") continue;
+    if (position.streams[second.stream.index()].name != kBeside) continue;
     if (first.stream == second.stream || first.partner != kNone) continue;
     first.partner = static_cast<int32_t>(i);
     second.partner = static_cast<int32_t>(i) - 1;
@@ -98,6 +101,11 @@ PlannedTasks TasksOf(const Position& position, ProgramKind program) {
   }
   FindPairs(position, found.tasks);
   return found;
+}
+
+bool MayHavePairs(const Position& position) {
+  return std::ranges::any_of(position.streams,
+                             [](const Stream& stream) { return stream.name == kBeside; });
 }
 
 }  // namespace pprun

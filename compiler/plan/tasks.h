@@ -1,6 +1,6 @@
 // The tasks of a program again: the runs of one stage's layers for one microbatch are one task, and
 // the two tasks of an `overlap` are a pair. Linear in the number of instructions. Tests:
-// tasks_test.cc.
+// pairs_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -31,5 +31,8 @@ struct PlannedTasks {
 // A pair is recognised by where it is: the second of its tasks is the only kind of task on
 // "compute.1", and is issued next after the first.
 PlannedTasks TasksOf(const Position& position, ProgramKind program);
+
+// Whether any two tasks of the position may be a pair.
+bool MayHavePairs(const Position& position);
 
 }  // namespace pprun

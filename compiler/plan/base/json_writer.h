@@ -1,5 +1,5 @@
 // Writes a JSON document from its start to its end: the reports for programs. Tests:
-// explain_test.cc, compare_schedules_test.cc.
+// explain_test.cc, compare_schedules_test.cc, figures_test.cc.
 #pragma once
 
 #include <cstdint>
