@@ -111,8 +111,9 @@ TEST(Dispatch, DoesWithoutOptionalOperands) {
       EXPECT_EQ(with.operands[i], without.operands[i]) << Name(kind) << ", operand " << i;
     }
   }
-  // The bias of linear, alone and with gelu, its gradient, and what passes by a norm, of two kinds.
-  EXPECT_EQ(optional, 5);
+  // The bias of linear, alone, with a sum and with gelu, its gradient, and what passes by a norm,
+  // of two kinds.
+  EXPECT_EQ(optional, 6);
 }
 
 }  // namespace
