@@ -69,15 +69,20 @@ void RunCase(const CheckContext& context, const std::string& name,
   ++row.cases;
 }
 
-CheckRow RowOf(const std::string& kernel, const std::string& type, double allowed,
-               const std::function<void(CheckRow&)>& cases) {
-  CheckRow row = {.kernel = kernel, .type = type, .allowed = allowed};
-  try {
-    cases(row);
-  } catch (const std::exception& error) {
-    row.error = error.what();
-  }
-  return row;
+void RunRow(const CheckContext& context, const std::string& kernel, const std::string& type,
+            double allowed, const std::function<void(CheckRow&)>& cases) {
+  context.runner.Run(kernel + ", " + type, [&] {
+    CheckRow row = {.kernel = kernel, .type = type, .allowed = allowed};
+    try {
+      cases(row);
+    } catch (const std::exception& error) {
+      row.error = error.what();
+    }
+    PrintRow(row);
+    // An error of CUDA stays with its process.
+    if (!row.error.empty()) return CheckEnd::kBroken;
+    return row.Passes() ? CheckEnd::kHolds : CheckEnd::kFails;
+  });
 }
 
 }  // namespace pprun::gpu

@@ -26,8 +26,8 @@ void RunCase(const CheckContext& context, const std::string& name,
              const std::vector<CaseTensor>& tensors, int64_t offset, const Launch& on_cpu,
              const Launch& on_cuda, CheckRow& row);
 
-// A row of cases that may throw.
-CheckRow RowOf(const std::string& kernel, const std::string& type, double allowed,
-               const std::function<void(CheckRow&)>& cases);
+// A row of cases that may throw: runs it by the context's runner and prints it.
+void RunRow(const CheckContext& context, const std::string& kernel, const std::string& type,
+            double allowed, const std::function<void(CheckRow&)>& cases);
 
 }  // namespace pprun::gpu

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace pprun::gpu {
 
@@ -25,7 +24,8 @@ struct CheckRow {
   }
 };
 
-// Prints the rows; returns how many do not pass.
-int64_t PrintTable(const std::vector<CheckRow>& rows);
+void PrintHeading();
+// At once, since a later row may end the process.
+void PrintRow(const CheckRow& row);
 
 }  // namespace pprun::gpu

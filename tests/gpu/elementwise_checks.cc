@@ -52,24 +52,23 @@ HostArray AwkwardFloats(int64_t elements, std::mt19937& generator) {
 
 }  // namespace
 
-std::vector<CheckRow> CheckElementwise(const CheckContext& context) {
+void CheckElementwise(const CheckContext& context) {
   std::mt19937 generator(context.seed + 1);
   const auto reals = [&](DType dtype, int64_t elements) {
     return RandomReals(dtype, {elements}, generator, -2, 2, Rounding::kNone);
   };
-  std::vector<CheckRow> rows;
   for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF64, DType::kI32}) {
-    rows.push_back(RowOf("zero", std::string(pprun::Name(dtype)), 0, [&](CheckRow& row) {
+    RunRow(context, "zero", std::string(pprun::Name(dtype)), 0, [&](CheckRow& row) {
       ForLengths(context.extent, [&](int64_t elements, int64_t offset) {
         RunCase(
             context, Name(elements, offset), {{Poison(dtype, {elements}), kWritten}}, offset,
             [&](auto t) { LaunchZero(context.cpu, t[0]); },
             [&](auto t) { LaunchZero(context.cuda, t[0]); }, row);
       });
-    }));
+    });
   }
   for (const DType dtype : {DType::kF32, DType::kF64}) {
-    rows.push_back(RowOf("add_into", std::string(pprun::Name(dtype)), 0, [&](CheckRow& row) {
+    RunRow(context, "add_into", std::string(pprun::Name(dtype)), 0, [&](CheckRow& row) {
       ForLengths(context.extent, [&](int64_t elements, int64_t offset) {
         RunCase(
             context, Name(elements, offset),
@@ -77,10 +76,10 @@ std::vector<CheckRow> CheckElementwise(const CheckContext& context) {
             [&](auto t) { LaunchAddInto(context.cpu, t[0], t[1]); },
             [&](auto t) { LaunchAddInto(context.cuda, t[0], t[1]); }, row);
       });
-    }));
+    });
   }
   const auto check_cast = [&](const char* name, DType from, DType to) {
-    rows.push_back(RowOf("cast", name, 0, [&](CheckRow& row) {
+    RunRow(context, "cast", name, 0, [&](CheckRow& row) {
       ForLengths(context.extent, [&](int64_t elements, int64_t offset) {
         RunCase(
             context, Name(elements, offset),
@@ -88,7 +87,7 @@ std::vector<CheckRow> CheckElementwise(const CheckContext& context) {
             offset, [&](auto t) { LaunchCast(context.cpu, t[0], t[1]); },
             [&](auto t) { LaunchCast(context.cuda, t[0], t[1]); }, row);
       });
-    }));
+    });
   };
   check_cast("f32 to bf16", DType::kF32, DType::kBF16);
   check_cast("bf16 to f32", DType::kBF16, DType::kF32);
@@ -99,7 +98,7 @@ std::vector<CheckRow> CheckElementwise(const CheckContext& context) {
                                    std::pair{"normal", Kind::kNormal}}) {
     // The logarithm and the cosine of a double may differ by an ulp, which one value in 10^8 shows.
     const double allowed = kind == Kind::kNormal && context.extent == Extent::kFull ? 1e-9 : 0;
-    rows.push_back(RowOf("initialise", name, allowed, [&](CheckRow& row) {
+    RunRow(context, "initialise", name, allowed, [&](CheckRow& row) {
       ForLengths(context.extent, [&](int64_t elements, int64_t offset) {
         const kernels::Distribution distribution = {kind, 0.02F};
         const kernels::InitialiseKey key = {.seed = context.seed, .name = 77, .first_element = 12};
@@ -108,9 +107,8 @@ std::vector<CheckRow> CheckElementwise(const CheckContext& context) {
             [&](auto t) { LaunchInitialise(context.cpu, t[0], distribution, key); },
             [&](auto t) { LaunchInitialise(context.cuda, t[0], distribution, key); }, row);
       });
-    }));
+    });
   }
-  return rows;
 }
 
 }  // namespace pprun::gpu

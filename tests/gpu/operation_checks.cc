@@ -312,48 +312,40 @@ class Case {
   kernels::RandomKey key_;
 };
 
-CheckRow RowFor(const CheckContext& context, const std::string& name, OpKind kind, DType dtype,
-                std::mt19937& generator) {
-  return RowOf(name, std::string(Name(dtype)),
-               dtype == DType::kF32 ? kFloatTolerance : kBfloat16Tolerance, [&](CheckRow& row) {
-                 for (const OpSizes& sizes : SizesFor(context.extent)) {
-                   for (const Variant variant : kVariants) {
-                     if (!Applies(variant, kind, dtype)) continue;
-                     Case(context, kind, sizes, dtype, variant, generator).Run(row);
-                   }
-                 }
-               });
+void CheckOperation(const CheckContext& context, const std::string& name, OpKind kind, DType dtype,
+                    std::mt19937& generator) {
+  RunRow(context, name, std::string(Name(dtype)),
+         dtype == DType::kF32 ? kFloatTolerance : kBfloat16Tolerance, [&](CheckRow& row) {
+           for (const OpSizes& sizes : SizesFor(context.extent)) {
+             for (const Variant variant : kVariants) {
+               if (!Applies(variant, kind, dtype)) continue;
+               Case(context, kind, sizes, dtype, variant, generator).Run(row);
+             }
+           }
+         });
 }
 
 }  // namespace
 
-std::vector<CheckRow> CheckOperations(const CheckContext& context) {
-  std::vector<CheckRow> rows;
+void CheckOperations(const CheckContext& context) {
   std::mt19937 generator(context.seed);
   for (const OpKind kind : kernels::AllOpKinds()) {
     for (const DType dtype : {DType::kF32, DType::kBF16})
-      rows.push_back(RowFor(context, std::string(Name(kind)), kind, dtype, generator));
+      CheckOperation(context, std::string(Name(kind)), kind, dtype, generator);
   }
-  return rows;
 }
 
-std::vector<CheckRow> CheckOwnAttention(const CheckContext& context) {
-  std::vector<CheckRow> rows;
+void CheckOwnAttention(const CheckContext& context) {
   std::mt19937 generator(context.seed);
   for (const OpKind kind : {OpKind::kAttention, OpKind::kAttentionGrad}) {
-    rows.push_back(
-        RowFor(context, "own " + std::string(Name(kind)), kind, DType::kBF16, generator));
+    CheckOperation(context, "own " + std::string(Name(kind)), kind, DType::kBF16, generator);
   }
-  return rows;
 }
 
-std::vector<CheckRow> CheckOwnBiasGrad(const CheckContext& context) {
-  std::vector<CheckRow> rows;
+void CheckOwnBiasGrad(const CheckContext& context) {
   std::mt19937 generator(context.seed);
   for (const DType dtype : {DType::kF32, DType::kBF16})
-    rows.push_back(
-        RowFor(context, "own linear_weight_grad", OpKind::kLinearWeightGrad, dtype, generator));
-  return rows;
+    CheckOperation(context, "own linear_weight_grad", OpKind::kLinearWeightGrad, dtype, generator);
 }
 
 }  // namespace pprun::gpu

@@ -45,8 +45,8 @@ class Optimizer {
       : context_(context), generator_(context.seed + 2) {}
 
   // More gradients than one launch takes, of all lengths.
-  CheckRow SquareSums() {
-    return RowOf("square_sums", "f32 to f64", 1e-12, [&](CheckRow& row) {
+  void SquareSums() {
+    RunRow(context_, "square_sums", "f32 to f64", 1e-12, [&](CheckRow& row) {
       std::vector<int64_t> lengths = Lengths(context_.extent);
       lengths.push_back(kernels::kNormBlock + 3);
       std::vector<CaseTensor> tensors;
@@ -72,8 +72,8 @@ class Optimizer {
     });
   }
 
-  CheckRow ClipFactor() {
-    return RowOf("clip_factor", "f64 to f32", 1e-6, [&](CheckRow& row) {
+  void ClipFactor() {
+    RunRow(context_, "clip_factor", "f64 to f32", 1e-6, [&](CheckRow& row) {
       for (const int64_t count : {1, 33, 1700}) {
         for (const float max_norm : {1.0F, 1e6F}) {
           HostArray partials = RandomReals(DType::kF64, {count}, generator_, 0, 2, Rounding::kNone);
@@ -95,10 +95,10 @@ class Optimizer {
 
   // More parameters than one launch takes, of all lengths, every third without decay; then one
   // alone and unclipped.
-  CheckRow Sgd(const char* name, float momentum, Copies copies) {
+  void Sgd(const char* name, float momentum, Copies copies) {
     const kernels::SgdSettings settings = {.momentum = momentum, .weight_decay = 0.1F};
     const Moments moments = momentum == 0 ? Moments::kNone : Moments::kOne;
-    return Updates(
+    Updates(
         "sgd_update", name, copies, moments,
         [&](const Arguments& a) {
           LaunchSgdUpdates(context_.cpu, a.parameters, a.factor, settings, kState);
@@ -108,9 +108,9 @@ class Optimizer {
         });
   }
 
-  CheckRow Adam(const char* name, AdamSettings::Decay decay, Copies copies) {
+  void Adam(const char* name, AdamSettings::Decay decay, Copies copies) {
     const AdamSettings settings = {.decay = decay, .weight_decay = 0.1F};
-    return Updates(
+    Updates(
         "adam_update", name, copies, Moments::kTwo,
         [&](const Arguments& a) {
           LaunchAdamUpdates(context_.cpu, a.parameters, a.factor, settings, kState);
@@ -129,11 +129,11 @@ class Optimizer {
   };
 
   template <class OnCpu, class OnCuda>
-  CheckRow Updates(const char* operation, const char* name, Copies copies, Moments moments,
-                   const OnCpu& on_cpu, const OnCuda& on_cuda) {
+  void Updates(const char* operation, const char* name, Copies copies, Moments moments,
+               const OnCpu& on_cpu, const OnCuda& on_cuda) {
     // A bf16 copy may round the other way where the last bit of its parameter differs.
     const double allowed = copies == Copies::kNone ? kFloatTolerance : kRoundedTolerance;
-    return RowOf(operation, name, allowed, [&](CheckRow& row) {
+    RunRow(context_, operation, name, allowed, [&](CheckRow& row) {
       constexpr size_t kEach = 5;
       const std::vector<int64_t> lengths = Lengths(context_.extent);
       for (const size_t parameters : {size_t{101}, size_t{1}}) {
@@ -189,19 +189,18 @@ class Optimizer {
 
 }  // namespace
 
-std::vector<CheckRow> CheckOptimizer(const CheckContext& context) {
+void CheckOptimizer(const CheckContext& context) {
   Optimizer optimizer(context);
   using Copies = Optimizer::Copies;
-  return {
-      optimizer.SquareSums(),
-      optimizer.ClipFactor(),
-      optimizer.Sgd("f32", 0, Copies::kNone),
-      optimizer.Sgd("f32, momentum", 0.9F, Copies::kNone),
-      optimizer.Sgd("f32 and bf16", 0, Copies::kEverySecond),
-      optimizer.Sgd("f32 and bf16, momentum", 0.9F, Copies::kEverySecond),
-      optimizer.Adam("f32, adam", AdamSettings::Decay::kL2, Copies::kNone),
-      optimizer.Adam("f32, adamw", AdamSettings::Decay::kDecoupled, Copies::kNone),
-      optimizer.Adam("f32 and bf16, adamw", AdamSettings::Decay::kDecoupled, Copies::kEverySecond)};
+  optimizer.SquareSums();
+  optimizer.ClipFactor();
+  optimizer.Sgd("f32", 0, Copies::kNone);
+  optimizer.Sgd("f32, momentum", 0.9F, Copies::kNone);
+  optimizer.Sgd("f32 and bf16", 0, Copies::kEverySecond);
+  optimizer.Sgd("f32 and bf16, momentum", 0.9F, Copies::kEverySecond);
+  optimizer.Adam("f32, adam", AdamSettings::Decay::kL2, Copies::kNone);
+  optimizer.Adam("f32, adamw", AdamSettings::Decay::kDecoupled, Copies::kNone);
+  optimizer.Adam("f32 and bf16, adamw", AdamSettings::Decay::kDecoupled, Copies::kEverySecond);
 }
 
 }  // namespace pprun::gpu

@@ -40,7 +40,9 @@ void StopsAtAnAssertion(bool& went_on) {
 void StopsAtAFailure(bool& went_on) {
   SCOPED_TRACE(testing::Message() << "meant "
                                   << "to fail");
-  if (!went_on) FAIL() << "here";
+  if (!went_on) {
+    FAIL() << "here";
+  }
   went_on = true;
 }
 

@@ -1,11 +1,13 @@
 // Trains compiled plans on one GPU, all ranks sharing it, and compares the losses with the CPU's: a
 // plain program, since GPU machines may have no GoogleTest.
 //
-//   plans_check [--steps N] [--gpu N] PLAN.plan ...
+//   plans_check [--steps N] [--gpu N] [--in-children] PLAN.plan ...
 //
 // Each plan runs four times: on the CPU, on the GPU by replayed graphs, again, and without graphs.
 // The GPU's runs must agree in every bit, and with the CPU within the tolerance of the plan's
-// precision. Exits with 1 if one does not, with 77 where there is no GPU.
+// precision. --in-children: a plan that crashes, hangs for a minute or leaves the GPU unusable
+// costs itself alone (supervise.h). Exits with 1 if one does not hold, with 77 where there is no
+// GPU; in children that is a failure.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -23,6 +25,7 @@
 #include "runtime/data.h"
 #include "runtime/launch.h"
 #include "runtime/learning_rate.h"
+#include "tests/gpu/supervise.h"
 
 namespace pprun {
 namespace {
@@ -34,6 +37,7 @@ constexpr double kBfloat16Tolerance = 2e-2;
 struct Options {
   int64_t steps = 20;
   int gpu = 0;
+  bool in_children = false;
   std::vector<std::string> plans;
 };
 
@@ -44,6 +48,8 @@ bool Parse(int count, char** arguments, Options& options) {
       options.steps = std::max<int64_t>(1, std::strtoll(arguments[++i], nullptr, 10));
     } else if (argument == "--gpu" && i + 1 < count) {
       options.gpu = static_cast<int>(std::strtol(arguments[++i], nullptr, 10));
+    } else if (argument == "--in-children") {
+      options.in_children = true;
     } else if (argument.starts_with("-")) {
       std::fprintf(stderr, "plans_check: error: unknown option `%s`\n", arguments[i]);
       return false;
@@ -131,31 +137,47 @@ bool Check(const std::string& path, const Options& options, CudaApi& cuda) {
   return holds;
 }
 
+// Every plan, by the runner. Throws std::runtime_error where there is no GPU.
+void CheckAll(const Options& options, gpu::CheckRunner& runner) {
+  const std::unique_ptr<CudaApi> cuda = OpenCuda();
+  static_cast<void>(CudaGpu(*cuda, options.gpu));
+  if (runner.is_first()) {
+    std::printf("losses after %lld steps; the worst relative difference of any step\n",
+                static_cast<long long>(options.steps));
+    std::printf("%-34s %5s  %9s %9s  %8s %6s  %-8s %-6s\n", "plan", "ranks", "CPU", "GPU", "worst",
+                "allow", "repeats", "graphs");
+  }
+  for (const std::string& path : options.plans) {
+    runner.Run(path, [&] {
+      try {
+        return Check(path, options, *cuda) ? gpu::CheckEnd::kHolds : gpu::CheckEnd::kFails;
+      } catch (const std::exception& error) {
+        std::printf("%-34s FAILS: %s\n", path.c_str(), error.what());
+        return gpu::CheckEnd::kBroken;
+      }
+    });
+  }
+  std::printf("%d of %d plans hold\n", runner.count() - runner.failures(), runner.count());
+}
+
 int Main(int count, char** arguments) {
   Options options;
   if (!Parse(count, arguments, options)) return 2;
-  const std::unique_ptr<CudaApi> cuda = OpenCuda();
+  if (options.in_children) {
+    const int failures =
+        gpu::Supervise({}, [&](gpu::CheckRunner& runner) { CheckAll(options, runner); });
+    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
   try {
-    const CudaGpu gpu(*cuda, options.gpu);
+    const std::unique_ptr<CudaApi> cuda = OpenCuda();
+    static_cast<void>(CudaGpu(*cuda, options.gpu));
   } catch (const std::runtime_error& error) {
     std::printf("skipped: %s\n", error.what());
     return kSkipped;
   }
-  std::printf("losses after %lld steps; the worst relative difference of any step\n",
-              static_cast<long long>(options.steps));
-  std::printf("%-34s %5s  %9s %9s  %8s %6s  %-8s %-6s\n", "plan", "ranks", "CPU", "GPU", "worst",
-              "allow", "repeats", "graphs");
-  size_t failures = 0;
-  for (const std::string& path : options.plans) {
-    try {
-      failures += Check(path, options, *cuda) ? 0 : 1;
-    } catch (const std::exception& error) {
-      std::printf("%-34s FAILS: %s\n", path.c_str(), error.what());
-      ++failures;
-    }
-  }
-  std::printf("%zu of %zu plans hold\n", options.plans.size() - failures, options.plans.size());
-  return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  gpu::CheckRunner runner;
+  CheckAll(options, runner);
+  return runner.failures() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 }  // namespace

@@ -84,13 +84,12 @@ void CheckSum(const CheckContext& context, DType dtype, size_t members, int64_t 
 
 }  // namespace
 
-std::vector<CheckRow> CheckRuntime(const CheckContext& context) {
+void CheckRuntime(const CheckContext& context) {
   std::mt19937 generator(context.seed + 3);
-  std::vector<CheckRow> rows;
   std::vector<int64_t> lengths = {1, 7, 1025};
   if (context.extent == Extent::kFull) lengths.push_back(10'000'001);
   for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF64, DType::kI32}) {
-    rows.push_back(RowOf("rank_sum", std::string(pprun::Name(dtype)), 0, [&](CheckRow& row) {
+    RunRow(context, "rank_sum", std::string(pprun::Name(dtype)), 0, [&](CheckRow& row) {
       for (const int64_t elements : lengths) {
         for (const size_t members : {1, 2, 5, 8}) {
           for (const int64_t offset : {0, 1}) {
@@ -101,17 +100,16 @@ std::vector<CheckRow> CheckRuntime(const CheckContext& context) {
         }
       }
       CheckSum(context, dtype, kernels::kMostRanks, 33, 0, Into::kSources, generator, row);
-    }));
+    });
   }
-  rows.push_back(RowOf("mark", "i64", 0, [&](CheckRow& row) {
+  RunRow(context, "mark", "i64", 0, [&](CheckRow& row) {
     // A word in two halves.
     constexpr int64_t kValue = (int64_t{5} << 32) + 7;
     RunCase(
         context, "5 * 2^32 + 7", {{Poison(DType::kI32, {2}), CaseTensor::Use::kWritten}}, 0,
         [&](auto t) { std::memcpy(t[0].data, &kValue, sizeof(kValue)); },
         [&](auto t) { LaunchMark(context.cuda, static_cast<int64_t*>(t[0].data), kValue); }, row);
-  }));
-  return rows;
+  });
 }
 
 }  // namespace pprun::gpu

@@ -4,6 +4,9 @@
 // a fixture of its own, and a failure never ends the program.
 #pragma once
 
+// Its expectations compare values of different types, as the library's do.
+#pragma GCC system_header
+
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -99,6 +102,26 @@ std::string Compare(const char* expression, const A& a, const B& b, const Holds&
   return "expected " + std::string(expression) + ", which are " + Show(a) + " and " + Show(b) + ";";
 }
 
+struct Equal {
+  bool operator()(const auto& a, const auto& b) const { return a == b; }
+};
+struct Other {
+  bool operator()(const auto& a, const auto& b) const { return a != b; }
+};
+struct AtMost {
+  bool operator()(const auto& a, const auto& b) const { return a <= b; }
+};
+struct Above {
+  bool operator()(const auto& a, const auto& b) const { return a > b; }
+};
+struct Near {
+  double most = 0;
+  bool operator()(double a, double b) const { return std::abs(a - b) <= most; }
+};
+struct SameText {
+  bool operator()(const char* a, const char* b) const { return std::strcmp(a, b) == 0; }
+};
+
 class Test {
  public:
   virtual ~Test() = default;
@@ -193,33 +216,27 @@ inline int RUN_ALL_TESTS() {
       ;                                                            \
     else                                                           \
       leave ::testing::Failure(__FILE__, __LINE__, plain_what) = ::testing::Message()
-#define PLAIN_COMPARE(leave, op, a, b)                           \
-  PLAIN_CHECK(leave, ::testing::Compare(#a " " #op " " #b, a, b, \
-                                        [](const auto& x, const auto& y) { return x op y; }))
+#define PLAIN_COMPARE(leave, op, a, b, ...) \
+  PLAIN_CHECK(leave, ::testing::Compare(#a " " op " " #b, a, b, ::testing::__VA_ARGS__))
+#define PLAIN_FAILURE(what) ::testing::Failure(__FILE__, __LINE__, what) = ::testing::Message()
 
-#define EXPECT_EQ(a, b) PLAIN_COMPARE(, ==, a, b)
-#define ASSERT_EQ(a, b) PLAIN_COMPARE(return, ==, a, b)
-#define EXPECT_NE(a, b) PLAIN_COMPARE(, !=, a, b)
-#define EXPECT_LE(a, b) PLAIN_COMPARE(, <=, a, b)
-#define EXPECT_GT(a, b) PLAIN_COMPARE(, >, a, b)
+#define EXPECT_EQ(a, b) PLAIN_COMPARE(, "==", a, b, Equal())
+#define ASSERT_EQ(a, b) PLAIN_COMPARE(return, "==", a, b, Equal())
+#define EXPECT_NE(a, b) PLAIN_COMPARE(, "!=", a, b, Other())
+#define EXPECT_LE(a, b) PLAIN_COMPARE(, "<=", a, b, AtMost())
+#define EXPECT_GT(a, b) PLAIN_COMPARE(, ">", a, b, Above())
+#define EXPECT_NEAR(a, b, most) PLAIN_COMPARE(, "near", a, b, Near{static_cast<double>(most)})
+#define EXPECT_STREQ(a, b) PLAIN_COMPARE(, "==", a, b, SameText())
 #define EXPECT_TRUE(a) PLAIN_CHECK(, (a) ? "" : #a " is false")
 #define EXPECT_FALSE(a) PLAIN_CHECK(, (a) ? #a " is true" : "")
-#define EXPECT_NEAR(a, b, most)                                                              \
-  PLAIN_CHECK(, ::testing::Compare(#a " near " #b, a, b, [&](const auto& x, const auto& y) { \
-                return std::abs(x - y) <= (most);                                            \
-              }))
-#define EXPECT_STREQ(a, b)                                                                \
-  PLAIN_CHECK(, ::testing::Compare(#a " == " #b, a, b, [](const char* x, const char* y) { \
-                return std::strcmp(x, y) == 0;                                            \
-              }))
-#define EXPECT_THROW(statement, type)                           \
-  PLAIN_CHECK(, ([&]() -> std::string {                         \
-                try {                                           \
-                  statement;                                    \
-                } catch (const type&) {                         \
-                  return "";                                    \
-                }                                               \
-                return #statement " does not throw " #type ";"; \
+#define EXPECT_THROW(statement, type)                       \
+  PLAIN_CHECK(, ([&]() -> std::string {                     \
+                try {                                       \
+                  statement;                                \
+                } catch (const type&) {                     \
+                  return "";                                \
+                }                                           \
+                return #statement " does not throw " #type; \
               }()))
-#define ADD_FAILURE() PLAIN_CHECK(, std::string("failed:"))
-#define FAIL() PLAIN_CHECK(return, std::string("failed:"))
+#define ADD_FAILURE() PLAIN_FAILURE("failed")
+#define FAIL() return PLAIN_FAILURE("failed")
