@@ -3,9 +3,10 @@
 
     python3 tests/gpu/bench_torch.py --depth 12 --width 768 --heads 12 --batch 16 --compile max-autotune
 
-Parameters and the optimizer's state are float32, products bfloat16 by autocast, attention PyTorch's fused one, the optimizer its
-fused AdamW, gradients clipped by their global norm: what the plans that pprun runs beside it say (gpt2.sched). The head shares
-the embedding's table. Prints one JSON object: tokens a second of the median step, and its seconds.
+Parameters and the optimizer's state are float32, products bfloat16 by autocast, attention PyTorch's fused one (of flash attention and
+cuDNN's, the one that is faster at this size), the optimizer its fused AdamW, gradients clipped by their global norm: what the plans
+that pprun runs beside it say (gpt2.sched). The head shares the embedding's table. Prints one JSON object: tokens a second of the
+median step, its seconds, the first and the last loss. With --machine it prints what a large product and a large copy reach instead.
 """
 import argparse
 import json
@@ -16,6 +17,7 @@ import time
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 class Block(nn.Module):
@@ -57,6 +59,63 @@ class Gpt2(nn.Module):
         return functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
+def seconds_of(call, count, device):
+    """Of one call: the median of five groups of so many, after some that are not counted."""
+    def synchronise():
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    groups = []
+    for _ in range(6):
+        begin = time.perf_counter()
+        for _ in range(count):
+            call()
+        synchronise()
+        groups.append((time.perf_counter() - begin) / count)
+    return statistics.median(groups[1:])
+
+
+def choose_attention(options, device):
+    """Leaves scaled_dot_product_attention the backend that is fastest at this size; its name."""
+    shape = (options.batch, options.heads, options.sequence, options.width // options.heads)
+    q, k, v, dy = (torch.randn(shape, device=device, dtype=torch.bfloat16) for _ in range(4))
+    for tensor in (q, k, v):
+        tensor.requires_grad_()
+    found = {}
+    for backend in (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION):
+        def attend(backend=backend):
+            with sdpa_kernel(backend):
+                torch.autograd.grad(functional.scaled_dot_product_attention(q, k, v, is_causal=True), (q, k, v), dy)
+        try:
+            found[backend] = seconds_of(attend, 5, device)
+        except RuntimeError:
+            # Not built in, or not for this size.
+            continue
+    if not found:
+        return "PyTorch's choice"
+    best = min(found, key=found.get)
+    torch.backends.cuda.enable_flash_sdp(best == SDPBackend.FLASH_ATTENTION)
+    torch.backends.cuda.enable_cudnn_sdp(best == SDPBackend.CUDNN_ATTENTION)
+    torch.backends.cuda.enable_mem_efficient_sdp(False)
+    torch.backends.cuda.enable_math_sdp(False)
+    return best.name.lower() + " of " + ", ".join(f"{name.name.lower()} {seconds * 1e6:.0f} us" for name, seconds in found.items())
+
+
+def machine(device):
+    """What a large product and a large copy reach here."""
+    size, count, elements = (8192, 20, 1 << 30) if device.type == "cuda" else (512, 3, 1 << 24)
+    a = torch.randn(size, size, device=device).to(torch.bfloat16)
+    source = torch.zeros(elements, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return {
+        "name": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
+        "torch": torch.__version__,
+        "size": size,
+        "flops": 2 * size**3 / seconds_of(lambda: a @ a, count, device),
+        "bandwidth": 2 * elements / seconds_of(lambda: target.copy_(source), count, device),
+    }
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("depth", 12), ("width", 768), ("heads", 12), ("vocabulary", 50304), ("sequence", 1024),
@@ -64,6 +123,7 @@ def parse():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--compile", metavar="MODE", help="torch.compile's mode (default, max-autotune, ...); without it, eager")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--machine", action="store_true", help="only what a large product and a large copy reach")
     return parser.parse_args()
 
 
@@ -73,6 +133,10 @@ def main():
     torch.set_float32_matmul_precision("high")
     device = torch.device(options.device)
     on_gpu = device.type == "cuda"
+    if options.machine:
+        print(json.dumps(machine(device)))
+        return 0
+    attention = choose_attention(options, device) if on_gpu else "the CPU's"
     model = Gpt2(options.depth, options.width, options.heads, options.vocabulary, options.sequence).to(device)
     decayed = [p for p in model.parameters() if p.dim() > 1]
     kept = [p for p in model.parameters() if p.dim() <= 1]
@@ -101,7 +165,8 @@ def main():
             torch.cuda.synchronize()
 
     try:
-        for index in range(options.warmup):
+        first = float(step(0))
+        for index in range(1, options.warmup):
             step(index)
         synchronise()
         # Steps are not waited for one by one: that would charge the host's time to them.
@@ -120,7 +185,9 @@ def main():
     print(json.dumps({
         "tokens_per_second": options.batch * options.sequence / seconds,
         "seconds": seconds,
+        "first_loss": first,
         "loss": float(loss),
+        "attention": attention,
         "parameters": sum(p.numel() for p in model.parameters()),
         "memory": torch.cuda.max_memory_allocated() if on_gpu else None,
         "torch": torch.__version__,

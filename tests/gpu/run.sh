@@ -1,70 +1,77 @@
 #!/usr/bin/env bash
-# Everything that needs a GPU, in one go: builds the tree for this machine's GPU alone and checks every kernel against the
-# CPU's, times it, and checks a part again under compute-sanitizer where that is installed. Needs CUDA, CMake and a C++ compiler.
+# Everything that is to hold on a GPU, in one go: builds the tree for this machine's GPU alone, checks every kernel against the
+# CPU's, runs the conformance suites, trains plans against the CPU's losses, and checks kernels and a short plan under
+# compute-sanitizer where that is installed. Needs CUDA, CMake and a C++ compiler.
 #
 #   tests/gpu/run.sh [options]
 #     --architecture N   compute capability without its dot (default: the first GPU's, else 90)
 #     --jobs N           processes of the build at a time (default: the cores)
 #     --seed N           of the checks' random data (default: a new one)
-#     --plans FOLDER     also train the `.plan` files there, compiled elsewhere, and compare their losses with the CPU's
+#     --plans FOLDER     also train the `.plan` files there, compiled elsewhere (make_plans.sh)
+#     --out FOLDER       where run.log goes, written as it comes (default: build/gpu/out)
+#     --seconds N        when to be done; what has no time left is not run (default: 470)
+#     --programs FOLDER  take the programs from there, and build nothing
 #
-# Fails if a check fails, or if there is no GPU.
-set -euo pipefail
+# A part that fails, crashes or hangs does not stop the others. Fails if one does, if one was not run, or if there is no GPU.
+set -uo pipefail
+called_from=${PPRUN_GPU_CALLED_FROM-$PWD}
 cd "$(dirname "$0")/../.."
+source tests/gpu/parts.sh
 
+arguments=("$@")
 architecture=
 jobs=$(nproc)
 plans=
 seed=$((RANDOM * 32768 + RANDOM))
-fail() {
-  echo "gpu/run.sh: error: $*" >&2
-  exit 2
-}
+out=build/gpu/out
+seconds=470
+programs=
 while [ $# -gt 0 ]; do
   case $1 in
-    --architecture | --jobs | --seed | --plans)
-      [ $# -ge 2 ] || fail "\`$1\` needs a value"
-      printf -v "${1#--}" '%s' "$2"
+    --architecture | --jobs | --seed | --plans | --out | --seconds | --programs)
+      take_value "${1#--}" "${@:2:1}"
       shift 2
       ;;
     --help | -h)
-      sed -n '2,/^set -euo/{/^#/s/^# \{0,1\}//p}' "$0"
+      usage
       exit 0
       ;;
-    *) fail "unknown option \`$1\`; \`--help\` lists them" ;;
+    *) die "unknown option \`$1\`; \`--help\` lists them" ;;
   esac
 done
+log_to "$out/run.log" ${arguments[@]+"${arguments[@]}"}
+budget=$seconds
+find_gpu
 
-command -v nvidia-smi >/dev/null || fail "there is no GPU here: nvidia-smi was not found"
-nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv
-[ -n "$architecture" ] || architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d .)
-[ -n "$architecture" ] || architecture=90
-
-build=build/gpu
-tests/gpu/build.sh "$architecture" "$jobs" kernels_check gpu_kernels_bench plans_check
-
-status=0
-started=$SECONDS
-"$build/tests/gpu/kernels_check" --seed "$seed" || status=1
-echo "kernels_check took $((SECONDS - started)) s"
-
-if [ -n "$plans" ]; then
-  started=$SECONDS
-  "$build/tests/gpu/plans_check" "$plans"/*.plan || status=1
-  echo "plans_check took $((SECONDS - started)) s"
+if [ -z "$programs" ]; then
+  programs=build/gpu/tests/gpu
+  part build 300 tests/gpu/build.sh "$architecture" "$jobs" kernels_check gpu_conformance_test plans_check
 fi
 
-"$build/tests/gpu/gpu_kernels_bench" || status=1
+part kernels_check 200 "$programs/kernels_check" --in-children --seed "$seed"
+part conformance 60 "$programs/gpu_conformance_test"
+short=
+if [ -n "$plans" ]; then
+  part plans_check 200 "$programs/plans_check" --in-children "$plans"/*.plan
+  short=$(printf '%s\n' "$plans"/*.plan | grep -m 1 'zero_bubble_h1.bf16' || printf '%s\n' "$plans"/*.plan | head -n 1)
+fi
+
+# sanitize NAME TOOL LIMIT PROGRAM...: all of its output is in a file of its own, the end of it here.
+sanitize() {
+  local name=$1 tool=$2 limit=$3
+  shift 3
+  part "$name" "$limit" bash -o pipefail -c '"$@" 2>&1 | tee -a "$0" | tail -n 25' "$out/sanitizer.log" \
+    "$sanitizer" --tool "$tool" --error-exitcode 1 "$@"
+}
 
 sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
 if [ -x "$sanitizer" ]; then
-  for tool in memcheck racecheck synccheck; do
-    "$sanitizer" --tool "$tool" --error-exitcode 1 "$build/tests/gpu/kernels_check" --small --seed "$seed" >"$build/$tool.log" 2>&1 ||
-      { status=1; tail -n 40 "$build/$tool.log"; }
-    echo "compute-sanitizer $tool: $(grep -E 'ERROR SUMMARY|RACECHECK SUMMARY' "$build/$tool.log" || echo 'no summary')"
-  done
+  rm -f "$out/sanitizer.log"
+  sanitize 'memcheck of kernels' memcheck 120 "$programs/kernels_check" --small --seed "$seed"
+  [ -z "$short" ] || sanitize 'memcheck of a plan' memcheck 90 "$programs/plans_check" --steps 3 "$short"
+  sanitize 'racecheck of kernels' racecheck 120 "$programs/kernels_check" --small --seed "$seed"
+  sanitize 'synccheck of kernels' synccheck 90 "$programs/kernels_check" --small --seed "$seed"
 else
-  echo "compute-sanitizer was not found: not run"
+  record compute-sanitizer 'not run: it was not found' 0
 fi
-[ "$status" -eq 0 ] && echo "everything holds"
-exit "$status"
+finish

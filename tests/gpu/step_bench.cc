@@ -171,7 +171,7 @@ class StepCalls {
         by_name_[CostsOf(call).name].push_back(&call);
       }
       const auto& instruction = instructions[static_cast<size_t>(InstructionOf(step.tag))];
-      if (const auto* run = std::get_if<pprun::Run>(&instruction.action))
+      if (const auto* run = std::get_if<pprun::Run>(&instruction.operands))
         by_function_[plan.functions[run->function.index()].name].push_back(std::move(calls));
     }
   }
