@@ -1,10 +1,13 @@
 #include "tests/gpu/device_array.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
+#include <thread>
+#include <vector>
 
 #include "kernels/cuda_check.h"
 #include "kernels/formulas/bfloat16.h"
@@ -21,6 +24,26 @@ constexpr std::byte kGuard{0xFF};
 double Rounded(double value) {
   return static_cast<double>(
       kernels::FloatOfBfloat16(kernels::BitsOfBfloat16(static_cast<float>(value))));
+}
+
+constexpr int64_t kChunk = int64_t{1} << 17;
+
+// Calls `work` with the number, the begin and the end of each chunk of elements, on all cores: the
+// sizes of real models are tens of millions.
+template <class Work>
+void ForChunks(int64_t elements, const Work& work) {
+  const int64_t chunks = (elements + kChunk - 1) / kChunk;
+  std::atomic<int64_t> next{0};
+  const auto take = [&] {
+    for (int64_t i = next++; i < chunks; i = next++)
+      work(static_cast<size_t>(i), i * kChunk, std::min(elements, (i + 1) * kChunk));
+  };
+  std::vector<std::thread> threads;
+  const int64_t helpers =
+      std::min(chunks, static_cast<int64_t>(std::thread::hardware_concurrency())) - 1;
+  for (int64_t i = 0; i < helpers; ++i) threads.emplace_back(take);
+  take();
+  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace
@@ -94,11 +117,14 @@ void HostArray::Set(int64_t element, double value) {
 HostArray RandomReals(DType dtype, const Shape& shape, std::mt19937& generator, double low,
                       double high, Rounding rounding) {
   HostArray array(dtype, shape);
-  const int64_t elements = shape.Elements();
-  for (int64_t i = 0; i < elements; ++i) {
-    const double value = low + (high - low) * (static_cast<double>(generator() >> 8) * 0x1p-24);
-    array.Set(i, rounding == Rounding::kBfloat16 ? Rounded(value) : value);
-  }
+  const auto seed = static_cast<uint32_t>(generator());
+  ForChunks(shape.Elements(), [&](size_t chunk, int64_t begin, int64_t end) {
+    std::mt19937 own(seed + static_cast<uint32_t>(chunk));
+    for (int64_t i = begin; i < end; ++i) {
+      const double value = low + (high - low) * (static_cast<double>(own() >> 8) * 0x1p-24);
+      array.Set(i, rounding == Rounding::kBfloat16 ? Rounded(value) : value);
+    }
+  });
   return array;
 }
 
@@ -119,20 +145,32 @@ HostArray Poison(DType dtype, const Shape& shape) {
 HostArray As(DType dtype, const HostArray& array) {
   if (array.dtype == dtype) return array;
   HostArray other(dtype, array.shape);
-  const int64_t elements = array.shape.Elements();
-  for (int64_t i = 0; i < elements; ++i) other.Set(i, array.At(i));
+  ForChunks(array.shape.Elements(), [&](size_t, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) other.Set(i, array.At(i));
+  });
   return other;
 }
 
 double RelativeError(const HostArray& actual, const HostArray& expected) {
+  struct Squares {
+    double difference = 0;
+    double size = 0;
+  };
+  const int64_t elements = expected.shape.Elements();
+  std::vector<Squares> squares(static_cast<size_t>(elements / kChunk + 1));
+  ForChunks(elements, [&](size_t chunk, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const double wanted = expected.At(i);
+      const double off = actual.At(i) - wanted;
+      squares[chunk].difference += off * off;
+      squares[chunk].size += wanted * wanted;
+    }
+  });
   double difference = 0;
   double size = 0;
-  const int64_t elements = expected.shape.Elements();
-  for (int64_t i = 0; i < elements; ++i) {
-    const double wanted = expected.At(i);
-    const double off = actual.At(i) - wanted;
-    difference += off * off;
-    size += wanted * wanted;
+  for (const Squares& of_chunk : squares) {
+    difference += of_chunk.difference;
+    size += of_chunk.size;
   }
   const double error = std::sqrt(difference) / (size > 0 ? std::sqrt(size) : 1.0);
   return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
@@ -168,12 +206,13 @@ HostArray DeviceArray::Download() const {
 }
 
 bool DeviceArray::GuardsHold() const {
-  std::vector<std::byte> all(static_cast<size_t>(bytes_));
-  CheckCuda(cudaMemcpy(all.data(), memory_, all.size(), cudaMemcpyDeviceToHost), "cudaMemcpy");
-  const auto is_guard = [](std::byte byte) { return byte == kGuard; };
-  const int64_t end = bytes_ - kGuardBytes;
-  return std::all_of(all.begin(), all.begin() + begin_, is_guard) &&
-         std::all_of(all.begin() + end, all.end(), is_guard);
+  const auto holds = [&](int64_t begin, int64_t end) {
+    std::vector<std::byte> guard(static_cast<size_t>(end - begin));
+    CheckCuda(cudaMemcpy(guard.data(), memory_ + begin, guard.size(), cudaMemcpyDeviceToHost),
+              "cudaMemcpy");
+    return std::ranges::all_of(guard, [](std::byte byte) { return byte == kGuard; });
+  };
+  return holds(0, begin_) && holds(bytes_ - kGuardBytes, bytes_);
 }
 
 }  // namespace pprun::gpu
