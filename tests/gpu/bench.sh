@@ -16,7 +16,7 @@
 # A part that fails, crashes or hangs does not stop the others. Fails if one does, or was not run.
 set -uo pipefail
 called_from=${PPRUN_GPU_CALLED_FROM-$PWD}
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 source tests/gpu/parts.sh
 
 arguments=("$@")

@@ -6,7 +6,7 @@
 # Any compiler will do, so warnings are no errors here. If a target fails with cuDNN and NCCL, all are built without them; what
 # can be built is built. PPRUN_CMAKE_OPTIONS: further options of CMake, as -DPPRUN_CUDNN_FRONTEND=FOLDER.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 
 architecture=$1
 jobs=$2

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # What run.sh and bench.sh share; sourced. A run is made of parts. Each has a time limit, prints as it goes, and never stops those
 # after it; what is printed is written to a file too as it comes; a table of all parts is last, and its worst is the exit status.
 

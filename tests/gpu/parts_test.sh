@@ -50,6 +50,7 @@ grep -q 'sanitizer --tool synccheck' "$work/out/sanitizer.log"
 
 program kernels_check <<<'echo "row 1 of the table"; kill -SEGV $$'
 program gpu_conformance_test <<<'echo "half of it"; exit 1'
+# shellcheck disable=SC2016
 program plans_check <<<'[ "$1" = --steps ] && exit 0; echo "a plan holds"; exit 77'
 expect 1 'row 1 of the table' 'kernels_check +[0-9]+ s +FAILED: signal 11' 'half of it' 'conformance +[0-9]+ s +FAILED: status 1' \
   'plans_check +[0-9]+ s +FAILED: skipped' 'memcheck of kernels +[0-9]+ s +FAILED' 'memcheck of a plan +[0-9]+ s +ok' -- "${run[@]}"

@@ -15,7 +15,7 @@
 # A part that fails, crashes or hangs does not stop the others. Fails if one does, if one was not run, or if there is no GPU.
 set -uo pipefail
 called_from=${PPRUN_GPU_CALLED_FROM-$PWD}
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 source tests/gpu/parts.sh
 
 arguments=("$@")
@@ -60,6 +60,7 @@ fi
 sanitize() {
   local name=$1 tool=$2 limit=$3
   shift 3
+  # shellcheck disable=SC2016
   part "$name" "$limit" bash -o pipefail -c '"$@" 2>&1 | tee -a "$0" | tail -n 25' "$out/sanitizer.log" \
     "$sanitizer" --tool "$tool" --error-exitcode 1 "$@"
 }
