@@ -33,6 +33,25 @@ endif()
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 
+# A toolkit without its libraries, or without their development links: pip's wheels of them have both.
+include(${CMAKE_CURRENT_LIST_DIR}/nvidia_library.cmake)
+foreach(library cublasLt nvrtc)
+  if(TARGET CUDA::${library})
+    continue()
+  endif()
+  pprun_find_library(${library} cu${CUDAToolkit_VERSION_MAJOR} ${library}.h
+                     lib${library}.so.${CUDAToolkit_VERSION_MAJOR})
+  if(PPRUN_${library}_INCLUDE AND PPRUN_${library}_LIBRARY)
+    add_library(CUDA::${library} INTERFACE IMPORTED)
+    target_include_directories(CUDA::${library} SYSTEM INTERFACE ${PPRUN_${library}_INCLUDE})
+    target_link_libraries(CUDA::${library} INTERFACE ${PPRUN_${library}_LIBRARY})
+  endif()
+endforeach()
+if(NOT TARGET CUDA::cublasLt)
+  message(FATAL_ERROR "cuBLASLt was not found: install CUDA's libraries or pip's wheel nvidia-cublas, give \
+-DcublasLt_ROOT=PATH, or build without CUDA by -DPPRUN_CUDA=OFF")
+endif()
+
 if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
   # CMake 3.25 does not know that nvcc has C++20.
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
