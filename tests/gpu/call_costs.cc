@@ -28,6 +28,7 @@ double FlopsOf(const OperationCall& call) {
     case OpKind::kLinear:
     case OpKind::kLinearInputGrad:
     case OpKind::kLinearWeightGrad:
+    case OpKind::kLinearAdd:
     case OpKind::kLinearGeluTanh:
     case OpKind::kLinearInputGradGeluTanh: {
       // Each of the three extents is in two of the three matrices.

@@ -192,6 +192,7 @@ class Bench {
       case OpKind::kLinear:
       case OpKind::kLinearInputGrad:
       case OpKind::kLinearWeightGrad:
+      case OpKind::kLinearAdd:
       case OpKind::kLinearGeluTanh:
       case OpKind::kLinearInputGradGeluTanh:
         return 2 * tokens * width * static_cast<double>(sizes_.outputs);

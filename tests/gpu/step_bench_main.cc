@@ -9,9 +9,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <memory>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "compiler/plan/file.h"
+#include "compiler/verify/verify.h"
 #include "runtime/cuda/cuda_gpu.h"
 #include "tests/gpu/step_bench.h"
 
@@ -81,6 +85,8 @@ int Main(int count, char** arguments) {
   for (int i = 1; i < count; ++i) {
     try {
       const Plan plan = ReadPlanFile(arguments[i]);
+      const std::vector<Finding> findings = Verify(plan);
+      if (!findings.empty()) throw std::runtime_error(Render(plan, findings.front()));
       const TrainSpec& train = plan.train;
       const auto data = OpenData(train.data, train.sequence, train.vocabulary, train.seed);
       Print(arguments[i], MeasureStep(plan, *data, *cuda, kCopyBytes));
