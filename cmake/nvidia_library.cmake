@@ -32,9 +32,10 @@ function(pprun_find_library name module header soname)
   find_library(PPRUN_${name}_LIBRARY NAMES ${module} ${soname} NAMES_PER_DIR HINTS ${hints} PATH_SUFFIXES lib lib64)
 endfunction()
 
-# pprun_lacks_library(NAME MESSAGE): an error, unless AUTO leaves the library out.
+# pprun_lacks_library(NAME MESSAGE): an error, unless AUTO leaves the library out and says so.
 function(pprun_lacks_library name message)
   if(NOT PPRUN_${name} STREQUAL "AUTO")
     message(FATAL_ERROR "${message}")
   endif()
+  message(STATUS "Built without ${name}: ${message}")
 endfunction()

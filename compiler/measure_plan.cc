@@ -41,9 +41,9 @@ CostModel ForChunks(CostModel model, const Plan& plan, double share) {
   return model;
 }
 
-bool Has(const Profile& profile, const std::string& function) {
-  return profile.entries.contains({"run", function, 0}) ||
-         profile.entries.contains({std::string(kOverlappedRun), function, 0});
+bool Has(const Profile& profile, const Function& function) {
+  return EntryOf(profile, kRun, function) != nullptr ||
+         EntryOf(profile, kOverlappedRun, function) != nullptr;
 }
 
 // Of which run a profile would say what this one lacks; empty unless it is of the same model, and
@@ -58,7 +58,7 @@ std::string ProfileNeeded(const Plan& plan, const PredictOptions& options) {
     for (size_t i = 0; i < program.instructions.size(); ++i) {
       const Run* run = std::get_if<Run>(&program.instructions[i].operands);
       if (run == nullptr || tasks.task_of[i] < 0) continue;
-      if (Has(profile, plan.functions[run->function.index()].name)) continue;
+      if (Has(profile, plan.functions[run->function.index()])) continue;
       lacking.insert(tasks.tasks[static_cast<size_t>(tasks.task_of[i])].kind);
     }
   }

@@ -71,7 +71,7 @@ void Clipping::AddTo(PositionId position_id, StreamId compute, SourceId source) 
   }
   // Every position contributes as many, so that the gather is even.
   if (mine.total < widest_) {
-    parts.push_back(AddFixedBuffer(draft_, position_id, ArenaKind::kScalars, "no squares",
+    parts.push_back(AddFixedBuffer(draft_, position_id, ArenaKind::kScalars, "padding of squares",
                                    Doubles(widest_ - mine.total)));
   }
   const BufferId own =

@@ -8,6 +8,7 @@
 
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/effects.h"
+#include "compiler/plan/text.h"
 
 namespace pprun {
 namespace {
@@ -161,16 +162,24 @@ class ProfileCosts {
       : plan_(plan), position_(plan.positions[position.index()]), profile_(profile) {}
 
   RunCost OfRun(const PlannedTask& task, const Run& run) const {
-    const std::string& name = FunctionOf(plan_, run).name;
+    const Function& function = FunctionOf(plan_, run);
     if (task.partner >= 0) {
-      const auto found = profile_.entries.find({std::string(kOverlappedRun), name, 0});
-      if (found != profile_.entries.end()) return {found->second.seconds, Overlap::kTogether};
+      const ProfileEntry* const entry = EntryOf(profile_, kOverlappedRun, function);
+      if (entry != nullptr) return {entry->seconds, Overlap::kTogether};
     }
-    for (const std::string_view kind : {std::string_view("run"), kOverlappedRun}) {
-      const auto found = profile_.entries.find({std::string(kind), name, 0});
-      if (found != profile_.entries.end()) return {found->second.seconds};
+    for (const std::string_view kind : {kRun, kOverlappedRun}) {
+      if (const ProfileEntry* const entry = EntryOf(profile_, kind, function)) {
+        return {entry->seconds};
+      }
     }
-    Missing("`" + name + "`");
+    for (const auto& [key, entry] : profile_.entries) {
+      if ((key.kind != kRun && key.kind != kOverlappedRun) || key.name != function.name) continue;
+      throw std::runtime_error("the profile is of another `" + function.name + "`, which moves " +
+                               HumanBytes(key.bytes) + ", not " +
+                               HumanBytes(std::llround(TrafficOf(function))) +
+                               ": it was measured with other sizes or another precision");
+    }
+    Missing("`" + function.name + "`");
   }
 
   double OfOther(const Instruction& instruction) const {

@@ -1,6 +1,7 @@
 #include "compiler/simulate/profile.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 #include <variant>
@@ -9,6 +10,7 @@
 #include "compiler/plan/base/check.h"
 #include "compiler/plan/effects.h"
 #include "compiler/plan/tasks.h"
+#include "compiler/simulate/cost_model.h"
 
 namespace pprun {
 namespace {
@@ -29,6 +31,10 @@ std::string_view KindName(CollectiveKind kind) {
       return "all_to_all";
   }
   CHECK(false);
+}
+
+ProfileKey RunKey(std::string_view kind, const Function& function) {
+  return {std::string(kind), function.name, std::llround(TrafficOf(function))};
 }
 
 struct KeyOf {
@@ -54,7 +60,8 @@ struct KeyOf {
 
   ProfileKey operator()(const Run& run) const {
     const std::vector<Function>& functions = plan.functions;
-    return {"run", run.function.valid() ? functions[run.function.index()].name : "", 0};
+    if (!run.function.valid()) return {std::string(kRun), "", 0};
+    return RunKey(kRun, functions[run.function.index()]);
   }
   ProfileKey operator()(const Send& send) const { return Transfer(send.channel); }
   ProfileKey operator()(const Recv& recv) const { return Transfer(recv.channel); }
@@ -198,6 +205,12 @@ class Measurements {
 ProfileKey ProfileKeyOf(const Plan& plan, const Position& position,
                         const Instruction& instruction) {
   return std::visit(KeyOf{plan, position, instruction}, instruction.operands);
+}
+
+const ProfileEntry* EntryOf(const Profile& profile, std::string_view kind,
+                            const Function& function) {
+  const auto found = profile.entries.find(RunKey(kind, function));
+  return found == profile.entries.end() ? nullptr : &found->second;
 }
 
 Profile ProfileOf(const Plan& plan, const Trace& trace) {

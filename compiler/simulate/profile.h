@@ -2,8 +2,10 @@
 // Tests: profile_test.cc.
 //
 // The file is JSON:
-//   {"format": "pprun profile", "version": 1, "entries": [
-//     {"kind": "run", "name": "block.forward", "bytes": 0, "seconds": 0.00012, "count": 640}, ...]}
+//   {"format": "pprun profile", "version": 2, "entries": [
+//     {"kind": "run", "name": "block.forward", "bytes": 81788928, "seconds": 0.00012, "count":
+//     640},
+//     ...]}
 #pragma once
 
 #include <cstdint>
@@ -19,9 +21,11 @@ namespace pprun {
 
 // What instructions have in common that take equally long.
 struct ProfileKey {
-  std::string kind;   // "run", "overlapped_run", "transfer", "all_reduce", "update", ...
-  std::string name;   // of a run's function; "4 ranks" of a collective
-  int64_t bytes = 0;  // of a message, or touched; of a run 0
+  std::string kind;  // "run", "overlapped_run", "transfer", "all_reduce", "update", ...
+  std::string name;  // of a run's function; "4 ranks" of a collective
+  // Of a message, or touched. Of a run what its function moves, by which functions of one name but
+  // other sizes or another precision are told apart.
+  int64_t bytes = 0;
 
   auto operator<=>(const ProfileKey&) const = default;
 };
@@ -38,7 +42,11 @@ struct Profile {
 // The key of an instruction; a run's is not told apart by being in an overlapped pair. An empty
 // kind: record and wait, which take nothing.
 ProfileKey ProfileKeyOf(const Plan& plan, const Position& position, const Instruction& instruction);
+inline constexpr std::string_view kRun = "run";
 inline constexpr std::string_view kOverlappedRun = "overlapped_run";
+// What was measured of a function, in or out of overlapped pairs; null: nothing.
+const ProfileEntry* EntryOf(const Profile& profile, std::string_view kind,
+                            const Function& function);
 
 // Medians over all ranks and steps of a measured trace; the first step, which warms up, is left out
 // if there are others. A rendezvous counts from when its last member was there. Linear in events.

@@ -33,7 +33,7 @@ int64_t Integer(const JsonValue& value, const char* name, const std::string& pat
 
 std::string ToJson(const Profile& profile) {
   std::string json =
-      "{\"format\": \"" + std::string(kFormat) + "\", \"version\": 1, \"entries\": [";
+      "{\"format\": \"" + std::string(kFormat) + "\", \"version\": 2, \"entries\": [";
   bool first = true;
   for (const auto& [key, entry] : profile.entries) {
     json += first ? "\n  {\"kind\": " : ",\n  {\"kind\": ";
@@ -62,7 +62,9 @@ Profile ParseProfile(std::string_view json, const std::string& path) {
   if (Member(document, "format", JsonValue::Kind::kString, path).string != kFormat) {
     Fail(path, "not a profile");
   }
-  if (Integer(document, "version", path) != 1) Fail(path, "a profile of another version");
+  if (Integer(document, "version", path) != 2) {
+    Fail(path, "a profile of another version: measure it again");
+  }
   Profile profile;
   for (const JsonValue& item : Member(document, "entries", JsonValue::Kind::kArray, path).items) {
     const ProfileKey key{Member(item, "kind", JsonValue::Kind::kString, path).string,

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <stdexcept>
 
 #include "compiler/simulate/simulate.h"
@@ -84,16 +85,18 @@ TEST(InstructionCosts, OfAPairAreThoseOfThePair) {
   // Two tasks that share the machine take as long as one after the other.
   EXPECT_DOUBLE_EQ(Summarise(plan, trace).makespan, 4 * 2.5);
   Profile profile;
-  profile.entries[{"run", "block.forward", 0}] = {1, 1};
+  const int64_t moved = std::llround(TrafficOf(plan.functions[0]));
+  profile.entries[{"run", "block.forward", moved}] = {1, 1};
   EXPECT_DOUBLE_EQ(Summarise(plan, Simulate(plan, ProgramKind::kStep, profile)).makespan, 4);
-  profile.entries[{"overlapped_run", "block.forward", 0}] = {1.5, 1};
+  profile.entries[{"overlapped_run", "block.forward", moved}] = {1.5, 1};
   EXPECT_DOUBLE_EQ(Summarise(plan, Simulate(plan, ProgramKind::kStep, profile)).makespan, 3.5);
 }
 
 TEST(InstructionCosts, OfAProfileAreAsMeasuredOrScaled) {
   const Plan plan = WithLinear(PipelinePlan(GPipe(2, 1)), 0);
   Profile profile;
-  profile.entries[{"run", "block.forward", 0}] = {0.25, 10};
+  const int64_t moved = std::llround(TrafficOf(plan.functions[0]));
+  profile.entries[{"run", "block.forward", moved}] = {0.25, 10};
   EXPECT_EQ(First<pprun::Run>(plan, 0,
                               [&] {
                                 profile.entries[{"transfer", "", 64}] = {2, 1};
@@ -103,8 +106,19 @@ TEST(InstructionCosts, OfAProfileAreAsMeasuredOrScaled) {
   EXPECT_EQ(First<Send>(plan, 0, profile), 1);  // half as large
   profile.entries[{"transfer", "", 32}] = {5, 1};
   EXPECT_EQ(First<Send>(plan, 0, profile), 5);
-  profile.entries.erase({"run", "block.forward", 0});
-  EXPECT_THROW(CostsOf(plan, 0, profile), std::runtime_error);
+  profile.entries.erase({"run", "block.forward", moved});
+  const auto error = [&]() -> std::string {
+    try {
+      CostsOf(plan, 0, profile);
+    } catch (const std::runtime_error& thrown) {
+      return thrown.what();
+    }
+    return "";
+  };
+  EXPECT_TRUE(error().starts_with("the profile does not say what `block.forward` costs"));
+  // Of one name, and of other sizes.
+  profile.entries[{"run", "block.forward", moved + 2048}] = {0.25, 10};
+  EXPECT_TRUE(error().starts_with("the profile is of another `block.forward`, which moves "));
 }
 
 TEST(InstructionCosts, AskForConstantsWhereThereAreNoFunctions) {

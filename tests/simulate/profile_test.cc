@@ -21,7 +21,8 @@ TEST(ProfileOf, LeavesOutWaitingForPartners) {
   const Profile profile = ProfileOf(plan, trace);
   ASSERT_EQ(profile.entries.size(), 2u);
   // One function serves all tasks of these plans; two of three steps count.
-  const ProfileEntry& run = profile.entries.at({"run", "block.forward", 0});
+  ASSERT_NE(EntryOf(profile, kRun, plan.functions[0]), nullptr);
+  const ProfileEntry& run = *EntryOf(profile, kRun, plan.functions[0]);
   EXPECT_EQ(run.seconds, 2);
   EXPECT_EQ(run.count, 2 * 3 * 12);
   const ProfileEntry& transfer = profile.entries.at({"transfer", "", 32});
@@ -53,7 +54,8 @@ TEST(ProfileOf, TakesTheMedianOfAllReplicas) {
       {1, ProgramKind::kStep, 0, 1, 13, 15},     {1, ProgramKind::kStep, 0, 4, 36, 40},
   };
   const Profile profile = ProfileOf(plan, trace);
-  EXPECT_EQ(profile.entries.at({"run", "block.forward", 0}).seconds, 2);
+  ASSERT_NE(EntryOf(profile, kRun, plan.functions[0]), nullptr);
+  EXPECT_EQ(EntryOf(profile, kRun, plan.functions[0])->seconds, 2);
   EXPECT_EQ(profile.entries.at({"all_reduce", "2 ranks", 32}).seconds, 4);
   EXPECT_EQ(profile.entries.size(), 2u);
 }
@@ -80,15 +82,15 @@ TEST(ProfileFile, SaysWhatIsWrong) {
     }
     return "accepted";
   };
-  const std::string head = "{\"format\": \"pprun profile\", \"version\": 1, \"entries\": [";
+  const std::string head = "{\"format\": \"pprun profile\", \"version\": 2, \"entries\": [";
   const std::string entry =
       "{\"kind\": \"run\", \"name\": \"f\", \"bytes\": 0, \"seconds\": 1, \"count\": 1}";
   EXPECT_EQ(error(head + entry + "]}"), "accepted");
   EXPECT_EQ(error("[]"), "p: `format` is missing");
   EXPECT_EQ(error("{\"format\": \"x\"}"), "p: not a profile");
   EXPECT_EQ(error("{\"format\": 1}"), "p: `format` is of the wrong type");
-  EXPECT_EQ(error("{\"format\": \"pprun profile\", \"version\": 2}"),
-            "p: a profile of another version");
+  EXPECT_EQ(error("{\"format\": \"pprun profile\", \"version\": 1}"),
+            "p: a profile of another version: measure it again");
   EXPECT_EQ(error(head + "{}]}"), "p: `kind` is missing");
   EXPECT_EQ(error(head + entry + "," + entry + "]}"), "p: `run f` is there twice");
   EXPECT_EQ(error(head + "{\"kind\": \"run\", \"name\": \"f\", \"bytes\": -1, \"seconds\": 1, "
