@@ -8,6 +8,7 @@
 
 #include "compiler/plan/text.h"
 #include "compiler/report/numbers.h"
+#include "compiler/simulate/cost_model.h"
 
 namespace pprun {
 namespace {
@@ -67,7 +68,12 @@ std::string Summary(const Plan& plan, const Figures& predicted) {
   for (const Parameter& parameter : plan.parameters) parameters += parameter.type.shape.Elements();
   const std::string name = std::filesystem::path(plan.name).stem().string();
 
-  std::string text = name + ": " + Counted(parameters, "parameter") + ", " + Ranks(plan);
+  const bool rounds = std::ranges::any_of(plan.functions, [](const Function& function) {
+    return ProductType(function) == DType::kBF16;
+  });
+
+  std::string text = name + ": " + Counted(parameters, "parameter");
+  text += (rounds ? ", bf16, " : ", ") + Ranks(plan);
   text += ", " + plan.schedule + " with " + Microbatches(plan) + "\n";
   text += "memory a rank: " + Memory(plan);
   text += "; predicted bubble " + Percent(predicted.bubble_of_makespan) + "\n";
