@@ -83,7 +83,6 @@ struct DraftPosition {
   std::vector<BufferId> parameter;              // by ParameterId: what the optimizer works on
   std::vector<BufferId> rounded;                // by ParameterId: see ReadBuffer
   std::vector<std::vector<BufferId>> gradient;  // by ParameterId, then use
-  BufferId all_gradients;                       // covers the first use of each
   // Parameters whose gradients become whole together, in the order in which they do.
   std::vector<std::vector<ParameterId>> whole_together;
 };

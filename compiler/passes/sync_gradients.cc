@@ -70,6 +70,7 @@ class PositionSync {
   StreamId compute_;
   std::vector<Ready> ready_;         // in the order of readiness
   std::vector<BufferId> transient_;  // of further uses of tied parameters
+  BufferId all_gradients_;           // covers the first use of each
   int32_t buckets_ = 0;
   Insertions insertions_;
 };
@@ -141,8 +142,8 @@ BufferId PositionSync::Covering(std::string name, const std::vector<BufferId>& p
 void PositionSync::ZeroAtStart() {
   const SourceId source =
       SourceAt(draft_, draft_.program->schedule.location, "gradients start at zero");
-  place_.all_gradients = Covering("gradients", place_.gradient_layout);
-  insertions_.Before(0, {compute_, source, Zero{.target = place_.all_gradients}});
+  all_gradients_ = Covering("gradients", place_.gradient_layout);
+  insertions_.Before(0, {compute_, source, Zero{.target = all_gradients_}});
   for (BufferId buffer : transient_)
     insertions_.Before(0, {compute_, source, Zero{.target = buffer}});
 }
@@ -201,7 +202,7 @@ void PositionSync::Sum(std::span<const Ready> alike) {
   }
   const auto sum = [&](std::span<const Ready> parts, const std::string& name,
                        const std::string& reason, size_t before) {
-    BufferId buffer = place_.all_gradients;
+    BufferId buffer = all_gradients_;
     if (parts.size() < ready_.size()) {
       std::vector<BufferId> buffers;
       for (const Ready& ready : parts) buffers.push_back(ready.buffer);
