@@ -5,7 +5,6 @@
 #include <optional>
 #include <variant>
 
-#include "compiler/plan/base/amount.h"
 #include "compiler/verify/argument_types.h"
 #include "compiler/verify/check_optimizer.h"
 #include "compiler/verify/checks.h"
