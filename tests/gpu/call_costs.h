@@ -1,6 +1,8 @@
 // What a device call must do at least: the bytes that it moves (each operand once, what is
-// accumulated twice) and the floating-point operations of its products. Floors for what step_bench
-// measures. Tests: step_bench_test.cc.
+// accumulated twice) and the floating-point operations of its products. Floors for what the benches
+// measure. The gradient of attention has five products here, since it computes the scores again;
+// the compiler counts the four that a backward must have (model/flops.h). Tests:
+// step_bench_test.cc.
 #pragma once
 
 #include <string>

@@ -28,6 +28,7 @@
 #include "kernels/initialise.h"
 #include "kernels/linear.h"
 #include "kernels/optimizer.h"
+#include "tests/gpu/call_costs.h"
 #include "tests/kernels/op_types.h"
 
 namespace pprun::gpu {
@@ -104,24 +105,24 @@ class Bench {
 
   // `queue`: this bench's, or another one of its stream, whose rows `name` tells apart.
   void MeasureOperation(OpKind kind, DType dtype, const CudaQueue& queue, const std::string& name) {
-    std::vector<Tensor> operands;
-    double bytes = 0;
+    OperationCall call = {
+        .kind = kind,
+        .attributes = kernels::AttributesOf(sizes_),
+        .operands = {},
+        .random = {.seed = 1,
+                   .layer = 2,
+                   .operation = 3,
+                   .state = reinterpret_cast<const kernels::StepState*>(state_.data())}};
     for (const OperandSignature& signature : Signature(kind).operands) {
       TensorType type = OperandType(kind, signature.name, sizes_);
-      const bool is_float = std::ranges::find(kAlwaysFloat, signature.name) != kAlwaysFloat.end();
-      if (type.dtype == DType::kF32 && !is_float) type.dtype = dtype;
-      operands.push_back(Make(type));
-      const double touched = static_cast<double>(std::min(type.Bytes(), RowsTouched(type)));
-      bytes += (signature.access == Access::kAccumulate ? 2 : 1) * touched;
+      if (type.dtype == DType::kF32 && !kernels::IsAlwaysFloat(signature.name)) type.dtype = dtype;
+      call.operands.push_back(Make(type));
     }
-    const kernels::RandomKey key = {
-        .seed = 1,
-        .layer = 2,
-        .operation = 3,
-        .state = reinterpret_cast<const kernels::StepState*>(state_.data())};
-    const double seconds = timer_.Of(
-        calls_, [&] { LaunchOnCuda(queue, kind, kernels::AttributesOf(sizes_), operands, key); });
-    Print(name + std::string(Name(kind)), dtype, seconds, bytes, FlopsOf(kind));
+    const double seconds = timer_.Of(calls_, [&] {
+      LaunchOnCuda(queue, call.kind, call.attributes, call.operands, call.random);
+    });
+    const CallCosts costs = CostsOf(call);
+    Print(name + std::string(Name(kind)), dtype, seconds, costs.bytes, costs.flops);
     memory_.clear();
   }
 
@@ -164,11 +165,10 @@ class Bench {
     const auto* const state = reinterpret_cast<const kernels::StepState*>(state_.data());
     const double seconds = timer_.Of(
         calls_, [&] { LaunchAdamUpdates(queue_, tensors, {}, kernels::AdamSettings{}, state); });
-    // Four are read, three written, and the copy.
-    Print("adam_updates", DType::kBF16, seconds,
-          static_cast<double>(parameters * elements) * (7 * 4 + 2), 0);
+    const CallCosts updates = CostsOf(UpdateCall{.parameters = tensors, .factor = {}});
+    Print("adam_updates", DType::kBF16, seconds, updates.bytes, 0);
     const double norm = timer_.Of(calls_, [&] { LaunchSquareSums(queue_, sums); });
-    Print("square_sums", DType::kF32, norm, static_cast<double>(parameters * elements) * 4, 0);
+    Print("square_sums", DType::kF32, norm, CostsOf(SquareSumCall{sums}).bytes, 0);
     const double cast =
         timer_.Of(calls_, [&] { LaunchCast(queue_, tensors[0].parameter, tensors[0].rounded); });
     Print("cast to bf16", DType::kF32, cast, static_cast<double>(elements) * 6, 0);
@@ -176,36 +176,6 @@ class Bench {
   }
 
  private:
-  static constexpr std::array<std::string_view, 6> kAlwaysFloat = {"mean",   "rstd",    "lse",
-                                                                   "dtable", "dweight", "dbias"};
-
-  // Of a table only the rows of the tokens count; of anything else, everything.
-  int64_t RowsTouched(const TensorType& type) const {
-    if (type.shape.rank != 2 || type.shape[0] != sizes_.vocabulary) return type.Bytes();
-    return sizes_.samples * sizes_.positions * type.shape[1] * SizeOf(type.dtype);
-  }
-
-  double FlopsOf(OpKind kind) const {
-    const double tokens = static_cast<double>(sizes_.samples * sizes_.positions);
-    const double width = static_cast<double>(sizes_.heads * sizes_.head_width);
-    switch (kind) {
-      case OpKind::kLinear:
-      case OpKind::kLinearInputGrad:
-      case OpKind::kLinearWeightGrad:
-      case OpKind::kLinearAdd:
-      case OpKind::kLinearGeluTanh:
-      case OpKind::kLinearInputGradGeluTanh:
-        return 2 * tokens * width * static_cast<double>(sizes_.outputs);
-      // Half of the scores are seen; two products forward, five backward.
-      case OpKind::kAttention:
-        return 2 * tokens * static_cast<double>(sizes_.positions) * width;
-      case OpKind::kAttentionGrad:
-        return 5 * tokens * static_cast<double>(sizes_.positions) * width;
-      default:
-        return 0;
-    }
-  }
-
   Tensor Make(const TensorType& type) {
     memory_.push_back(std::make_unique<CudaAllocation>(type.Bytes() + 256));
     const Tensor tensor = {memory_.back()->data(), type.dtype, type.shape};
