@@ -5,6 +5,7 @@
 
 #include <span>
 
+#include "compiler/plan/base/check.h"
 #include "kernels/formulas/optimizer.h"
 #include "kernels/kernel.h"
 
@@ -40,6 +41,18 @@ struct UpdateTensors {
   Tensor rounded;
   enum class Decay : uint8_t { kYes, kNo } decay = Decay::kYes;  // by settings.weight_decay, or not
 };
+
+// What a rule keeps of each parameter: so many moments, all there and of the parameter's length.
+inline void CheckUpdate(const UpdateTensors& tensors, int moments) {
+  const int64_t elements = tensors.parameter.shape.Elements();
+  const auto is_like = [&](const Tensor& other) { return other.shape.Elements() == elements; };
+  CHECK(tensors.parameter && tensors.gradient && is_like(tensors.gradient));
+  CHECK(static_cast<bool>(tensors.first) == (moments > 0));
+  CHECK(!tensors.first || is_like(tensors.first));
+  CHECK(static_cast<bool>(tensors.second) == (moments > 1));
+  CHECK(!tensors.second || is_like(tensors.second));
+  CHECK(!tensors.rounded || is_like(tensors.rounded));
+}
 
 // Gradients are read times `factor`, f32[] in device memory; absent: 1. Adam's bias correction
 // takes state.step + 1 as the number of steps.

@@ -54,23 +54,15 @@ void AdamLoop(const AdamScalars& settings, const float* gradient, float* paramet
     AdamElement(scalars, gradient[i], parameter[i], first[i], second[i]);
 }
 
-void CheckShapes(const UpdateTensors& tensors) {
-  const int64_t elements = tensors.parameter.shape.Elements();
-  for (const Tensor* const other :
-       {&tensors.gradient, &tensors.first, &tensors.second, &tensors.rounded}) {
-    CHECK(!*other || other->shape.Elements() == elements);
-  }
-}
-
 // Updates each parameter by pieces short enough to be in the cache still when they are rounded:
 // update(tensors, scalars, begin, end).
 template <class Settings, class Update>
 void UpdateEach(const CpuQueue& queue, std::span<const UpdateTensors> parameters,
-                const Tensor& factor, const Settings& settings, const StepState& state,
+                const Tensor& factor, const Settings& settings, const StepState& state, int moments,
                 const Update& update) {
   constexpr int64_t kPiece = 2048;
   for (const UpdateTensors& tensors : parameters) {
-    CheckShapes(tensors);
+    CheckUpdate(tensors, moments);
     Settings own = settings;
     if (tensors.decay == UpdateTensors::Decay::kNo) own.weight_decay = 0;
     const auto scalars = ScalarsOf(own, state, factor ? *factor.f32() : 1.0F);
@@ -120,7 +112,7 @@ void LaunchClipFactor(const CpuQueue& /*queue*/, const Tensor& partials, const T
 
 void LaunchSgdUpdates(const CpuQueue& queue, std::span<const UpdateTensors> parameters,
                       const Tensor& factor, const SgdSettings& settings, const StepState& state) {
-  UpdateEach(queue, parameters, factor, settings, state,
+  UpdateEach(queue, parameters, factor, settings, state, settings.momentum == 0.0F ? 0 : 1,
              [](const UpdateTensors& tensors, const SgdScalars& scalars, int64_t at, int64_t to) {
                const float* const gradient = tensors.gradient.f32();
                if (tensors.first) {
@@ -133,7 +125,7 @@ void LaunchSgdUpdates(const CpuQueue& queue, std::span<const UpdateTensors> para
 
 void LaunchAdamUpdates(const CpuQueue& queue, std::span<const UpdateTensors> parameters,
                        const Tensor& factor, const AdamSettings& settings, const StepState& state) {
-  UpdateEach(queue, parameters, factor, settings, state,
+  UpdateEach(queue, parameters, factor, settings, state, 2,
              [](const UpdateTensors& tensors, const AdamScalars& scalars, int64_t at, int64_t to) {
                AdamLoop(scalars, tensors.gradient.f32(), tensors.parameter.f32(),
                         tensors.first.f32(), tensors.second.f32(), at, to);

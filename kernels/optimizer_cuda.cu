@@ -1,6 +1,6 @@
 // Many parameters are one launch: the tensors' addresses are the kernel's parameters, and a block
-// finds the tensor that its elements belong to. What changes from step to step is read
-// on the device, by a kernel of one thread that leaves the scalars of the step in scratch memory.
+// finds the tensor that its elements belong to. What changes from step to step is read on the
+// device, by a kernel of one thread that leaves the scalars of the step in scratch memory.
 #include <algorithm>
 #include <cmath>
 
@@ -12,14 +12,36 @@
 namespace pprun::kernels {
 namespace {
 
-// Tables stay below the 4 KiB that a kernel's parameters may take everywhere.
-constexpr size_t kMostTableBytes = 4000;
 constexpr int kSumThreads = 512;
 constexpr int kSumWarps = kSumThreads / kWarp;
 
+// What a launch works on: as many tensors as stay below the 4 KiB that a kernel's parameters may
+// take everywhere. An entry says which block of the grid is its first.
+template <class Entry>
+struct Table {
+  static constexpr int kMost = static_cast<int>(4000 / sizeof(Entry));
+  Entry entries[kMost];
+  int count = 0;
+  int64_t blocks = 0;
+};
+
+// Calls launch(table, aligned) for as many tables as the operands need; append(operand, table) adds
+// one and says whether its memory may be accessed 16 bytes at a time.
+template <class Entry, class Operand, class Append, class Launch>
+void ForEachTable(std::span<const Operand> operands, const Append& append, const Launch& launch) {
+  while (!operands.empty()) {
+    Table<Entry> table{};
+    bool is_aligned = true;
+    for (; table.count < table.kMost && !operands.empty(); operands = operands.subspan(1)) {
+      is_aligned = append(operands.front(), table) && is_aligned;
+    }
+    launch(table, is_aligned);
+  }
+}
+
 // The entry that a block of the grid works on: the last that does not begin after it.
-template <class Table>
-__device__ __forceinline__ int EntryOf(const Table& table, int64_t block) {
+template <class Entry>
+__device__ __forceinline__ int EntryOf(const Table<Entry>& table, int64_t block) {
   int low = 0;
   int high = table.count;
   while (high - low > 1) {
@@ -36,18 +58,10 @@ struct SquareSumEntry {
   int64_t first_block;
 };
 
-struct SquareSumTable {
-  static constexpr int kMost = 120;
-  SquareSumEntry entries[kMost];
-  int count = 0;
-  int64_t blocks = 0;
-};
-static_assert(sizeof(SquareSumTable) <= kMostTableBytes);
-
 // A block takes a block of the norm.
 template <int kWidth>
 __global__ void __launch_bounds__(kSumThreads)
-    SquareSumKernel(const __grid_constant__ SquareSumTable table) {
+    SquareSumKernel(const __grid_constant__ Table<SquareSumEntry> table) {
   __shared__ double parts[kSumWarps];
   for (int64_t at = blockIdx.x; at < table.blocks; at += gridDim.x) {
     const SquareSumEntry& entry = table.entries[EntryOf(table, at)];
@@ -132,14 +146,6 @@ struct UpdateEntry {
   UpdateTensors::Decay decay;
 };
 
-struct UpdateTable {
-  static constexpr int kMost = 48;
-  UpdateEntry entries[kMost];
-  int count = 0;
-  int64_t blocks = 0;
-};
-static_assert(sizeof(UpdateTable) <= kMostTableBytes);
-
 // The step's scalars with decay and without.
 template <class Rule>
 struct StepScalars {
@@ -177,7 +183,7 @@ __device__ __forceinline__ void UpdatePiece(const typename Rule::Scalars& scalar
 
 template <class Rule, int kWidth>
 __global__ void __launch_bounds__(kElementThreads)
-    UpdateKernel(const __grid_constant__ UpdateTable table, const StepScalars<Rule>* step) {
+    UpdateKernel(const __grid_constant__ Table<UpdateEntry> table, const StepScalars<Rule>* step) {
   for (int64_t block = blockIdx.x; block < table.blocks; block += gridDim.x) {
     const UpdateEntry& entry = table.entries[EntryOf(table, block)];
     const typename Rule::Scalars scalars =
@@ -193,17 +199,6 @@ __global__ void __launch_bounds__(kElementThreads)
   }
 }
 
-void CheckTensors(const char* what, const UpdateTensors& tensors) {
-  const int64_t elements = tensors.parameter.shape.Elements();
-  for (const Tensor* const tensor :
-       {&tensors.parameter, &tensors.gradient, &tensors.first, &tensors.second}) {
-    CHECK(!*tensor || tensor->shape.Elements() == elements);
-    RequireType(what, *tensor, DType::kF32);
-  }
-  CHECK(!tensors.rounded || tensors.rounded.shape.Elements() == elements);
-  RequireType(what, tensors.rounded, DType::kBF16);
-}
-
 // As many launches as tables are needed, and one for the step's scalars.
 template <class Rule>
 void LaunchUpdates(const CudaQueue& queue, const char* what,
@@ -213,58 +208,53 @@ void LaunchUpdates(const CudaQueue& queue, const char* what,
   auto* const scalars = ScratchOf<StepScalars<Rule>>(queue, 1);
   LaunchKernel(queue, what, {.blocks = 1, .threads = 1}, StepScalarsKernel<Rule>, settings, state,
                factor.f32(), scalars);
-  while (!parameters.empty()) {
-    UpdateTable table{};
-    bool is_aligned = true;
-    for (; table.count < UpdateTable::kMost && !parameters.empty();
-         parameters = parameters.subspan(1)) {
-      const UpdateTensors& tensors = parameters.front();
-      CheckTensors(what, tensors);
-      const int64_t elements = tensors.parameter.shape.Elements();
-      is_aligned =
-          is_aligned && AreAligned({tensors.parameter.data, tensors.gradient.data,
-                                    tensors.first.data, tensors.second.data, tensors.rounded.data});
-      table.entries[table.count++] = {.parameter = tensors.parameter.f32(),
-                                      .gradient = tensors.gradient.f32(),
-                                      .first = tensors.first.f32(),
-                                      .second = tensors.second.f32(),
-                                      .rounded = tensors.rounded.bf16(),
-                                      .elements = elements,
-                                      .first_block = table.blocks,
-                                      .decay = tensors.decay};
-      table.blocks += CeilDivide(elements, kUpdateElements);
-    }
+  const auto append = [&](const UpdateTensors& tensors, Table<UpdateEntry>& table) {
+    const auto& [parameter, gradient, first, second, rounded, decay] = tensors;
+    CheckUpdate(tensors, Rule::kMoments);
+    for (const Tensor* const tensor : {&parameter, &gradient, &first, &second})
+      RequireType(what, *tensor, DType::kF32);
+    RequireType(what, rounded, DType::kBF16);
+    const int64_t elements = parameter.shape.Elements();
+    table.entries[table.count++] = {.parameter = parameter.f32(),
+                                    .gradient = gradient.f32(),
+                                    .first = first.f32(),
+                                    .second = second.f32(),
+                                    .rounded = rounded.bf16(),
+                                    .elements = elements,
+                                    .first_block = table.blocks,
+                                    .decay = decay};
+    table.blocks += CeilDivide(elements, kUpdateElements);
+    return AreAligned({parameter.data, gradient.data, first.data, second.data, rounded.data});
+  };
+  ForEachTable<UpdateEntry>(parameters, append, [&](const auto& table, bool is_aligned) {
     LaunchKernel(queue, what,
                  {.blocks = std::min(table.blocks, kMostBlocks), .threads = kElementThreads},
                  is_aligned ? UpdateKernel<Rule, 4> : UpdateKernel<Rule, 1>, table, scalars);
-  }
+  });
 }
 
 }  // namespace
 
 void LaunchSquareSums(const CudaQueue& queue, std::span<const SquareSumTensors> gradients) {
-  while (!gradients.empty()) {
-    SquareSumTable table{};
-    bool is_aligned = true;
-    for (; table.count < SquareSumTable::kMost && !gradients.empty();
-         gradients = gradients.subspan(1)) {
-      const auto& [gradient, partials] = gradients.front();
-      const int64_t elements = gradient.shape.Elements();
-      const int64_t blocks = NormBlocks(elements);
-      CHECK(partials.shape.Elements() == blocks);
-      RequireType("square_sum", gradient, DType::kF32);
-      RequireType("square_sum", partials, DType::kF64);
-      is_aligned = is_aligned && AreAligned({gradient.data});
-      table.entries[table.count++] = {.gradient = gradient.f32(),
-                                      .partials = partials.f64(),
-                                      .elements = elements,
-                                      .first_block = table.blocks};
-      table.blocks += blocks;
-    }
+  const auto append = [](const SquareSumTensors& tensors, Table<SquareSumEntry>& table) {
+    const auto& [gradient, partials] = tensors;
+    const int64_t elements = gradient.shape.Elements();
+    const int64_t blocks = NormBlocks(elements);
+    CHECK(partials.shape.Elements() == blocks);
+    RequireType("square_sum", gradient, DType::kF32);
+    RequireType("square_sum", partials, DType::kF64);
+    table.entries[table.count++] = {.gradient = gradient.f32(),
+                                    .partials = partials.f64(),
+                                    .elements = elements,
+                                    .first_block = table.blocks};
+    table.blocks += blocks;
+    return AreAligned({gradient.data});
+  };
+  ForEachTable<SquareSumEntry>(gradients, append, [&](const auto& table, bool is_aligned) {
     LaunchKernel(queue, "square_sum",
                  {.blocks = std::min(table.blocks, kMostBlocks), .threads = kSumThreads},
                  is_aligned ? SquareSumKernel<4> : SquareSumKernel<1>, table);
-  }
+  });
 }
 
 void LaunchClipFactor(const CudaQueue& queue, const Tensor& partials, const Tensor& order,

@@ -162,6 +162,25 @@ TEST(Adam, ManyParametersAreUpdatedAsEachAlone) {
   EXPECT_EQ(together, alone);
 }
 
+// What a rule keeps is there, whole, and nothing else.
+TEST(UpdateDeathTest, TakesTheMomentsOfItsRule) {
+  const CpuQueue queue(1);
+  Array values = RandomFloats({8}, 1);
+  Array shorter = RandomFloats({7}, 1);
+  const Tensor whole = values.View();
+  const auto adam = [&](const UpdateTensors& one) {
+    LaunchAdamUpdates(queue, {&one, 1}, {}, {}, {});
+  };
+  const auto sgd = [&](const UpdateTensors& one, float momentum) {
+    LaunchSgdUpdates(queue, {&one, 1}, {}, {.momentum = momentum}, {});
+  };
+  EXPECT_DEATH(adam({whole, whole, whole, {}, {}}), "moments > 1");
+  EXPECT_DEATH(adam({whole, whole, shorter.View(), whole, {}}), "is_like\\(tensors.first\\)");
+  EXPECT_DEATH(adam({whole, shorter.View(), whole, whole, {}}), "is_like\\(tensors.gradient\\)");
+  EXPECT_DEATH(sgd({whole, whole, {}, {}, {}}, 0.9F), "moments > 0");
+  EXPECT_DEATH(sgd({whole, whole, whole, {}, {}}, 0), "moments > 0");
+}
+
 TEST(SquareSum, HasOnePartialABlockWhateverTheThreads) {
   const int64_t elements = 2 * kNormBlock + 1001;
   Array gradient = RandomFloats({elements}, 5);
